@@ -1,0 +1,6 @@
+//! Decentralized Timeline: short public posts from the people you follow, on a network that no server owns.
+//!
+//! `ARCHITECTURE.md` says what is where; `docs/PROTOCOL.md` what goes over the wire.
+
+pub mod seam;
+pub mod types;

@@ -1,0 +1,3 @@
+//! The `timeline` binary.
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! The nouns of the network: identifiers, times, names, contacts, the network document.
+//!
+//! Plain data without behaviour of its own; nothing here signs, stores or sends.
+
+mod contact;
+mod ids;
+mod name;
+mod network;
+mod rng;
+mod section;
+mod time;
+
+pub use contact::{Contact, ContactProof, MAX_ADDRESSES};
+pub use ids::{AccountId, DeviceId, Distance, Hash, IdError, Key, NetworkId, NodeId, PublicKey};
+pub use name::{NameError, Username};
+pub use network::{
+    DEFAULT_TTL, Limits, MAX_DOCUMENT_BYTES, MAX_TTL, MIN_TTL, Network, NetworkDocument, NetworkError, RegistrarEntry,
+    alpn, quorum,
+};
+pub use rng::Rng;
+pub use section::{RecordKind, Section, SectionSet};
+pub use time::{Hlc, WallTime, format_rfc3339};
