@@ -2,5 +2,6 @@
 //!
 //! `ARCHITECTURE.md` says what is where; `docs/PROTOCOL.md` what goes over the wire.
 
+pub mod keys;
 pub mod seam;
 pub mod types;

@@ -2,6 +2,7 @@
 //!
 //! Plain data without behaviour of its own; nothing here signs, stores or sends.
 
+mod code;
 mod contact;
 mod ids;
 mod name;
@@ -10,6 +11,7 @@ mod rng;
 mod section;
 mod time;
 
+pub use code::{Code, Problem};
 pub use contact::{Contact, ContactProof, MAX_ADDRESSES};
 pub use ids::{AccountId, DeviceId, Distance, Hash, IdError, Key, NetworkId, NodeId, PublicKey};
 pub use name::{NameError, Username};

@@ -1,0 +1,13 @@
+//! Keys, signatures, passwords: every use of a secret goes through here.
+//!
+//! Knows bytes and contexts, not what a record means.
+
+mod password;
+mod place;
+mod sealed;
+mod signing;
+
+pub use password::{CostError, MAX_PASSWORD_BYTES, PasswordCost, Strength, strength};
+pub use place::place;
+pub use sealed::{OpenError, SealedSecrets, Secrets};
+pub use signing::{KeyError, SIGNATURE_BYTES, SecretKey, hash, verify};
