@@ -1,0 +1,95 @@
+//! How records of one slot merge: commutative, associative, idempotent.
+//!
+//! A slot keeps, for each of the ranks of its section, the record that is first by it. As every rank is a total
+//! order, the kept set depends on which records came, not on how often or in which order.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::record::Record;
+use crate::types::{Hash, Section};
+
+/// What becomes of a new record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Merged {
+    /// It is kept; the held records with these indices go.
+    Keep {
+        /// Indices into what was held, ascending.
+        drop: Vec<usize>,
+    },
+    /// What is held wins over it.
+    Superseded,
+}
+
+/// Returns what a record competes for within its section of a key.
+pub fn slot(record: &Record, section: Section) -> Bytes {
+    match (record, section) {
+        (Record::Edge(r), Section::Following) => Bytes::copy_from_slice(r.body.followed.as_bytes()),
+        (Record::Edge(r), _) => Bytes::copy_from_slice(r.body.follower.as_bytes()),
+        (Record::Post(r), _) => {
+            let mut slot = BytesMut::with_capacity(40);
+            slot.put_slice(r.body.device.as_bytes());
+            slot.put_u64(r.body.seq);
+            slot.freeze()
+        }
+        (Record::Interest(r), _) => Bytes::from([r.body.follower.0, r.body.device.0].concat()),
+        (Record::Account(_) | Record::Bundle(_), _) => Bytes::new(),
+        _ => record.device().map(|d| Bytes::copy_from_slice(d.as_bytes())).unwrap_or_default(),
+    }
+}
+
+/// How many posts with one number are kept: two prove that a device key was copied, more prove nothing more.
+const TWINS: usize = 2;
+
+/// Merges a new record into those held in its slot.
+///
+/// The new record must not be among those held. Bytes that cannot be read lose.
+pub fn merge(section: Section, held: &[Bytes], new: &Bytes) -> Merged {
+    let Ok(new) = Record::decode(new.clone()) else { return Merged::Superseded };
+    let all: Vec<Option<Record>> =
+        held.iter().map(|bytes| Record::decode(bytes.clone()).ok()).chain(std::iter::once(Some(new))).collect();
+    let kept = kept(section, &all);
+    if !kept.contains(&held.len()) {
+        return Merged::Superseded;
+    }
+    Merged::Keep { drop: (0..held.len()).filter(|i| !kept.contains(i)).collect() }
+}
+
+fn kept(section: Section, all: &[Option<Record>]) -> Vec<usize> {
+    if section == Section::Post {
+        let mut by_hash: Vec<(Hash, usize)> =
+            all.iter().enumerate().filter_map(|(i, r)| r.as_ref().map(|r| (r.hash(), i))).collect();
+        by_hash.sort_unstable_by(|a, b| b.cmp(a));
+        return by_hash.into_iter().take(TWINS).map(|(_, i)| i).collect();
+    }
+    let ranked: Vec<(usize, Vec<Rank>)> =
+        all.iter().enumerate().filter_map(|(i, r)| r.as_ref().map(|r| (i, ranks(r)))).collect();
+    let dimensions = ranked.iter().map(|(_, ranks)| ranks.len()).max().unwrap_or(0);
+    (0..dimensions)
+        .filter_map(|d| ranked.iter().filter(|(_, r)| d < r.len()).max_by_key(|(_, r)| r[d]).map(|(i, _)| *i))
+        .collect()
+}
+
+/// First what counts, then what breaks a tie, last the hash: a total order.
+type Rank = (u64, u64, Hash);
+
+fn ranks(record: &Record) -> Vec<Rank> {
+    let hash = record.hash();
+    let one = |value: u64| vec![(value, 0, hash)];
+    match record {
+        Record::Account(chain) => one(chain.last().seq),
+        Record::Bundle(r) => one(r.body.seq),
+        Record::Device(r) => one(r.body.hlc.0),
+        Record::Retirement(r) => one(r.body.hlc.0),
+        // The highest version counts whole; last number and floor never fall, so their holders stay too.
+        Record::Heads(r) => vec![
+            (r.body.version, 0, hash),
+            (r.body.last_seq, r.body.version, hash),
+            (r.body.floor, r.body.version, hash),
+        ],
+        Record::Edge(r) => one(r.body.hlc.0),
+        Record::Presence(r) => one(r.body.seq),
+        Record::Interest(r) => one(r.body.seq),
+        Record::Post(r) => one(r.body.seq),
+    }
+}
+

@@ -1,0 +1,246 @@
+//! Proof on demand: who may sign what, and a bounded memory of accounts and devices already proved.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::account::{AccountChain, ChainError};
+use super::bundle::BundleBody;
+use super::device::{DeviceBody, RetirementBody};
+use super::envelope::Signed;
+use super::presence::countersigned;
+use super::record::Record;
+use crate::types::{AccountId, DeviceId, Hash, Network, PublicKey, Username};
+
+/// What must be known before a record can be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProofNeed {
+    /// Nothing: the record proves itself.
+    Nothing,
+    /// The account of a name.
+    Name(Username),
+    /// An account.
+    Account(AccountId),
+    /// An account and the certificate of one of its devices.
+    Device(AccountId, DeviceId),
+}
+
+/// Why a record is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ProofError {
+    /// The account or the device is not known here: send the proof along.
+    #[error("the proof is needed")]
+    Needed,
+    /// The account's chain does not hold.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A signature does not fit, or a certificate does not count.
+    #[error("a signature does not fit")]
+    Signature,
+    /// The device is revoked, or its certificate ended with a change of root key.
+    #[error("the device may not sign this any more")]
+    Revoked,
+    /// The bundle is not the one that the account names.
+    #[error("the account names another bundle")]
+    OtherBundle,
+}
+
+/// An account with a proof that holds, and those of its devices that were proved.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The verified chain.
+    pub chain: Rc<AccountChain>,
+    devices: BTreeMap<DeviceId, Signed<DeviceBody>>,
+}
+
+/// Most device certificates remembered of one account: the 64 that may live, and retired ones.
+const DEVICES_PER_ACCOUNT: usize = 256;
+
+/// Accounts and devices already proved; the oldest account is forgotten first.
+#[derive(Debug)]
+pub struct Proofs {
+    accounts: BTreeMap<AccountId, Proof>,
+    names: BTreeMap<Username, AccountId>,
+    order: VecDeque<AccountId>,
+    capacity: usize,
+}
+
+impl Record {
+    /// Returns what must be known before this record can be judged.
+    pub fn need(&self) -> ProofNeed {
+        match self {
+            Record::Account(_) => ProofNeed::Nothing,
+            Record::Bundle(r) => ProofNeed::Name(r.body.username.clone()),
+            Record::Device(r) => ProofNeed::Account(r.body.account),
+            Record::Retirement(r) if r.body.root_seq.is_some() => ProofNeed::Account(r.body.account),
+            _ => match (self.account(), self.device()) {
+                (Some(account), Some(device)) => ProofNeed::Device(account, device),
+                _ => ProofNeed::Nothing,
+            },
+        }
+    }
+}
+
+impl Proofs {
+    /// Makes a memory for at most `capacity` accounts.
+    pub fn new(capacity: usize) -> Self {
+        Self { accounts: BTreeMap::new(), names: BTreeMap::new(), order: VecDeque::new(), capacity: capacity.max(1) }
+    }
+
+    /// Verifies a record with what is known, and remembers it when it is an account or a device certificate.
+    ///
+    /// # Errors
+    /// [`ProofError::Needed`] when the account or device is not known here; every other error is the signer's fault.
+    pub fn verify(&mut self, record: &Record, network: &Network) -> Result<(), ProofError> {
+        match record {
+            Record::Account(chain) => self.learn_account(chain, network),
+            Record::Device(cert) => self.learn_device(cert, network),
+            Record::Bundle(bundle) => self.verify_bundle(bundle, network),
+            Record::Retirement(r) => self.verify_retirement(r, network),
+            Record::Heads(r) => self.verify_signed(record, network, |key| r.signed_by(key, &network.id)),
+            Record::Post(r) => self.verify_signed(record, network, |key| r.signed_by(key, &network.id)),
+            Record::Edge(r) => self.verify_signed(record, network, |key| r.signed_by(key, &network.id)),
+            Record::Presence(r) => self.verify_signed(record, network, |key| {
+                r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()
+            }),
+            Record::Interest(r) => self.verify_signed(record, network, |key| {
+                r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()
+            }),
+        }
+    }
+
+    /// Returns an account that was proved.
+    pub fn account(&self, account: &AccountId) -> Option<&Proof> {
+        self.accounts.get(account)
+    }
+
+    /// Returns the account of a name that was proved.
+    pub fn named(&self, name: &Username) -> Option<&Proof> {
+        self.names.get(name).and_then(|account| self.accounts.get(account))
+    }
+
+    /// Returns the records that prove what `need` asks for; empty when they are not known here.
+    pub fn evidence(&self, need: &ProofNeed) -> Vec<Bytes> {
+        let (proof, device) = match need {
+            ProofNeed::Nothing => return Vec::new(),
+            ProofNeed::Name(name) => (self.named(name), None),
+            ProofNeed::Account(account) => (self.account(account), None),
+            ProofNeed::Device(account, device) => (self.account(account), Some(device)),
+        };
+        let Some(proof) = proof else { return Vec::new() };
+        let mut out = vec![proof.chain.bytes().clone()];
+        match device.map(|d| proof.devices.get(d)) {
+            None => out,
+            Some(Some(cert)) => {
+                out.push(cert.bytes().clone());
+                out
+            }
+            Some(None) => Vec::new(),
+        }
+    }
+
+    fn learn_account(&mut self, chain: &AccountChain, network: &Network) -> Result<(), ProofError> {
+        if let Some(known) = self.accounts.get(&chain.account) {
+            if known.chain.bytes() == chain.bytes() {
+                return Ok(());
+            }
+            chain.verify(network)?;
+            if known.chain.last().seq >= chain.last().seq {
+                return Ok(());
+            }
+        } else {
+            chain.verify(network)?;
+            self.make_room();
+            self.order.push_back(chain.account);
+        }
+        let devices = self.accounts.remove(&chain.account).map(|p| p.devices).unwrap_or_default();
+        self.names.insert(chain.username().clone(), chain.account);
+        self.accounts.insert(chain.account, Proof { chain: Rc::new(chain.clone()), devices });
+        Ok(())
+    }
+
+    fn make_room(&mut self) {
+        while self.order.len() >= self.capacity {
+            let Some(oldest) = self.order.pop_front() else { return };
+            if let Some(proof) = self.accounts.remove(&oldest) {
+                self.names.remove(proof.chain.username());
+            }
+        }
+    }
+
+    fn learn_device(&mut self, cert: &Signed<DeviceBody>, network: &Network) -> Result<(), ProofError> {
+        let proof = self.accounts.get_mut(&cert.body.account).ok_or(ProofError::Needed)?;
+        if proof.devices.get(&cert.body.device) == Some(cert) {
+            return Ok(());
+        }
+        // A certificate by a state that is not known yet asks for the longer chain.
+        let root = proof.chain.state(cert.body.seq).ok_or(ProofError::Needed)?.root;
+        if !cert.signed_by(&root, &network.id) {
+            return Err(ProofError::Signature);
+        }
+        if proof.devices.len() >= DEVICES_PER_ACCOUNT {
+            proof.devices.pop_first();
+        }
+        proof.devices.insert(cert.body.device, cert.clone());
+        Ok(())
+    }
+
+    fn verify_bundle(&self, bundle: &Signed<BundleBody>, network: &Network) -> Result<(), ProofError> {
+        let proof = self.named(&bundle.body.username).ok_or(ProofError::Needed)?;
+        let state = proof.chain.state(bundle.body.seq).ok_or(ProofError::Needed)?;
+        if state.bundle != bundle.hash() || state.root != bundle.body.root {
+            return Err(ProofError::OtherBundle);
+        }
+        if bundle.signed_by(&state.root, &network.id) { Ok(()) } else { Err(ProofError::Signature) }
+    }
+
+    fn verify_retirement(&self, r: &Signed<RetirementBody>, network: &Network) -> Result<(), ProofError> {
+        let proof = self.accounts.get(&r.body.account).ok_or(ProofError::Needed)?;
+        let key = match r.body.root_seq {
+            Some(seq) => proof.chain.state(seq).ok_or(ProofError::Needed)?.root,
+            None => proof.admits(&r.body.device, None)?,
+        };
+        if r.signed_by(&key, &network.id) { Ok(()) } else { Err(ProofError::Signature) }
+    }
+
+    fn verify_signed(
+        &self,
+        record: &Record,
+        _network: &Network,
+        signed_by: impl FnOnce(&PublicKey) -> bool,
+    ) -> Result<(), ProofError> {
+        let (Some(account), Some(device)) = (record.account(), record.device()) else {
+            return Err(ProofError::Signature);
+        };
+        let post = match record {
+            Record::Post(r) => Some((r.body.seq, r.hash())),
+            _ => None,
+        };
+        let key = self.accounts.get(&account).ok_or(ProofError::Needed)?.admits(&device, post)?;
+        if signed_by(&key) { Ok(()) } else { Err(ProofError::Signature) }
+    }
+}
+
+impl Proof {
+    /// Returns the key that checks what this device signs, `post` being the number and hash of a post.
+    fn admits(&self, device: &DeviceId, post: Option<(u64, Hash)>) -> Result<PublicKey, ProofError> {
+        let cert = self.devices.get(device).ok_or(ProofError::Needed)?;
+        let later = self.chain.links.iter().map(|l| &l.record.body).skip_while(|s| s.seq < cert.body.seq);
+        let mut root = None;
+        for state in later {
+            let changed = root.replace(state.root).is_some_and(|before| before != state.root);
+            if changed && !state.kept.contains(device) {
+                return Err(ProofError::Revoked);
+            }
+        }
+        if let Some(revoked) = self.chain.last().revoked.iter().find(|r| r.device == *device) {
+            let (seq, hash) = post.ok_or(ProofError::Revoked)?;
+            if seq > revoked.last_seq || (seq == revoked.last_seq && hash != revoked.last_hash) {
+                return Err(ProofError::Revoked);
+            }
+        }
+        Ok(device.public_key())
+    }
+}
