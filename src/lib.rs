@@ -4,5 +4,7 @@
 
 pub mod keys;
 pub mod records;
+pub mod registry;
 pub mod seam;
 pub mod types;
+pub mod wire;

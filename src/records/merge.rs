@@ -92,4 +92,3 @@ fn ranks(record: &Record) -> Vec<Rank> {
         Record::Post(r) => one(r.body.seq),
     }
 }
-

@@ -1,0 +1,16 @@
+//! What goes over a stream: one request, one answer. Implements `docs/PROTOCOL.md`, section "Requests".
+//!
+//! Knows bytes and types; who answers what is decided in the actors.
+
+mod frame;
+mod registry;
+mod requests;
+mod status;
+
+pub use frame::{Answer, ErrorCode, HELLO, Request, WireError, encode_error, encode_ok, open_answer, read_request};
+pub use registry::{Claim, Claimed, GetNetwork, NameStatus, NetworkBytes, Standing};
+pub use requests::{
+    Blob, Closer, Cursor, Deliver, Delivered, FLAG_ANCHOR, FLAG_BOOTPEER, FindNode, Get, Got, Hello, MAX_CONTACTS,
+    MAX_PUT_RECORDS, MINOR_VERSION, Ping, Pong, Put, PutDone,
+};
+pub use status::Status;
