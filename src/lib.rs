@@ -3,5 +3,6 @@
 //! `ARCHITECTURE.md` says what is where; `docs/PROTOCOL.md` what goes over the wire.
 
 pub mod keys;
+pub mod overlay;
 pub mod seam;
 pub mod types;
