@@ -65,8 +65,9 @@ mod tests {
     use crate::types::NodeId;
 
     fn contacts(ips: &[&str]) -> Vec<Contact> {
-        let contact =
-            |(i, ip): (usize, &&str)| Contact::hint(NodeId([i as u8; 32]), (ip.parse::<IpAddr>().unwrap(), 9).into());
+        let contact = |(i, ip): (usize, &&str)| {
+            Contact::hint(NodeId([i as u8; 32]), (ip.parse::<IpAddr>().expect("an address"), 9).into())
+        };
         ips.iter().enumerate().map(contact).collect()
     }
 
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn the_first_address_alone_decides() {
         let mut all = contacts(&["192.0.2.1", "192.0.2.2", "198.51.100.1", "203.0.113.1"]);
-        all[2].addresses.insert(0, "192.0.2.9:9".parse().unwrap());
+        all[2].addresses.insert(0, ([192, 0, 2, 9], 9).into());
         let found: Vec<u8> = preferred(&all, 3).iter().map(|c| c.node.0[0]).collect();
         assert_eq!(found, [0, 1, 3]);
         all[2].addresses.clear();

@@ -65,7 +65,9 @@ impl Net {
         for me in all {
             shuffle(&mut order, &mut rng);
             let mut table = RoutingTable::new(*me, k);
-            order.iter().for_each(|n| drop(table.reached(contact(*n), Duration::ZERO, WallTime(1))));
+            for node in &order {
+                table.reached(contact(*node), Duration::ZERO, WallTime(1));
+            }
             peers.insert(*me, Peer::Honest(table));
         }
         Self { peers, ..Self::new(k, rng) }
@@ -218,8 +220,23 @@ proptest! {
         prop_assert!(found.iter().all(|n| live(&n)));
         let expected: Vec<NodeId> = near.iter().take(K).filter(live).copied().collect();
         prop_assert_eq!(&found[..expected.len()], &expected[..]);
-        let living = near.iter().filter(live).count();
-        prop_assert_eq!(found.len(), living.min(K), "places of the dead are filled from farther away");
+    }
+
+    #[test]
+    fn the_true_k_closest_that_live_are_found_once_the_dead_were_noticed(seed: u64, size in 2..160_usize) {
+        let (mut net, all, target) = any_network(seed, size, K);
+        let dead: Vec<NodeId> = all[1..].iter().filter(|_| net.rng.below(100) < 15).copied().collect();
+        dead.iter().for_each(|n| drop(net.peers.insert(*n, Peer::Dead)));
+        for peer in net.peers.values_mut() {
+            let Peer::Honest(table) = peer else { continue };
+            for node in dead.iter().chain(&dead) {
+                table.failed(node, WallTime(2));
+            }
+        }
+        let lookup = net.run(all[0], target);
+        let mut expected = net.ranking(&target, &all[0], |p| matches!(p, Peer::Honest(_)));
+        expected.truncate(K);
+        prop_assert_eq!(nodes(&lookup.closest()), expected);
     }
 
     #[test]

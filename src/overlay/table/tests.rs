@@ -36,7 +36,9 @@ fn nodes(contacts: &[Contact]) -> Vec<NodeId> {
 
 fn table_of(me: NodeId, k: usize, others: &[NodeId]) -> RoutingTable {
     let mut table = RoutingTable::new(me, k);
-    others.iter().for_each(|n| drop(table.reached(contact(*n, 1), RTT, NOW)));
+    for node in others {
+        table.reached(contact(*node, 1), RTT, NOW);
+    }
     table
 }
 
@@ -69,7 +71,7 @@ fn an_older_seq_never_overwrites() {
     assert_eq!(table.contact(&far(1)), Some(&contact(far(1), 5)));
     assert!(!table.heard(&contact(far(1), 4), NOW));
     assert!(table.heard(&contact(far(1), 6), NOW), "a node that moved is tried where it says it is");
-    assert_eq!(table.contact(&far(1)).unwrap().seq, 5, "hearing alone changes nothing");
+    assert_eq!(table.contact(&far(1)).map(|c| c.seq), Some(5), "hearing alone changes nothing");
     table.reached(contact(far(1), 6), RTT, NOW);
     assert_eq!(table.contact(&far(1)), Some(&contact(far(1), 6)));
 }
@@ -277,8 +279,8 @@ proptest! {
                         prop_assert!(now >= seq && before.is_none_or(|b| now == b.max(seq)));
                     }
                 }
-                Event::Failed { node } => drop(table.failed(&all[node], NOW)),
-                Event::Heard { node, seq } => drop(table.heard(&contact(all[node], seq), NOW)),
+                Event::Failed { node } => { table.failed(&all[node], NOW); }
+                Event::Heard { node, seq } => { table.heard(&contact(all[node], seq), NOW); }
                 Event::Forgive => drop(table.forgive()),
             }
             let contacts = table.contacts();
@@ -330,8 +332,12 @@ proptest! {
     fn a_bucket_loses_an_old_contact_only_to_its_own_failures(failing in prop::collection::btree_set(0..20_u16, 0..20), flood in 0..100_u16) {
         let old: Vec<NodeId> = (0..20).map(far).collect();
         let mut table = table_of(ME, 20, &old);
-        (0..flood).for_each(|n| drop(table.reached(contact(far(100 + n), 1), RTT, NOW)));
-        failing.iter().for_each(|n| drop(table.failed(&far(*n), NOW)));
+        for n in 0..flood {
+            table.reached(contact(far(100 + n), 1), RTT, NOW);
+        }
+        for n in &failing {
+            table.failed(&far(*n), NOW);
+        }
         prop_assert!((0..20).filter(|n| !failing.contains(n)).all(|n| table.contains(&far(n))));
         let promoted = failing.len().min(usize::from(flood)).min(MAX_WAITING);
         let lost = (0..20).filter(|n| !table.contains(&far(*n))).count();
