@@ -1,0 +1,13 @@
+//! Who is near what: the Kademlia routing table, the iterative lookup, and the choice of replicas.
+//!
+//! Plain state and functions (Maymounkov and Mazières 2002, with candidates that enter only once we reached them
+//! ourselves). Nothing here sends, waits or reads a clock: time and randomness are arguments.
+
+mod bucket;
+mod dead;
+mod lookup;
+pub mod replicas;
+mod table;
+
+pub use lookup::{ALPHA, Lookup, MAX_ASKS, MAX_CANDIDATES, MAX_PARALLEL, Report, Step};
+pub use table::{ContactInfo, Failed, Reached, RoutingTable};
