@@ -5,4 +5,5 @@
 pub mod keys;
 pub mod records;
 pub mod seam;
+pub mod store;
 pub mod types;
