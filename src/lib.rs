@@ -7,5 +7,6 @@ pub mod overlay;
 pub mod records;
 pub mod registry;
 pub mod seam;
+pub mod store;
 pub mod types;
 pub mod wire;

@@ -1,0 +1,266 @@
+//! A store in memory, for simulated nodes and for tests.
+//!
+//! Everything happens at the call, in the order of calls, on the caller's thread. The "disk" outlives the store
+//! on it, as a disk outlives a process. Nothing is written anywhere.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+
+use super::merge::{Held, Merge, ended, kept, latest_end, plan};
+use crate::seam::{Applied, Batch, Later, Op, Outcome, Reader, Space, Store, StoreError, Stored, Usage};
+use crate::types::{Hash, Key, Section, SectionSet, WallTime};
+
+/// Where a record lies; the order of places is the order of reading.
+type Place = (Key, Section, Bytes, Hash);
+
+#[derive(Clone)]
+struct Row {
+    bytes: Bytes,
+    expires_at: WallTime,
+    stored_at: WallTime,
+}
+
+/// Its size is bounded by what the owner of the store admits, like that of a real disk.
+#[derive(Default)]
+struct Contents {
+    /// Shared with readers; copied only when a change comes while a reader is open.
+    records: Arc<BTreeMap<Place, Row>>,
+    by_end: BTreeSet<(WallTime, Place)>,
+    local: BTreeMap<(Space, Bytes), Bytes>,
+    usage: Usage,
+    full: bool,
+}
+
+/// What a simulated node keeps when it crashes. Clones are the same disk.
+#[derive(Clone, Default)]
+pub struct MemoryDisk(Rc<RefCell<Contents>>);
+
+impl MemoryDisk {
+    /// Makes commits fail with [`StoreError::DiskFull`] until it is called with `false`.
+    pub fn set_full(&self, full: bool) {
+        self.0.borrow_mut().full = full;
+    }
+}
+
+/// A [`Store`] on a [`MemoryDisk`]. Commits are made at the call, whether or not their future is polled.
+pub struct MemoryStore {
+    disk: MemoryDisk,
+    merge: Merge,
+    closed: Arc<AtomicBool>,
+}
+
+impl MemoryStore {
+    /// Opens an empty store on a disk of its own.
+    pub fn new(merge: Merge) -> Self {
+        Self::on(MemoryDisk::default(), merge)
+    }
+
+    /// Opens the store that lies on `disk`.
+    pub fn on(disk: MemoryDisk, merge: Merge) -> Self {
+        Self { disk, merge, closed: Arc::default() }
+    }
+
+    fn check_open(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    fn make(&self, batch: Batch) -> Result<Applied, StoreError> {
+        self.check_open()?;
+        let mut contents = self.disk.0.borrow_mut();
+        if contents.full {
+            return Err(StoreError::DiskFull);
+        }
+        Ok(Applied(batch.0.into_iter().map(|op| contents.apply(op, self.merge)).collect()))
+    }
+}
+
+impl Contents {
+    fn apply(&mut self, op: Op, merge: Merge) -> Outcome {
+        match op {
+            Op::Put(record) => return self.put(record, merge),
+            Op::Delete { key, section, hash } => {
+                let found = section_of(&self.records, key, section).filter(|(place, _)| place.3 == hash);
+                let places: Vec<Place> = found.map(|(place, _)| place.clone()).collect();
+                places.iter().for_each(|place| self.remove(place));
+            }
+            Op::Expire(now) => {
+                let behind = (WallTime(latest_end(now).0 + 1), first_place());
+                let live = self.by_end.split_off(&behind);
+                let gone = std::mem::replace(&mut self.by_end, live);
+                gone.iter().for_each(|(_, place)| self.remove(place));
+            }
+            Op::SetLocal(space, key, value) => {
+                self.local.insert((space, key), value);
+            }
+            Op::SetLocalOnce(space, key, value) => match self.local.get(&(space, key.clone())) {
+                Some(held) => return Outcome::Held(held.clone()),
+                None => {
+                    self.local.insert((space, key), value);
+                }
+            },
+            Op::DropLocal(space, key) => {
+                self.local.remove(&(space, key));
+            }
+        }
+        Outcome::Done
+    }
+
+    fn put(&mut self, record: Stored, merge: Merge) -> Outcome {
+        let from = (record.key, record.section, record.slot.clone(), Hash([0; 32]));
+        let slot = self.records.range(from..).take_while(|(place, _)| {
+            place.0 == record.key && place.1 == record.section && place.2 == record.slot
+        });
+        let (places, held): (Vec<Place>, Vec<Held>) = slot
+            .map(|(place, row)| {
+                (place.clone(), Held { hash: place.3, bytes: row.bytes.clone(), expires_at: row.expires_at })
+            })
+            .unzip();
+        let plan = plan(merge, &held, &record);
+        plan.gone.iter().for_each(|i| self.remove(&places[*i]));
+        if plan.outcome == Outcome::Done {
+            self.insert(record);
+        }
+        plan.outcome
+    }
+
+    fn insert(&mut self, record: Stored) {
+        let place = (record.key, record.section, record.slot, record.hash);
+        let row = Row { bytes: record.bytes, expires_at: kept(record.expires_at), stored_at: kept(record.stored_at) };
+        self.usage.records += 1;
+        self.usage.bytes += row.bytes.len() as u64;
+        self.by_end.insert((row.expires_at, place.clone()));
+        Arc::make_mut(&mut self.records).insert(place, row);
+    }
+
+    fn remove(&mut self, place: &Place) {
+        if let Some(row) = Arc::make_mut(&mut self.records).remove(place) {
+            self.usage.records -= 1;
+            self.usage.bytes -= row.bytes.len() as u64;
+            self.by_end.remove(&(row.expires_at, place.clone()));
+        }
+    }
+}
+
+impl Store for MemoryStore {
+    fn read(
+        &self,
+        key: &Key,
+        sections: SectionSet,
+        after: Option<&(Section, Bytes, Hash)>,
+        limit: usize,
+        now: WallTime,
+    ) -> Result<Vec<Stored>, StoreError> {
+        self.check_open()?;
+        let contents = self.disk.0.borrow();
+        let behind = |place: &Place| after.is_none_or(|a| (place.1, &place.2, place.3) > (a.0, &a.1, a.2));
+        let from = after.map_or(Section::ALL[0], |a| a.0);
+        Ok(sections
+            .iter()
+            .filter(|section| *section >= from)
+            .flat_map(|section| {
+                let start = after.filter(|a| a.0 == section).map(|a| (*key, a.0, a.1.clone(), a.2));
+                section_from(&contents.records, *key, section, start)
+            })
+            .filter(|(place, row)| behind(place) && !ended(row.expires_at, now))
+            .take(limit)
+            .map(stored)
+            .collect())
+    }
+
+    fn local(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        self.check_open()?;
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded((space, Bytes::copy_from_slice(after))),
+            _ => Bound::Included((space, Bytes::copy_from_slice(prefix))),
+        };
+        let contents = self.disk.0.borrow();
+        let values = contents.local.range((from, Bound::Unbounded));
+        Ok(values
+            .take_while(|((at, key), _)| *at == space && key.starts_with(prefix))
+            .take(limit)
+            .map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect())
+    }
+
+    fn commit(&self, batch: Batch) -> Later<Result<Applied, StoreError>> {
+        let result = self.make(batch);
+        Box::pin(async move { result })
+    }
+
+    fn usage(&self) -> Usage {
+        self.disk.0.borrow().usage
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader + Send>, StoreError> {
+        self.check_open()?;
+        let records = Arc::clone(&self.disk.0.borrow().records);
+        Ok(Box::new(MemoryReader { records, closed: Arc::clone(&self.closed) }))
+    }
+
+    fn close(&self) -> Later<()> {
+        self.closed.store(true, Ordering::Release);
+        Box::pin(async {})
+    }
+}
+
+/// Sees the records as they were when it was opened.
+struct MemoryReader {
+    records: Arc<BTreeMap<Place, Row>>,
+    closed: Arc<AtomicBool>,
+}
+
+impl Reader for MemoryReader {
+    fn scan(&mut self, after: Option<&Place>, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.records.range((from, Bound::Unbounded)).take(limit).map(stored).collect())
+    }
+}
+
+fn first_place() -> Place {
+    (Key([0; 32]), Section::ALL[0], Bytes::new(), Hash([0; 32]))
+}
+
+fn section_of(
+    records: &BTreeMap<Place, Row>,
+    key: Key,
+    section: Section,
+) -> impl Iterator<Item = (&Place, &Row)> + use<'_> {
+    section_from(records, key, section, None)
+}
+
+fn section_from(
+    records: &BTreeMap<Place, Row>,
+    key: Key,
+    section: Section,
+    start: Option<Place>,
+) -> impl Iterator<Item = (&Place, &Row)> + use<'_> {
+    let start = start.unwrap_or((key, section, Bytes::new(), Hash([0; 32])));
+    records.range(start..).take_while(move |(place, _)| place.0 == key && place.1 == section)
+}
+
+fn stored((place, row): (&Place, &Row)) -> Stored {
+    Stored {
+        key: place.0,
+        section: place.1,
+        slot: place.2.clone(),
+        hash: place.3,
+        bytes: row.bytes.clone(),
+        expires_at: row.expires_at,
+        stored_at: row.stored_at,
+    }
+}

@@ -1,0 +1,111 @@
+//! The files of a store: their names, their header, and changes to them that a crash cannot tear.
+//!
+//! Reads the header without SQLite, because opening a file with SQLite may already change it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::fault::io_fault;
+use crate::seam::StoreError;
+
+/// Marks a file as ours ("time" in ASCII), in the application id of its header.
+pub(super) const APPLICATION_ID: u32 = 0x7469_6d65;
+
+/// The length of the header (SQLite file format, section 1.3).
+const HEADER_BYTES: usize = 100;
+
+/// Those bytes of the header that are the same in every store: offset and content.
+const FIXED: [(usize, &[u8]); 7] = [
+    (0, b"SQLite format 3\0"),
+    // Page size 4,096; WAL for writing and reading; nothing reserved; the three payload fractions.
+    (16, &[0x10, 0x00, 2, 2, 0, 64, 32, 32]),
+    // Schema format.
+    (44, &[0, 0, 0, 4]),
+    // UTF-8.
+    (56, &[0, 0, 0, 1]),
+    // Incremental vacuum.
+    (64, &[0, 0, 0, 1]),
+    (68, &APPLICATION_ID.to_be_bytes()),
+    (72, &[0; 20]),
+];
+
+/// Returns the schema of the store in a file, `None` where there is no file.
+///
+/// The header in the file is always right about it: schemas change in a copy only, which has no WAL when it
+/// takes its place.
+pub(super) fn schema_of(path: &Path) -> Result<Option<u32>, StoreError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_fault(&error)),
+    };
+    let mut header = [0; HEADER_BYTES];
+    match file.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(StoreError::Damaged("it is too short".into()));
+        }
+        Err(error) => return Err(io_fault(&error)),
+    }
+    if FIXED.iter().any(|(at, bytes)| header[*at..*at + bytes.len()] != **bytes) {
+        return Err(StoreError::Damaged("it is not the file of a store".into()));
+    }
+    let schema = u32::from_be_bytes([header[60], header[61], header[62], header[63]]);
+    if schema == 0 {
+        return Err(StoreError::Damaged("it has no schema".into()));
+    }
+    Ok(Some(schema))
+}
+
+/// Returns the path with something appended to its last part.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes an empty file that only its owner may read.
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|e| io_fault(&e))
+}
+
+/// Removes a database and what SQLite keeps beside it.
+pub(super) fn remove_database(path: &Path) -> Result<(), StoreError> {
+    for suffix in ["-journal", "-wal", "-shm", ""] {
+        remove(&beside(path, suffix))?;
+    }
+    Ok(())
+}
+
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_fault(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a file another name, durably.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(|e| io_fault(&e))?;
+    sync_folder_of(to)
+}
+
+/// Makes sure that a file's content is on disk.
+pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|e| io_fault(&e))
+}
+
+/// Makes sure that the names in a file's folder are on disk; elsewhere than on Unix, folders cannot be synced.
+fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => sync(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }),
+        _ => Ok(()),
+    }
+}
