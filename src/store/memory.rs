@@ -113,9 +113,10 @@ impl Contents {
 
     fn put(&mut self, record: Stored, merge: Merge) -> Outcome {
         let from = (record.key, record.section, record.slot.clone(), Hash([0; 32]));
-        let slot = self.records.range(from..).take_while(|(place, _)| {
-            place.0 == record.key && place.1 == record.section && place.2 == record.slot
-        });
+        let slot = self
+            .records
+            .range(from..)
+            .take_while(|(place, _)| place.0 == record.key && place.1 == record.section && place.2 == record.slot);
         let (places, held): (Vec<Place>, Vec<Held>) = slot
             .map(|(place, row)| {
                 (place.clone(), Held { hash: place.3, bytes: row.bytes.clone(), expires_at: row.expires_at })

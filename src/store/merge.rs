@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn ended_records_neither_win_nor_are_known() {
-        let first: Merge = |_, held, _| if held.is_empty() { Verdict::Keep { drop: vec![] } } else { Verdict::Superseded };
+        let first: Merge =
+            |_, held, _| if held.is_empty() { Verdict::Keep { drop: vec![] } } else { Verdict::Superseded };
         let check = |held: Held, record: Stored, outcome, gone| {
             assert_eq!(plan(first, &[held], &record), Plan { outcome, gone });
         };

@@ -78,13 +78,7 @@ impl SqliteStore {
         let gauges = Arc::new(Gauges::default());
         gauges.set_usage(opened.usage);
         let writer = writer::start(opened.connection, opened.usage, merge, Arc::clone(&queue), Arc::clone(&gauges))?;
-        Ok(Self {
-            path: opened.path,
-            reads: RefCell::new(Some(reads)),
-            queue,
-            gauges,
-            writer: Cell::new(Some(writer)),
-        })
+        Ok(Self { path: opened.path, reads: RefCell::new(Some(reads)), queue, gauges, writer: Cell::new(Some(writer)) })
     }
 
     /// Returns how many transactions were committed since the store was opened; fewer than batches under load.
@@ -129,10 +123,7 @@ impl Store for SqliteStore {
     }
 
     fn usage(&self) -> Usage {
-        Usage {
-            records: self.gauges.records.load(Ordering::Acquire),
-            bytes: self.gauges.bytes.load(Ordering::Acquire),
-        }
+        Usage { records: self.gauges.records.load(Ordering::Acquire), bytes: self.gauges.bytes.load(Ordering::Acquire) }
     }
 
     fn reader(&self) -> Result<Box<dyn Reader + Send>, StoreError> {

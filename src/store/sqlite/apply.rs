@@ -108,9 +108,8 @@ fn delete(
     hash: &Hash,
     delta: &mut Delta,
 ) -> rusqlite::Result<Outcome> {
-    let mut delete = connection.prepare_cached(
-        "DELETE FROM record WHERE key = ?1 AND section = ?2 AND hash = ?3 RETURNING length(bytes)",
-    )?;
+    let mut delete = connection
+        .prepare_cached("DELETE FROM record WHERE key = ?1 AND section = ?2 AND hash = ?3 RETURNING length(bytes)")?;
     for bytes in delete.query_map((&key.0, section.number(), &hash.0), |row| row.get(0))? {
         delta.removed(bytes?);
     }
@@ -118,8 +117,7 @@ fn delete(
 }
 
 fn expire(connection: &Connection, now: WallTime, delta: &mut Delta) -> rusqlite::Result<Outcome> {
-    let mut delete =
-        connection.prepare_cached("DELETE FROM record WHERE expires_at <= ?1 RETURNING length(bytes)")?;
+    let mut delete = connection.prepare_cached("DELETE FROM record WHERE expires_at <= ?1 RETURNING length(bytes)")?;
     for bytes in delete.query_map([millis(latest_end(now))], |row| row.get(0))? {
         delta.removed(bytes?);
     }

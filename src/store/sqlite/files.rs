@@ -16,6 +16,9 @@ pub(super) const APPLICATION_ID: u32 = 0x7469_6d65;
 /// The length of the header (SQLite file format, section 1.3).
 const HEADER_BYTES: usize = 100;
 
+/// The size of a page, in every store.
+const PAGE_BYTES: u64 = 4096;
+
 /// Those bytes of the header that are the same in every store: offset and content.
 const FIXED: [(usize, &[u8]); 7] = [
     (0, b"SQLite format 3\0"),
@@ -52,11 +55,21 @@ pub(super) fn schema_of(path: &Path) -> Result<Option<u32>, StoreError> {
     if FIXED.iter().any(|(at, bytes)| header[*at..*at + bytes.len()] != **bytes) {
         return Err(StoreError::Damaged("it is not the file of a store".into()));
     }
-    let schema = u32::from_be_bytes([header[60], header[61], header[62], header[63]]);
-    if schema == 0 {
-        return Err(StoreError::Damaged("it has no schema".into()));
+    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let file_bytes = file.metadata().map_err(|e| io_fault(&e))?.len();
+    // SQLite reads what is missing of a last page as zeros. With a WAL the rest may be in there.
+    if file_bytes < u64::from(number(28)) * PAGE_BYTES && !has_wal(path)? {
+        return Err(StoreError::Damaged("its end is missing".into()));
     }
-    Ok(Some(schema))
+    match number(60) {
+        0 => Err(StoreError::Damaged("it has no schema".into())),
+        schema => Ok(Some(schema)),
+    }
+}
+
+/// Tells whether a WAL lies beside a file: somebody has it open, or did not close it.
+pub(super) fn has_wal(path: &Path) -> Result<bool, StoreError> {
+    beside(path, "-wal").try_exists().map_err(|e| io_fault(&e))
 }
 
 /// Returns the path with something appended to its last part.
@@ -99,13 +112,18 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 
 /// Makes sure that a file's content is on disk.
 pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(|e| io_fault(&e))
+    // Not every system syncs a file that was opened for reading only.
+    let file = OpenOptions::new().write(true).open(path);
+    file.and_then(|file| file.sync_all()).map_err(|e| io_fault(&e))
 }
 
 /// Makes sure that the names in a file's folder are on disk; elsewhere than on Unix, folders cannot be synced.
 fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     match path.parent() {
-        Some(folder) if cfg!(unix) => sync(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }),
+        Some(folder) if cfg!(unix) => {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| io_fault(&e))
+        }
         _ => Ok(()),
     }
 }

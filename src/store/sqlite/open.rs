@@ -110,7 +110,7 @@ fn migrate(path: &Path, found: u32, setup: &Setup) -> Result<(), StoreError> {
     run_steps(&mut connection, found, setup)?;
     check_whole(&connection)?;
     finish(connection, &copy)?;
-    if beside(path, "-wal").try_exists().map_err(|e| io_fault(&e))? {
+    if files::has_wal(path)? {
         return Err(StoreError::Access("another program has it open".into()));
     }
     files::rename(path, &original(path, found))?;
@@ -155,7 +155,7 @@ fn finish(connection: Connection, copy: &Path) -> Result<(), StoreError> {
 
 /// Opens a file of the current schema, checks it and marks it as in use.
 fn open_current(path: &Path, setup: &Setup) -> Result<(Connection, Usage), StoreError> {
-    let left_over = beside(path, "-wal").try_exists().map_err(|e| io_fault(&e))?;
+    let left_over = files::has_wal(path)?;
     let file_bytes = fs::metadata(path).map_err(|e| io_fault(&e))?.len();
     let connection = connect(path)?;
     let keep_wal = |keep| {
@@ -200,7 +200,6 @@ fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
 }
 
 fn check_whole(connection: &Connection) -> Result<(), StoreError> {
-    let found: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| fault(&e))?;
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| fault(&e))?;
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found.into())) }
 }

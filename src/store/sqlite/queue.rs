@@ -51,8 +51,9 @@ impl Default for Queue {
 impl Queue {
     /// Queues a batch, now where there is room.
     pub fn submit(self: &Arc<Self>, batch: Batch) -> Later<Result<Applied, StoreError>> {
-        let mut room = Box::pin(Arc::clone(&self.room).acquire_owned());
         // The semaphore is fair and knows a waiter from its first poll, so this poll fixes the order of commits.
+        // Unconstrained, because a task that used up its budget would be told to wait and not be known.
+        let mut room = Box::pin(tokio::task::unconstrained(Arc::clone(&self.room).acquire_owned()));
         match room.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(permit)) => {
                 let answer = self.push(batch, permit);

@@ -42,7 +42,8 @@ pub(super) fn read_records(
     limit: usize,
     now: WallTime,
 ) -> rusqlite::Result<Vec<Stored>> {
-    let _moment = connection.unchecked_transaction()?;
+    let several = sections.iter().nth(1).is_some();
+    let _moment = several.then(|| connection.unchecked_transaction()).transpose()?;
     let mut select = connection.prepare_cached(select!(
         "WHERE key = ?1 AND section = ?2 AND (slot, hash) > (?3, ?4) AND expires_at > ?5
          ORDER BY slot, hash LIMIT ?6"
@@ -95,11 +96,7 @@ impl SqliteReader {
         Self { connection, queue }
     }
 
-    fn try_scan(
-        &self,
-        after: Option<&(Key, Section, Bytes, Hash)>,
-        limit: usize,
-    ) -> rusqlite::Result<Vec<Stored>> {
+    fn try_scan(&self, after: Option<&(Key, Section, Bytes, Hash)>, limit: usize) -> rusqlite::Result<Vec<Stored>> {
         let mut select = self.connection.prepare_cached(select!(
             "WHERE (key, section, slot, hash) > (?1, ?2, ?3, ?4) ORDER BY key, section, slot, hash LIMIT ?5"
         ))?;

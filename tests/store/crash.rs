@@ -1,0 +1,137 @@
+//! A process that is killed at any moment loses nothing that it was told is on disk.
+//!
+//! The child is this test binary again, told by its environment to be one; it names what was acknowledged on its
+//! standard error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+
+use timeline::seam::{Batch, Op, Space, Store};
+use timeline::types::{Rng, Section};
+
+use crate::fixture::{on_arbiter, open_in};
+use crate::records::{StoreExt, bytes, record};
+
+const FOLDER: &str = "TIMELINE_TEST_STORE";
+const ROUND: &str = "TIMELINE_TEST_ROUND";
+const WORKERS: u32 = 8;
+const ROUNDS: u32 = 20;
+
+/// Two records and a counter, made together.
+fn batch(round: u32, worker: u32, n: u32) -> Batch {
+    let name = format!("{round}.{worker}.{n}");
+    let put = |section| Op::Put(record(section, &name, &name));
+    // Padded, so that some batches need more pages than one.
+    let padding = vec![b'.'; (n as usize * 977) % 9000];
+    let last = [name.as_bytes(), &padding].concat();
+    Batch(vec![
+        put(Section::Device),
+        Op::SetLocal(Space::Feed, bytes(&worker.to_string()), last.into()),
+        put(Section::Followers),
+    ])
+}
+
+/// Not a test of its own: what the killed process does. Without a parent it has nothing to do.
+#[test]
+fn child() {
+    let (Ok(folder), Ok(round)) = (env::var(FOLDER), env::var(ROUND)) else { return };
+    let round = round.parse().expect("a number");
+    on_arbiter(async {
+        let store = Rc::new(open_in(Path::new(&folder)).expect("opened"));
+        let work = (0..WORKERS).map(|worker| {
+            let store = Rc::clone(&store);
+            async move {
+                for n in 0.. {
+                    store.commit(batch(round, worker, n)).await.expect("committed");
+                    writeln!(io::stderr(), "{worker} {n}").expect("the parent listens");
+                }
+            }
+        });
+        futures_util::future::join_all(work).await;
+    });
+}
+
+fn spawn(folder: &Path, round: u32) -> Child {
+    Command::new(env::current_exe().expect("this test"))
+        .args(["--exact", "crash::child", "--nocapture", "--test-threads", "1"])
+        .env(FOLDER, folder)
+        .env(ROUND, round.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started")
+}
+
+/// Runs a child, kills it after some acknowledgements, and returns the last number acknowledged to each worker.
+fn run_and_kill(folder: &Path, round: u32, rng: &mut Rng) -> BTreeMap<u32, u32> {
+    let mut child = spawn(folder, round);
+    let mut said = BufReader::new(child.stderr.take().expect("piped"));
+    let mut acknowledged = BTreeMap::new();
+    let wanted = 1 + rng.below(300);
+    let mut line = String::new();
+    for heard in 1.. {
+        line.clear();
+        said.read_line(&mut line).expect("read");
+        // A line without its end was cut off by the kill.
+        let Some(whole) = line.strip_suffix('\n') else { break };
+        let numbers = whole.split_once(' ').and_then(|(worker, n)| Some((worker.parse().ok()?, n.parse().ok()?)));
+        let (worker, n) = numbers.unwrap_or_else(|| panic!("the child said {whole:?}"));
+        acknowledged.insert(worker, n);
+        if heard == wanted {
+            // So that the kill falls into any part of a commit; what is asserted does not depend on it.
+            std::thread::sleep(Duration::from_micros(rng.below(1500)));
+            child.kill().expect("killed");
+        }
+    }
+    let status = child.wait().expect("ended");
+    assert!(!status.success(), "the child ended by itself");
+    acknowledged
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_to_a_kill() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut rng = Rng::from_seed([41; 32]);
+    let mut total = 0;
+    for round in 0..ROUNDS {
+        let acknowledged = run_and_kill(folder.path(), round, &mut rng);
+        assert!(!acknowledged.is_empty());
+        total += acknowledged.values().map(|n| u64::from(*n) + 1).sum::<u64>();
+        on_arbiter(check(folder.path(), round, &acknowledged, total));
+    }
+}
+
+async fn check(folder: &Path, round: u32, acknowledged: &BTreeMap<u32, u32>, total: u64) {
+    let store: Rc<dyn Store> = Rc::new(open_in(folder).expect("opened after a kill"));
+    let (one, other) = (texts(&store, Section::Device), texts(&store, Section::Followers));
+    assert_eq!(one, other, "batches are whole");
+    assert_eq!(store.usage().records, 2 * one.len() as u64);
+    assert!(one.len() as u64 >= total);
+    let held: BTreeSet<&str> = one.iter().map(String::as_str).collect();
+    for (worker, last) in acknowledged {
+        for n in 0..=*last {
+            assert!(held.contains(&*format!("{round}.{worker}.{n}")), "round {round}, worker {worker}: {n} is lost");
+        }
+        let locals = store.local(Space::Feed, worker.to_string().as_bytes(), None, 1).expect("read");
+        let counter = String::from_utf8_lossy(&locals[0].1);
+        let n: u32 = counter.trim_end_matches('.').rsplit('.').next().and_then(|n| n.parse().ok()).expect("a number");
+        assert!(n >= *last);
+        assert!(n <= *last + 1, "a worker waits for each acknowledgement");
+    }
+    if round.is_multiple_of(2) {
+        store.close().await;
+    }
+}
+
+fn texts(store: &Rc<dyn Store>, section: Section) -> Vec<String> {
+    let all = store.scan_all();
+    let mut texts: Vec<String> =
+        all.iter().filter(|r| r.section == section).map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
+    texts.sort();
+    texts
+}
