@@ -298,6 +298,30 @@ fn a_network_of_at_most_k_is_one_round_trip() {
 }
 
 #[test]
+fn endless_answers_end_at_the_limit_of_requests() {
+    let mut rng = Rng::from_seed([9; 32]);
+    let target = Key([0; 32]);
+    let mut lookup = Lookup::new(target, random_node(&mut rng), K, vec![contact(random_node(&mut rng))]);
+    // Every peer names others that are all nearer than itself, for as long as it is asked.
+    let mut nearness: u64 = u64::MAX;
+    let mut asked = 0;
+    while let Step::Ask(peer) = lookup.next() {
+        asked += 1;
+        let named = (0..2 * K).map(|_| {
+            nearness -= 1 << 40;
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&nearness.to_be_bytes());
+            contact(NodeId(id))
+        });
+        lookup.on_answer(&peer.node, named.collect());
+    }
+    assert_eq!((lookup.next(), asked, lookup.asked()), (Step::Done, MAX_ASKS, MAX_ASKS));
+    assert!(lookup.candidates.len() <= MAX_CANDIDATES);
+    let report = lookup.into_report();
+    assert!(!report.complete && report.closest.len() == K);
+}
+
+#[test]
 fn a_newcomer_that_knows_one_bootpeer_finds_the_k_closest() {
     let (mut net, all, target) = any_network(3, 120, K);
     let me = random_node(&mut net.rng);

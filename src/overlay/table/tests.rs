@@ -175,6 +175,9 @@ fn old_live_contacts_stay_under_flooding_by_newcomers() {
     assert!(old.iter().all(|n| table.contains(n)));
     assert_eq!(table.len(), 20);
     assert!(!table.heard(&at(far(9000), [192, 0, 2, 1]), NOW), "enough are waiting");
+    let removed = old.iter().filter(|n| table.failed(n, NOW) == Failed::Removed).count();
+    assert_eq!(removed, MAX_WAITING, "so many waited for a place");
+    assert!(table.contains(&far(5999)) && !table.contains(&far(1000)), "those that came last");
 }
 
 #[test]
