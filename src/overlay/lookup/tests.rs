@@ -170,7 +170,7 @@ fn linked_network(seed: u64, size: usize, links: usize) -> (Net, Vec<NodeId>, Ke
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn the_true_k_closest_are_found_where_buckets_are_correct(seed: u64, size in 1..160_usize, k in 1..21_usize) {
