@@ -104,6 +104,11 @@ fn check_source(path: &Path, text: &str) -> Vec<Finding> {
             add(1, format!("a mod.rs is a façade of `mod` and `pub use`: {lines} lines, at most {FACADE_LINES}"));
         }
     }
+    for (line, _) in
+        text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("#[path") && line.contains('/'))
+    {
+        add(line + 1, "`#[path]` leads out of the folder, which hides where a module is".to_owned());
+    }
     check_functions(&words, &mut add);
     check_selects(module_path(path).first().map_or("main", String::as_str), &words, &mut add);
     check_edges(path, &words, &mut add);
@@ -111,7 +116,7 @@ fn check_source(path: &Path, text: &str) -> Vec<Finding> {
 }
 
 fn check_length(path: &Path, text: &str) -> Vec<Finding> {
-    let of_tests = path.iter().any(|part| part == "tests" || part == "tests.rs");
+    let of_tests = path.iter().any(|part| part == "tests") || path.to_string_lossy().ends_with("tests.rs");
     let allowed = if of_tests { TEST_FILE_LINES } else { FILE_LINES };
     let lines = text.lines().count();
     if lines <= allowed {
@@ -182,7 +187,6 @@ fn check_edges(path: &Path, words: &[Word<'_>], add: &mut impl FnMut(usize, Stri
             }
             Target::Climb => add(line, "`super` climbs to the crate's root: write `crate::…`".to_owned()),
             Target::Root => add(line, "the crate's root is imported whole or renamed: name the module".to_owned()),
-            Target::Elsewhere => add(line, "`#[path]` hides where a module is".to_owned()),
         }
     }
 }
@@ -217,8 +221,6 @@ enum Target<'a> {
     Climb,
     /// `crate::*`, `crate as x`, `crate::{self}`.
     Root,
-    /// `#[path = "…"]`.
-    Elsewhere,
 }
 
 struct Reference<'a> {
@@ -233,12 +235,10 @@ fn references<'a>(words: &[Word<'a>], depth: usize, binary: bool) -> Vec<Referen
     for (at, word) in words.iter().enumerate() {
         inline_ends.retain(|&end| at < end);
         let next = |by: usize| words.get(at + by).map_or("", |word| word.text);
-        let continues = at > 0 && words[at - 1].text == "::" && !(at > 1 && starts_a_path(words[at - 2].text));
+        let after_colons = at > 0 && words[at - 1].text == "::";
+        let continues = after_colons && !(at > 1 && starts_a_path(words[at - 2].text));
         match word.text {
             "mod" if next(2) == "{" => inline_ends.push(closing(words, at + 2)),
-            "path" if at > 1 && words[at - 2].text == "#" && next(1) == "=" => {
-                found.push(Reference { line: word.line, to: Target::Elsewhere });
-            }
             "crate" if next(1) == "as" || (at > 0 && words[at - 1].text == "extern" && next(1) == "self") => {
                 found.push(Reference { line: word.line, to: Target::Root });
             }
@@ -250,7 +250,7 @@ fn references<'a>(words: &[Word<'a>], depth: usize, binary: bool) -> Vec<Referen
             "self" if !binary && next(1) == "::" => {
                 follow(words, at + 2, depth + inline_ends.len(), false, &mut found);
             }
-            "super" if !binary && !(at > 0 && words[at - 1].text == "::") && !in_group_after_super(words, at) => {
+            "super" if !binary && !after_colons && !in_group_after_super(words, at) => {
                 follow(words, at, depth + inline_ends.len(), true, &mut found);
             }
             _ => {}
@@ -511,6 +511,7 @@ fn the_root_cannot_be_taken_whole() {
     check("src/keys/a.rs", "use crate::{self as root, types::Key};", &["imported whole"]);
     check("src/main.rs", "use timeline as t;", &["imported whole"]);
     check("src/keys/a.rs", "#[path = \"../wire/frame.rs\"]\nmod frame;", &["`#[path]`"]);
+    check("src/keys/a.rs", "#[path = \"a_tests.rs\"]\nmod tests;", &[]);
 }
 
 #[test]
