@@ -278,6 +278,7 @@ async fn scans_go_over_everything_in_order(fixture: impl Fixture) {
         assert_eq!(crate::records::scan(&mut *store.reader().expect("reader"), step), all);
     }
     let mut reader = store.reader().expect("reader");
+    #[allow(clippy::disallowed_methods, reason = "a reader is for threads, so it is used on one")]
     let elsewhere = std::thread::spawn(move || reader.scan(None, 3)).join().expect("joined");
     assert_eq!(elsewhere, Ok(all[..3].to_vec()), "a reader may go to another thread");
 }

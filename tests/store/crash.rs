@@ -84,6 +84,7 @@ fn run_and_kill(folder: &Path, round: u32, rng: &mut Rng) -> BTreeMap<u32, u32> 
         acknowledged.insert(worker, n);
         if heard == wanted {
             // So that the kill falls into any part of a commit; what is asserted does not depend on it.
+            #[allow(clippy::disallowed_methods, reason = "the instant of the kill is random on purpose")]
             std::thread::sleep(Duration::from_micros(rng.below(1500)));
             child.kill().expect("killed");
         }

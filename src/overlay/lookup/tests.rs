@@ -1,3 +1,5 @@
+//! The lookup among peers that are dead, slow or lying, and against the whole network.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

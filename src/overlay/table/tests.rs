@@ -1,3 +1,5 @@
+//! The routing table under every order of events.
+
 use proptest::prelude::*;
 
 use super::*;

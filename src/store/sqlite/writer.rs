@@ -23,6 +23,10 @@ const VACUUM_PAGES: u32 = 1024;
 type Results = Vec<Result<Applied, StoreError>>;
 
 /// Starts the writer; it runs until the queue is closed and empty.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "SQLite's commits block, so the writer is a thread; simulated nodes have the memory store"
+)]
 pub(super) fn start(
     connection: Connection,
     usage: Usage,

@@ -1,0 +1,58 @@
+# The names people know. `make` lists them.
+
+CARGO ?= cargo
+# release | dev
+PROFILE ?= release
+PEERS ?= 5
+PEER ?= 1
+NET_DIR ?= target/net
+ARGS ?=
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
+
+.DEFAULT_GOAL := help
+.PHONY: help build net menu test check deny clean-net tools
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: tools ## Build the program (PROFILE=dev compiles faster, runs slower)
+	$(CARGO) build --locked --profile $(PROFILE) --bin timeline
+
+net: build ## Start a network on this machine (PEERS=8, ARGS="--fresh --set gc.min_age=0s")
+	$(BIN) net --dir $(NET_DIR) --peers $(PEERS) $(ARGS)
+
+menu: build ## Open the menu of another peer of the running network (PEER=2)
+	$(BIN) --data-dir $(NET_DIR)/peer-$(PEER) menu $(ARGS)
+
+test: tools ## Run all tests (ARGS=… goes to cargo test)
+	$(CARGO) test --locked --all-targets $(ARGS)
+	$(CARGO) test --locked --doc
+
+check: tools ## Format, lints, documentation, architecture, dependencies
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	$(CARGO) test --locked --test architecture
+	@$(MAKE) --no-print-directory deny
+
+deny: ## Licences and advisories of dependencies, where cargo-deny is installed
+	@if command -v cargo-deny >/dev/null 2>&1; then \
+		$(CARGO) deny check; \
+	else \
+		echo "cargo-deny is not installed: licences and advisories were not checked (cargo install cargo-deny)"; \
+	fi
+
+clean-net: ## Remove the data of the network on this machine
+	rm -rf -- $(NET_DIR)
+
+tools:
+	@command -v $(CARGO) >/dev/null 2>&1 || { \
+		echo "Rust is missing: install it from https://rustup.rs (1.95 or newer)"; exit 1; }
+	@command -v $${CC:-cc} >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || { \
+		echo "A C compiler is missing; the bundled SQLite and ring need one:"; \
+		echo "  Debian, Ubuntu  sudo apt install build-essential"; \
+		echo "  Fedora          sudo dnf install gcc"; \
+		echo "  Alpine          sudo apk add build-base"; \
+		echo "  macOS           xcode-select --install"; exit 1; }
