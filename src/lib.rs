@@ -2,11 +2,14 @@
 //!
 //! `ARCHITECTURE.md` says what is where; `docs/PROTOCOL.md` what goes over the wire.
 
+pub mod actors;
 pub mod keys;
 pub mod overlay;
 pub mod records;
 pub mod registry;
+pub mod retention;
 pub mod seam;
 pub mod store;
+pub mod timeline;
 pub mod types;
 pub mod wire;

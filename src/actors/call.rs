@@ -1,0 +1,96 @@
+//! One request to one peer: encoding, time limits, and what the routing table learns from it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::context::Context;
+use crate::seam::NetError;
+use crate::types::Contact;
+use crate::wire::{Request, WireError, open_answer};
+
+/// Why a request brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CallError {
+    /// The network's fault or the peer's silence: try another, or later.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The peer refused.
+    #[error(transparent)]
+    Refused(#[from] WireError),
+    /// The peer's answer cannot be read: its fault.
+    #[error("the answer is malformed")]
+    Malformed,
+}
+
+impl CallError {
+    /// Tells whether the peer could not be reached at all.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, CallError::Net(_))
+    }
+}
+
+/// Opening a connection: the dial limit.
+const DIAL: Duration = Duration::from_millis(1500);
+/// The shortest time given to an answer.
+const SHORTEST: Duration = Duration::from_millis(300);
+/// The longest time given to an answer that needs no disk.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// How much time an answer gets beyond the round trips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Answered from memory or by a point read.
+    Read,
+    /// The peer writes to its disk first.
+    Disk,
+}
+
+impl Context {
+    /// Sends a request; the routing table learns whether the peer answered.
+    pub async fn call<R: Request>(
+        self: &Rc<Self>,
+        to: &Contact,
+        request: &R,
+        patience: Patience,
+    ) -> Result<R::Answer, CallError> {
+        let started = Instant::now();
+        let answer = self.net.request(to, request.to_frame(), R::CLASS, self.within(to, patience)).await;
+        let routing = &self.doors().routing;
+        match answer {
+            Ok(frame) => {
+                let rtt = self.net.path(&to.node).map_or_else(|| started.elapsed(), |p| p.srtt);
+                routing.reached(self.signed(to), rtt);
+                match open_answer::<R::Answer>(&frame) {
+                    Ok(Ok(answer)) => Ok(answer),
+                    Ok(Err(refused)) => Err(refused.into()),
+                    Err(_) => Err(CallError::Malformed),
+                }
+            }
+            Err(NetError::Closed) => Err(NetError::Closed.into()),
+            Err(error) => {
+                if error != NetError::TooLarge {
+                    routing.failed(to.node);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Returns the newest signed contact of the same node, where one is known.
+    fn signed(&self, to: &Contact) -> Contact {
+        match self.greeting(&to.node) {
+            Some(greeting) if greeting.contact.seq > to.seq => greeting.contact,
+            _ => to.clone(),
+        }
+    }
+
+    fn within(&self, to: &Contact, patience: Patience) -> Duration {
+        let path = self.net.path(&to.node);
+        let answer = path.map_or(LONGEST, |p| (p.srtt * 3 + Duration::from_millis(50)).clamp(SHORTEST, LONGEST));
+        let answer = if patience == Patience::Disk { LONGEST.max(answer) } else { answer };
+        if path.is_some_and(|p| p.connected) { answer } else { DIAL + answer }
+    }
+}

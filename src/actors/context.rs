@@ -1,0 +1,254 @@
+//! What all actors of one node share: identity, network, the world, and what is known of accounts and peers.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::Future;
+use tokio::sync::Notify;
+
+use super::doors::Doors;
+use crate::keys::SecretKey;
+use crate::records::{ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact};
+use crate::seam::{Clock, Offload, Store, Transport, World};
+use crate::types::{Contact, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
+
+/// What a node is told at its start, beside the world.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Ways in.
+    pub bootpeers: Vec<Contact>,
+    /// Whether this node is a way in for others, and an anchor.
+    pub bootpeer: bool,
+    /// How often what has ended is removed.
+    pub gc_interval: Duration,
+    /// Bytes of records this node holds before it refuses those of strangers.
+    pub store_quota: u64,
+    /// Name and version, told in HELLO.
+    pub software: String,
+}
+
+/// What a peer said of itself in its HELLO.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    /// Its signed contact.
+    pub contact: Contact,
+    /// Name and version of its program.
+    pub software: String,
+    /// Its flags.
+    pub flags: u64,
+}
+
+/// Most greetings remembered; a node talks to fewer peers than that within a day.
+const GREETINGS: usize = 4096;
+/// Most contacts whose signatures are remembered to hold: the same ones come in answer after answer.
+const OPENED: usize = 4096;
+/// Most accounts whose proofs are remembered: the followees an account may have, and as many strangers.
+const PROVED_ACCOUNTS: usize = 10_000;
+
+/// The node, as its actors see it.
+pub struct Context {
+    /// Its id.
+    pub me: NodeId,
+    /// Its key.
+    pub key: SecretKey,
+    /// Its network.
+    pub network: Rc<Network>,
+    /// The way to peers.
+    pub net: Rc<dyn Transport>,
+    /// The disk.
+    pub store: Rc<dyn Store>,
+    /// The time.
+    pub clock: Rc<dyn Clock>,
+    /// Work off the arbiter.
+    pub offload: Rc<dyn Offload>,
+    /// Settings.
+    pub settings: Settings,
+    /// Wakes whoever waits for the set of reachable peers to change.
+    pub peers_changed: Notify,
+    rng: Rng,
+    proofs: RefCell<Proofs>,
+    greetings: RefCell<BTreeMap<NodeId, Greeting>>,
+    opened: RefCell<BTreeMap<Bytes, Contact>>,
+    contact: RefCell<Option<Contact>>,
+    doors: OnceCell<Doors>,
+    closing: Cell<bool>,
+}
+
+impl Context {
+    /// Builds the context of a node.
+    pub fn new(world: World, key: SecretKey, network: Rc<Network>, settings: Settings) -> Rc<Self> {
+        Rc::new(Self {
+            me: key.public().node_id(),
+            key,
+            network,
+            net: world.net,
+            store: world.store,
+            clock: world.clock,
+            offload: world.offload,
+            settings,
+            peers_changed: Notify::new(),
+            rng: world.rng,
+            proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
+            greetings: RefCell::default(),
+            opened: RefCell::default(),
+            contact: RefCell::default(),
+            doors: OnceCell::new(),
+            closing: Cell::new(false),
+        })
+    }
+
+    /// Names the doors; called once, before any actor runs.
+    pub fn set_doors(&self, doors: Doors) {
+        let first = self.doors.set(doors).is_ok();
+        debug_assert!(first, "doors are named once");
+    }
+
+    /// Returns the doors to all actors.
+    pub fn doors(&self) -> &Doors {
+        self.doors.get().expect("doors are named before any actor runs")
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> WallTime {
+        self.clock.now()
+    }
+
+    /// Returns a random stream for one purpose.
+    pub fn rng(&self, label: &str) -> Rng {
+        self.rng.fork(label)
+    }
+
+    /// Tells whether the node is an anchor.
+    pub fn is_anchor(&self) -> bool {
+        self.settings.bootpeer || self.network.is_registrar(&self.me)
+    }
+
+    /// Returns the flags of this node's HELLO.
+    pub fn flags(&self) -> u64 {
+        let bootpeer = if self.settings.bootpeer { FLAG_BOOTPEER } else { 0 };
+        bootpeer | if self.is_anchor() { FLAG_ANCHOR } else { 0 }
+    }
+
+    /// Returns this node's signed contact; signed anew when its addresses changed.
+    pub fn contact(&self) -> Contact {
+        let addresses = self.net.addresses();
+        let mut held = self.contact.borrow_mut();
+        match held.as_ref() {
+            Some(contact) if contact.addresses == addresses => contact.clone(),
+            before => {
+                // Time as number: it grows over restarts without a counter on disk.
+                let seq = before.map_or(0, |c| c.seq + 1).max(self.now().0);
+                let contact = sign_contact(&self.key, &self.network.id, &addresses, seq);
+                *held = Some(contact.clone());
+                contact
+            }
+        }
+    }
+
+    /// Remembers what a peer said of itself.
+    pub fn greeted(&self, greeting: Greeting) {
+        let mut greetings = self.greetings.borrow_mut();
+        if greetings.len() >= GREETINGS && !greetings.contains_key(&greeting.contact.node) {
+            greetings.pop_first();
+        }
+        greetings.insert(greeting.contact.node, greeting);
+    }
+
+    /// Returns what a peer said of itself.
+    pub fn greeting(&self, node: &NodeId) -> Option<Greeting> {
+        self.greetings.borrow().get(node).cloned()
+    }
+
+    /// Reads signed contacts; those that do not hold, and those beyond the most that an answer may have, are passed over.
+    pub fn open_contacts(&self, blobs: Vec<Blob>) -> Vec<Contact> {
+        let mut opened = self.opened.borrow_mut();
+        let mut out = Vec::with_capacity(blobs.len().min(MAX_CONTACTS));
+        for blob in blobs.into_iter().take(MAX_CONTACTS) {
+            let bytes = blob.into_bytes();
+            if let Some(contact) = opened.get(&bytes) {
+                out.push(contact.clone());
+            } else if let Ok((_, contact)) = open_contact(bytes.clone(), &self.network.id) {
+                if opened.len() >= OPENED {
+                    opened.pop_first();
+                }
+                opened.insert(bytes, contact.clone());
+                out.push(contact);
+            }
+        }
+        out
+    }
+
+    /// Verifies a record with what is known here: in memory, or in the store.
+    ///
+    /// # Errors
+    /// [`ProofError::Needed`] when the account or device is not known here.
+    pub fn verify(&self, record: &Record) -> Result<(), ProofError> {
+        match self.proofs.borrow_mut().verify(record, &self.network) {
+            Err(ProofError::Needed) => {}
+            done => return done,
+        }
+        self.recall(&record.need());
+        self.proofs.borrow_mut().verify(record, &self.network)
+    }
+
+    /// Learns account chains and device certificates; what does not hold is passed over.
+    pub fn learn(&self, proofs: &[Record]) {
+        let mut known = self.proofs.borrow_mut();
+        let accounts = proofs.iter().filter(|r| matches!(r, Record::Account(_)));
+        let devices = proofs.iter().filter(|r| matches!(r, Record::Device(_)));
+        for record in accounts.chain(devices) {
+            if let Err(error) = known.verify(record, &self.network) {
+                tracing::debug!(%error, "a proof does not hold");
+            }
+        }
+    }
+
+    /// Returns the records that prove what is needed, from memory or the store; empty when they are not here.
+    pub fn evidence(&self, need: &ProofNeed) -> Vec<Bytes> {
+        let known = self.proofs.borrow().evidence(need);
+        if !known.is_empty() || *need == ProofNeed::Nothing {
+            return known;
+        }
+        self.recall(need);
+        self.proofs.borrow().evidence(need)
+    }
+
+    /// Looks at what is proved of accounts.
+    pub fn with_proofs<T>(&self, look: impl FnOnce(&Proofs) -> T) -> T {
+        look(&self.proofs.borrow())
+    }
+
+    /// Learns from the store.
+    fn recall(&self, need: &ProofNeed) {
+        let (key, sections) = match need {
+            ProofNeed::Nothing => return,
+            ProofNeed::Name(name) => (name_key(name), SectionSet::of(&[Section::Account])),
+            ProofNeed::Account(account) => (home(account), SectionSet::of(&[Section::Account])),
+            ProofNeed::Device(account, _) => (home(account), SectionSet::of(&[Section::Account, Section::Device])),
+        };
+        /// The chain and every certificate an account may have.
+        const MOST: usize = 257;
+        let Ok(stored) = self.store.read(&key, sections, None, MOST, self.now()) else { return };
+        let records: Vec<Record> = stored.into_iter().filter_map(|s| Record::decode(s.bytes).ok()).collect();
+        self.learn(&records);
+    }
+
+    /// Runs something beside the caller, on this arbiter.
+    pub fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        tokio::task::spawn_local(work);
+    }
+
+    /// Notes that the node is shutting down: actors that end now are not rebuilt.
+    pub fn close(&self) {
+        self.closing.set(true);
+    }
+
+    /// Tells whether the node is shutting down.
+    pub fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+}

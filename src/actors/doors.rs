@@ -1,0 +1,25 @@
+//! The doors to all actors of a node: what the actors, the local API and the simulator hold.
+
+use super::feed::FeedHandle;
+use super::gc::GcHandle;
+use super::outbox::OutboxHandle;
+use super::presence::PresenceHandle;
+use super::registrar::RegistrarHandle;
+use super::routing::RoutingHandle;
+use super::session::SessionHandle;
+use super::storage::StorageHandle;
+
+/// Typed handles; cheap to clone, usable from any thread.
+#[derive(Clone)]
+#[allow(missing_docs, reason = "each field is the actor of its name")]
+pub struct Doors {
+    pub routing: RoutingHandle,
+    pub storage: StorageHandle,
+    pub outbox: OutboxHandle,
+    pub session: SessionHandle,
+    pub feed: FeedHandle,
+    pub presence: PresenceHandle,
+    pub gc: GcHandle,
+    /// Only where the network document names this node.
+    pub registrar: Option<RegistrarHandle>,
+}

@@ -1,0 +1,74 @@
+//! The gc actor and its door.
+
+use std::rc::Rc;
+
+use actix::{Actor, AsyncContext, Context as Ctx, Handler, Message, ResponseFuture};
+
+use crate::actors::context::Context;
+use crate::actors::door::{Door, Gone};
+use crate::seam::{Batch, Op};
+
+/// Removes what has ended by now; ready when it is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Sweep;
+
+/// The actor.
+pub struct GcActor {
+    node: Rc<Context>,
+}
+
+impl GcActor {
+    /// Builds the actor.
+    pub fn new(node: Rc<Context>) -> Self {
+        Self { node }
+    }
+}
+
+impl Actor for GcActor {
+    type Context = Ctx<Self>;
+
+    fn started(&mut self, ctx: &mut Ctx<Self>) {
+        arm(ctx, self.node.settings.gc_interval);
+    }
+}
+
+fn arm(ctx: &mut Ctx<GcActor>, every: std::time::Duration) {
+    ctx.run_later(every, move |actor, ctx| {
+        let node = actor.node.clone();
+        actor.node.spawn(async move { sweep(node).await });
+        arm(ctx, every);
+    });
+}
+
+async fn sweep(node: Rc<Context>) {
+    // Keeping too long does no harm; deleting by a wrong clock does.
+    if node.clock.in_doubt() {
+        tracing::warn!("the clock is in doubt: nothing is removed");
+        return;
+    }
+    node.doors().session.tend_log().await;
+    node.doors().feed.expire().await;
+    if let Err(error) = node.store.commit(Batch(vec![Op::Expire(node.now())])).await {
+        tracing::warn!(%error, "what has ended was not removed");
+    }
+}
+
+impl Handler<Sweep> for GcActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Sweep, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(sweep(self.node.clone()))
+    }
+}
+
+/// A handle to the gc actor.
+#[derive(Clone)]
+pub struct GcHandle(pub(in crate::actors) Door<GcActor>);
+
+impl GcHandle {
+    /// Removes what has ended by now.
+    pub async fn sweep(&self) -> Result<(), Gone> {
+        self.0.ask(Sweep).await
+    }
+}

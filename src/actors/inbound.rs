@@ -1,0 +1,143 @@
+//! The desk where peers' requests come in: each is read once and answered, from the store or by an actor.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::context::{Context, Greeting};
+use super::storage::{answer_get, signed};
+use crate::records::{CodecError, open_contact};
+use crate::seam::{Inbound, Later, Refused};
+use crate::types::NodeId;
+use crate::wire::{
+    Blob, Claim, Closer, Deliver, Delivered, ErrorCode, FindNode, Get, GetNetwork, HELLO, Hello, MAX_PUT_RECORDS,
+    MINOR_VERSION, NameStatus, NetworkBytes, Ping, Pong, Put, PutDone, Request, encode_error, encode_ok, open_answer,
+    read_request,
+};
+
+/// Answers peers.
+pub struct Desk {
+    node: Rc<Context>,
+}
+
+impl Desk {
+    /// Opens the desk of a node.
+    pub fn new(node: Rc<Context>) -> Rc<Self> {
+        Rc::new(Self { node })
+    }
+
+    fn own_hello(&self) -> Hello {
+        Hello {
+            minor: MINOR_VERSION,
+            network: self.node.network.id,
+            contact: Blob(self.node.contact().proof.map(|p| p.0.to_vec()).unwrap_or_default()),
+            time: self.node.now(),
+            software: self.node.settings.software.clone(),
+            flags: self.node.flags(),
+        }
+    }
+
+    /// Checks what a peer says of itself.
+    fn check(&self, from: NodeId, hello: Hello) -> Result<Greeting, ErrorCode> {
+        if hello.network != self.node.network.id {
+            return Err(ErrorCode::WrongNetwork);
+        }
+        let opened = open_contact(hello.contact.into_bytes(), &self.node.network.id);
+        match opened {
+            Ok((_, contact)) if contact.node == from => {
+                // A program's name is shown to people: no control characters, and not long.
+                let software = hello.software.chars().filter(|c| !c.is_control()).take(64).collect();
+                Ok(Greeting { contact, software, flags: hello.flags })
+            }
+            _ => Err(ErrorCode::WrongNetwork),
+        }
+    }
+
+    fn greet(&self, from: NodeId, frame: &[u8]) -> Result<Bytes, Bytes> {
+        let hello = read_request::<Hello>(frame).map_err(|_| encode_error(ErrorCode::Malformed, "HELLO"))?;
+        match self.check(from, hello) {
+            Ok(greeting) => {
+                self.node.doors().routing.greeted(greeting.contact.clone());
+                self.node.greeted(greeting);
+                Ok(encode_ok(&self.own_hello()))
+            }
+            Err(code) => Err(encode_error(code, "this HELLO is not for this network, or not yours")),
+        }
+    }
+}
+
+impl Inbound for Desk {
+    fn hello(&self) -> Bytes {
+        self.own_hello().to_frame()
+    }
+
+    fn greeted(&self, from: NodeId, answer: Bytes) -> Result<(), Refused> {
+        let Ok(Ok(hello)) = open_answer::<Hello>(&answer) else { return Err(Refused) };
+        let greeting = self.check(from, hello).map_err(|_| Refused)?;
+        self.node.greeted(greeting);
+        Ok(())
+    }
+
+    fn handle(&self, from: NodeId, body: Bytes) -> Later<Result<Bytes, Bytes>> {
+        if body.first() == Some(&HELLO) {
+            return Box::pin(std::future::ready(self.greet(from, &body)));
+        }
+        let node = self.node.clone();
+        Box::pin(async move {
+            let answer = answer(&node, from, &body).await;
+            Ok(answer.unwrap_or_else(|code| encode_error(code, "")))
+        })
+    }
+}
+
+async fn answer(node: &Rc<Context>, from: NodeId, frame: &[u8]) -> Result<Bytes, ErrorCode> {
+    match *frame.first().ok_or(ErrorCode::Malformed)? {
+        Ping::NUMBER => read::<Ping>(frame).map(|Ping {}| encode_ok(&Pong { time: node.now() })),
+        FindNode::NUMBER => {
+            let FindNode { key } = read(frame)?;
+            let k = node.network.k();
+            let mut contacts = node.doors().routing.closest(key, k + 1).await;
+            contacts.retain(|c| c.node != from);
+            contacts.truncate(k);
+            Ok(encode_ok(&Closer { contacts: signed(contacts) }))
+        }
+        Get::NUMBER => Ok(encode_ok(&answer_get(node, Some(from), read(frame)?).await)),
+        Put::NUMBER => {
+            let put: Put = read(frame)?;
+            if put.records.is_empty() || put.records.len() > MAX_PUT_RECORDS {
+                return Err(ErrorCode::Malformed);
+            }
+            let bytes = |blobs: Vec<Blob>| blobs.into_iter().map(Blob::into_bytes).collect();
+            let statuses = node.doors().storage.accept(from, put.key, bytes(put.records), bytes(put.proofs)).await;
+            Ok(encode_ok(&PutDone { statuses: statuses.into_iter().map(|s| s.number()).collect() }))
+        }
+        Deliver::NUMBER => {
+            let Deliver { post, proofs } = read(frame)?;
+            let proofs = proofs.into_iter().map(Blob::into_bytes).collect();
+            let status = node.doors().feed.push(post.into_bytes(), proofs).await;
+            Ok(encode_ok(&Delivered { status: status.number() }))
+        }
+        Claim::NUMBER => {
+            let Claim { record } = read(frame)?;
+            let registrar = node.doors().registrar.as_ref().ok_or(ErrorCode::NotRegistrar)?;
+            registrar.claim(record.into_bytes()).await.map(|claimed| encode_ok(&claimed))
+        }
+        NameStatus::NUMBER => {
+            let NameStatus { name } = read(frame)?;
+            let registrar = node.doors().registrar.as_ref().ok_or(ErrorCode::NotRegistrar)?;
+            registrar.standing(name).await.map(|standing| encode_ok(&standing))
+        }
+        GetNetwork::NUMBER => {
+            let GetNetwork {} = read(frame)?;
+            Ok(encode_ok(&NetworkBytes { document: Blob::from(&node.network.bytes()) }))
+        }
+        _ => Err(ErrorCode::Unsupported),
+    }
+}
+
+fn read<R: Request>(frame: &[u8]) -> Result<R, ErrorCode> {
+    read_request(frame).map_err(|error| match error {
+        CodecError::Critical => ErrorCode::Unsupported,
+        CodecError::Malformed | CodecError::Trailing => ErrorCode::Malformed,
+    })
+}

@@ -1,0 +1,30 @@
+//! The actors of a node: each owns one piece of state; what they decide is decided in the pure modules.
+//!
+//! Others hold typed handles, never an address. Connection tasks read from the store themselves; writes go through
+//! the storage actor.
+
+mod call;
+mod context;
+mod door;
+mod doors;
+mod feed;
+mod gc;
+mod inbound;
+mod outbox;
+mod presence;
+mod problem;
+mod put;
+mod registrar;
+mod routing;
+mod session;
+mod storage;
+mod supervisor;
+
+pub use context::{Context, Settings};
+pub use door::Gone;
+pub use doors::Doors;
+pub use feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost, Watching};
+pub use outbox::{Progress, Waiting};
+pub use routing::{BootpeerState, Peer, RoutingOverview};
+pub use session::{LoggedIn, Posted, Relation, WhoAmI};
+pub use supervisor::Team;

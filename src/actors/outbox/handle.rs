@@ -1,0 +1,34 @@
+//! The door to the outbox.
+
+use super::actor::OutboxActor;
+use super::item::Item;
+use super::messages::{Attempted, Dispatch, Items, Nudge, Progress, Waiting};
+use crate::actors::door::{Door, Gone};
+
+/// A handle to the outbox.
+#[derive(Clone)]
+pub struct OutboxHandle(pub(in crate::actors) Door<OutboxActor>);
+
+impl OutboxHandle {
+    /// Sends an item that the caller has put on disk with [`Item::keep`]. Ready when it is published, or when the first
+    /// attempt has ended; attempts go on until it is complete.
+    pub async fn dispatch(&self, item: Item) -> Progress {
+        self.0.ask(Dispatch(item)).await.unwrap_or_default()
+    }
+
+    /// Returns all items, the oldest first.
+    pub async fn items(&self) -> Result<Vec<Waiting>, Gone> {
+        self.0.ask(Items).await
+    }
+
+    pub(super) async fn attempted(&self, item: Item) {
+        // A rebuilt outbox has read the item from disk: nothing is lost but the count of this attempt.
+        if self.0.ask(Attempted(item)).await.is_err() {
+            tracing::debug!("the outbox was rebuilt during an attempt");
+        }
+    }
+
+    pub(super) fn nudge(&self) {
+        self.0.hint(Nudge);
+    }
+}

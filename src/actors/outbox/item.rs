@@ -1,0 +1,124 @@
+//! What the outbox keeps on disk: records, where they go, and who has them.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::records::{Destination, Known, Record, from_bytes, to_bytes};
+use crate::seam::{Op, Space};
+use crate::types::{Hash, Key, NodeId, WallTime};
+use crate::wire::Blob;
+
+/// Records for one key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parcel {
+    /// The key.
+    #[serde(rename = "K")]
+    pub key: Key,
+    /// The records.
+    #[serde(rename = "R")]
+    pub records: Vec<Blob>,
+    /// Nodes that have all of them on disk.
+    #[serde(rename = "a")]
+    pub acked: BTreeSet<NodeId>,
+    /// How many replicas have them, as of the last attempt.
+    #[serde(rename = "n")]
+    pub replicas_acked: u32,
+    /// How many replicas are wanted, as of the last attempt.
+    #[serde(rename = "w")]
+    pub wanted: u32,
+    /// Whether the records are published.
+    #[serde(rename = "p")]
+    pub published: bool,
+    /// Whether the outbox may let go.
+    #[serde(rename = "d")]
+    pub complete: bool,
+}
+
+/// Parcels that belong together: a post, a follow, a registration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// What it is about: the hash of its main record.
+    #[serde(rename = "I")]
+    pub id: Hash,
+    /// A word for people: `post`, `follow` …
+    #[serde(rename = "L")]
+    pub label: String,
+    /// When it was put in.
+    #[serde(rename = "T")]
+    pub since: WallTime,
+    /// The parcels.
+    #[serde(rename = "P")]
+    pub parcels: Vec<Parcel>,
+    /// Why the last attempt was not enough.
+    #[serde(rename = "e", default)]
+    pub last_error: Option<String>,
+}
+
+impl Known for Item {
+    const FIELDS: &'static [&'static str] = &["I", "L", "T", "P", "e"];
+}
+
+impl Item {
+    /// Packs records for all their destinations; records for one key travel together, in the order given.
+    pub fn pack(label: &str, id: Hash, records: &[Record], since: WallTime) -> Self {
+        let mut parcels: Vec<Parcel> = Vec::new();
+        for record in records {
+            for Destination { key, .. } in record.destinations() {
+                match parcels.iter_mut().find(|p| p.key == key) {
+                    Some(parcel) => parcel.records.push(Blob::from(record.bytes())),
+                    None => parcels.push(Parcel {
+                        key,
+                        records: vec![Blob::from(record.bytes())],
+                        acked: BTreeSet::new(),
+                        replicas_acked: 0,
+                        wanted: 0,
+                        published: false,
+                        complete: false,
+                    }),
+                }
+            }
+        }
+        Self { id, label: label.to_owned(), since, parcels, last_error: None }
+    }
+
+    /// Returns the change that puts the item on disk; the caller makes it together with its own.
+    pub fn keep(&self) -> Op {
+        Op::SetLocal(Space::Outbox, self.disk_key(), to_bytes(self).into())
+    }
+
+    /// Returns the change that lets go of the item.
+    pub fn let_go(&self) -> Op {
+        Op::DropLocal(Space::Outbox, self.disk_key())
+    }
+
+    /// Reads an item from disk.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        from_bytes(bytes).ok()
+    }
+
+    /// Returns its key on disk: in the order in which items were put in.
+    pub fn disk_key(&self) -> Bytes {
+        [&self.since.0.to_be_bytes()[..], &self.id.0].concat().into()
+    }
+
+    /// Tells whether everything in it is published.
+    pub fn is_published(&self) -> bool {
+        self.parcels.iter().all(|p| p.published)
+    }
+
+    /// Tells whether the outbox may let go.
+    pub fn is_complete(&self) -> bool {
+        self.parcels.iter().all(|p| p.complete)
+    }
+
+    /// Tells whether nothing in it is of use any more.
+    pub fn is_over(&self, now: WallTime) -> bool {
+        let ended = |blob: &Blob| {
+            Record::decode(Bytes::copy_from_slice(&blob.0)).map_or(true, |record| record.expires_at() <= now)
+        };
+        self.parcels.iter().all(|p| p.records.iter().all(ended))
+    }
+}

@@ -1,0 +1,12 @@
+//! Owner of records on their way: sends them to replicas and anchors, now and later, until enough have them.
+
+mod actor;
+mod handle;
+mod item;
+mod messages;
+mod send;
+
+pub use actor::OutboxActor;
+pub use handle::OutboxHandle;
+pub use item::Item;
+pub use messages::{Progress, Waiting};

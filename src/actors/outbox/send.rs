@@ -1,0 +1,144 @@
+//! One attempt at an item: every parcel to its replica set and to the anchors.
+
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::oneshot;
+
+use super::item::{Item, Parcel};
+use super::messages::Progress;
+use crate::actors::call::Patience;
+use crate::actors::context::Context;
+use crate::actors::put::put;
+use crate::actors::routing::find_closest;
+use crate::retention::{Anchor, Publication, wanted};
+use crate::types::{Contact, NodeId};
+use crate::wire::{Put, Status};
+
+/// Tells the caller who waits as soon as everything is published.
+pub struct Waiter {
+    left: usize,
+    told: Option<oneshot::Sender<Progress>>,
+}
+
+impl Waiter {
+    /// Makes a waiter for an item.
+    pub fn new(item: &Item, told: oneshot::Sender<Progress>) -> Self {
+        Self { left: item.parcels.iter().filter(|p| !p.published).count(), told: Some(told) }
+    }
+
+    fn published(&mut self, acked: u32, wanted: u32) {
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            self.tell(Progress { published: true, acked, wanted });
+        }
+    }
+
+    fn tell(&mut self, progress: Progress) {
+        if let Some(told) = self.told.take() {
+            // Whoever waited may have given up.
+            drop(told.send(progress));
+        }
+    }
+}
+
+/// Makes one attempt; returns the item with what it brought.
+pub async fn attempt(node: Rc<Context>, mut item: Item, waiter: Waiter) -> Item {
+    let waiter = std::cell::RefCell::new(waiter);
+    let errors = join_all(item.parcels.iter_mut().map(|parcel| send_parcel(&node, parcel, &waiter))).await;
+    item.last_error = errors.into_iter().flatten().next();
+    waiter.borrow_mut().tell(Progress::of(&item));
+    item
+}
+
+/// Sends one parcel; returns what stood in the way, if anything did.
+async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell::RefCell<Waiter>) -> Option<String> {
+    if parcel.complete {
+        return None;
+    }
+    let found = find_closest(node, parcel.key).await;
+    let replicas: Vec<Contact> = found.closest.into_iter().map(|(c, ())| c).collect();
+    let mut standing = Publication {
+        replicas: replicas.iter().map(|c| c.node).collect(),
+        acked: parcel.acked.clone(),
+        anchors: anchors(node, &parcel.acked).await,
+    };
+    let mut targets = replicas;
+    for (contact, _) in node.doors().routing.anchors().await {
+        if !targets.iter().any(|t| t.node == contact.node) {
+            targets.push(contact);
+        }
+    }
+    targets.retain(|t| !parcel.acked.contains(&t.node));
+    let before = parcel.published;
+    update(parcel, &standing, before, waiter);
+    let records = parcel.records.clone();
+    let mut sending: FuturesUnordered<_> = targets
+        .into_iter()
+        .map(|to| {
+            let (node, key, records) = (node.clone(), parcel.key, records.clone());
+            async move { (to.node, put(&node, &to, Put { key, records, proofs: vec![] }, Patience::Disk).await) }
+        })
+        .collect();
+    let mut trouble = None;
+    while let Some((peer, outcome)) = sending.next().await {
+        let answer = match outcome {
+            Ok(None) => {
+                standing.acked.insert(peer);
+                parcel.acked.insert(peer);
+                Anchor::Has
+            }
+            Ok(Some(Status::AnchorFull)) => Anchor::Full,
+            Ok(Some(status)) => {
+                trouble = Some(format!("a peer refused: {}", status.as_str()));
+                Anchor::Owes
+            }
+            Err(error) if error.is_unreachable() => Anchor::Down,
+            Err(error) => {
+                trouble = Some(error.to_string());
+                Anchor::Owes
+            }
+        };
+        if let Some((_, anchor)) = standing.anchors.iter_mut().find(|(id, _)| *id == peer) {
+            *anchor = answer;
+        }
+        update(parcel, &standing, before, waiter);
+    }
+    if parcel.published {
+        return trouble.filter(|_| !parcel.complete);
+    }
+    trouble.or_else(|| {
+        let anchored = standing.anchors.is_empty() || standing.anchors.iter().any(|(_, a)| *a == Anchor::Has);
+        Some(if anchored { "too few replicas answered" } else { "no bootpeer could be reached" }.to_owned())
+    })
+}
+
+/// Notes how far the parcel has come.
+fn update(parcel: &mut Parcel, standing: &Publication, before: bool, waiter: &std::cell::RefCell<Waiter>) {
+    parcel.replicas_acked = standing.acked_replicas() as u32;
+    parcel.wanted = wanted(standing.replicas.len()) as u32;
+    parcel.complete = standing.is_complete();
+    if !parcel.published && standing.is_published() {
+        parcel.published = true;
+        if !before {
+            waiter.borrow_mut().published(parcel.replicas_acked, parcel.wanted);
+        }
+    }
+}
+
+/// Returns all anchors of the network with what they are before the attempt.
+async fn anchors(node: &Rc<Context>, acked: &std::collections::BTreeSet<NodeId>) -> Vec<(NodeId, Anchor)> {
+    let known = node.doors().routing.anchors().await;
+    let standing = |id: NodeId| {
+        if id == node.me || acked.contains(&id) {
+            return Anchor::Has;
+        }
+        match known.iter().find(|(c, _)| c.node == id) {
+            Some((_, true)) => Anchor::Owes,
+            _ => Anchor::Down,
+        }
+    };
+    node.network.registrars.iter().map(|key| key.node_id()).map(|id| (id, standing(id))).collect()
+}

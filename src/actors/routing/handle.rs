@@ -1,0 +1,75 @@
+//! The door to the routing table.
+
+use std::time::Duration;
+
+use super::actor::RoutingActor;
+use super::messages::{
+    Anchors, Closest, Failed, Greeted, Heard, LookedUp, Overview, Peer, Peers, Persist, Probed, Reached,
+    RoutingOverview,
+};
+use crate::actors::door::{Door, Gone};
+use crate::types::{Contact, Key, NodeId};
+
+/// A handle to the routing actor.
+#[derive(Clone)]
+pub struct RoutingHandle(pub(in crate::actors) Door<RoutingActor>);
+
+impl RoutingHandle {
+    /// Returns up to `n` contacts closest to `key`, closest first.
+    pub async fn closest(&self, key: Key, n: usize) -> Vec<Contact> {
+        self.0.ask(Closest { key, n }).await.unwrap_or_default()
+    }
+
+    /// Notes a candidate.
+    pub fn heard(&self, contact: Contact) {
+        self.0.hint(Heard(contact));
+    }
+
+    /// Notes that a peer greeted us.
+    pub fn greeted(&self, contact: Contact) {
+        self.0.hint(Greeted(contact));
+    }
+
+    /// Notes that a peer answered.
+    pub fn reached(&self, contact: Contact, rtt: Duration) {
+        self.0.hint(Reached(contact, rtt));
+    }
+
+    /// Notes that a peer did not answer.
+    pub fn failed(&self, node: NodeId) {
+        self.0.hint(Failed(node));
+    }
+
+    pub(super) async fn probed(&self, node: NodeId) {
+        if self.0.ask(Probed(node)).await.is_err() {
+            tracing::debug!("the routing table was rebuilt during a probe");
+        }
+    }
+
+    /// Notes that a lookup was made.
+    pub fn looked_up(&self, key: Key) {
+        self.0.hint(LookedUp(key));
+    }
+
+    /// Returns all contacts.
+    pub async fn peers(&self) -> Result<Vec<Peer>, Gone> {
+        self.0.ask(Peers).await
+    }
+
+    /// Returns a summary.
+    pub async fn overview(&self) -> Result<RoutingOverview, Gone> {
+        self.0.ask(Overview).await
+    }
+
+    /// Returns the anchors of the network that an address is known of, with whether they answered last time.
+    pub async fn anchors(&self) -> Vec<(Contact, bool)> {
+        self.0.ask(Anchors).await.unwrap_or_default()
+    }
+
+    /// Writes the table to disk.
+    pub async fn persist(&self) {
+        if self.0.ask(Persist).await.is_err() {
+            tracing::warn!("the routing table was not written");
+        }
+    }
+}

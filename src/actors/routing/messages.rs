@@ -1,0 +1,108 @@
+//! What the routing actor takes.
+
+use std::time::Duration;
+
+use actix::Message;
+
+use crate::types::{Contact, Key, NodeId, WallTime};
+
+/// Asks for the contacts closest to a key.
+#[derive(Message)]
+#[rtype(result = "Vec<Contact>")]
+pub struct Closest {
+    /// The key.
+    pub key: Key,
+    /// How many.
+    pub n: usize,
+}
+
+/// A peer was named by others: a candidate.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Heard(pub Contact);
+
+/// A peer greeted us: it lives, whatever we remember of it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Greeted(pub Contact);
+
+/// A peer answered our own request.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reached(pub Contact, pub Duration);
+
+/// A peer did not answer our request.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Failed(pub NodeId);
+
+/// A probe of a candidate ended, however.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Probed(pub NodeId);
+
+/// A lookup for a key was made.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LookedUp(pub Key);
+
+/// Asks for all contacts.
+#[derive(Message)]
+#[rtype(result = "Vec<Peer>")]
+pub struct Peers;
+
+/// A contact, as people see it.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Who and where.
+    pub contact: Contact,
+    /// floor(log2) of its distance.
+    pub bucket: u8,
+    /// Round trip.
+    pub rtt: Duration,
+    /// Whether a connection is open.
+    pub connected: bool,
+    /// When it last answered.
+    pub last_seen: WallTime,
+    /// Whether it is a bootpeer.
+    pub bootpeer: bool,
+}
+
+/// Asks for a summary.
+#[derive(Message)]
+#[rtype(result = "RoutingOverview")]
+pub struct Overview;
+
+/// A summary of the table.
+#[derive(Clone, Debug, Default)]
+pub struct RoutingOverview {
+    /// Contacts.
+    pub known: usize,
+    /// Estimated nodes in the network, this one included.
+    pub size_estimate: u64,
+    /// The configured bootpeers, in the order of the configuration.
+    pub bootpeers: Vec<BootpeerState>,
+}
+
+/// How a bootpeer is doing.
+#[derive(Clone, Debug)]
+pub struct BootpeerState {
+    /// The bootpeer.
+    pub contact: Contact,
+    /// Whether it answered the last request.
+    pub online: bool,
+    /// Round trip, when known.
+    pub rtt: Option<Duration>,
+    /// Its program.
+    pub software: Option<String>,
+}
+
+/// Asks for the anchors with whether the last request to each was answered.
+#[derive(Message)]
+#[rtype(result = "Vec<(Contact, bool)>")]
+pub struct Anchors;
+
+/// Writes the table to disk.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Persist;

@@ -1,0 +1,133 @@
+//! The session actor: short handlers; the sequences are in the files beside.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
+
+use super::follow::follow;
+use super::login::{login, logout};
+use super::messages::{
+    Follow, LoggedIn, Login, Logout, MakePost, Posted, Pursue, Register, Relation, Resume, TendLog, Who,
+};
+use super::post::{post, recount, tend_log};
+use super::register::{pursue_all, register};
+use super::state::{Session, Shared};
+use crate::actors::context::Context;
+use crate::actors::door::MAILBOX;
+use crate::types::{Problem, Username};
+
+/// How often pending registrations are tried again, beside whenever peers come.
+const PURSUE: Duration = Duration::from_secs(15);
+
+/// The actor.
+pub struct SessionActor {
+    shared: Rc<Shared>,
+}
+
+impl SessionActor {
+    /// Builds the actor with what the last run left.
+    pub fn new(node: Rc<Context>) -> Self {
+        Self { shared: Shared::load(node) }
+    }
+}
+
+impl Actor for SessionActor {
+    type Context = Ctx<Self>;
+
+    fn started(&mut self, ctx: &mut Ctx<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        recount(&self.shared);
+        let shared = self.shared.clone();
+        ctx.spawn(actix::fut::wrap_future(async move { shared.begin().await }));
+        arm(ctx);
+        let node = self.shared.node.clone();
+        ctx.spawn(actix::fut::wrap_future(async move {
+            loop {
+                node.peers_changed.notified().await;
+                node.doors().session.pursue();
+            }
+        }));
+    }
+}
+
+fn arm(ctx: &mut Ctx<SessionActor>) {
+    ctx.run_later(PURSUE, |actor, ctx| {
+        let pursuit = pursue_all(actor.shared.clone());
+        actor.shared.node.spawn(pursuit);
+        arm(ctx);
+    });
+}
+
+impl Handler<Register> for SessionActor {
+    type Result = ResponseFuture<Result<LoggedIn, Problem>>;
+
+    fn handle(&mut self, Register { username, password }: Register, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(register(self.shared.clone(), username, password))
+    }
+}
+
+impl Handler<Login> for SessionActor {
+    type Result = ResponseFuture<Result<LoggedIn, Problem>>;
+
+    fn handle(&mut self, Login { username, password, retire_oldest }: Login, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(login(self.shared.clone(), username, password, retire_oldest))
+    }
+}
+
+impl Handler<Logout> for SessionActor {
+    type Result = ResponseFuture<Result<Username, Problem>>;
+
+    fn handle(&mut self, _: Logout, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(logout(self.shared.clone()))
+    }
+}
+
+impl Handler<Who> for SessionActor {
+    type Result = MessageResult<Who>;
+
+    fn handle(&mut self, _: Who, _: &mut Ctx<Self>) -> Self::Result {
+        MessageResult(self.shared.session.borrow().as_ref().map(Session::who))
+    }
+}
+
+impl Handler<MakePost> for SessionActor {
+    type Result = ResponseFuture<Result<Posted, Problem>>;
+
+    fn handle(&mut self, MakePost { text, ttl }: MakePost, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(post(self.shared.clone(), text, ttl))
+    }
+}
+
+impl Handler<Follow> for SessionActor {
+    type Result = ResponseFuture<Result<Relation, Problem>>;
+
+    fn handle(&mut self, Follow { username, follows }: Follow, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(follow(self.shared.clone(), username, follows))
+    }
+}
+
+impl Handler<TendLog> for SessionActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: TendLog, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(tend_log(self.shared.clone()))
+    }
+}
+
+impl Handler<Resume> for SessionActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Resume, _: &mut Ctx<Self>) -> Self::Result {
+        let shared = self.shared.clone();
+        Box::pin(async move { shared.begin().await })
+    }
+}
+
+impl Handler<Pursue> for SessionActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Pursue, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(pursue_all(self.shared.clone()))
+    }
+}

@@ -1,0 +1,127 @@
+//! What the session actor takes.
+
+use std::time::Duration;
+
+use actix::Message;
+use zeroize::Zeroizing;
+
+use crate::types::{AccountId, DeviceId, Hash, Problem, Username, WallTime};
+
+/// Registers a name, or resumes an interrupted registration.
+#[derive(Message)]
+#[rtype(result = "Result<LoggedIn, Problem>")]
+pub struct Register {
+    /// The name.
+    pub username: Username,
+    /// The password.
+    pub password: Zeroizing<String>,
+}
+
+/// Logs in.
+#[derive(Message)]
+#[rtype(result = "Result<LoggedIn, Problem>")]
+pub struct Login {
+    /// The name.
+    pub username: Username,
+    /// The password.
+    pub password: Zeroizing<String>,
+    /// Whether the device longest unused may be retired when there are too many.
+    pub retire_oldest: bool,
+}
+
+/// A device that is logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The name.
+    pub username: Username,
+    /// The account.
+    pub account: AccountId,
+    /// The device.
+    pub device: DeviceId,
+}
+
+/// Logs out.
+#[derive(Message)]
+#[rtype(result = "Result<Username, Problem>")]
+pub struct Logout;
+
+/// Asks who is logged in.
+#[derive(Message)]
+#[rtype(result = "Option<WhoAmI>")]
+pub struct Who;
+
+/// Who is logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhoAmI {
+    /// The device.
+    pub device: LoggedIn,
+    /// Since when.
+    pub since: WallTime,
+}
+
+/// Makes a post.
+#[derive(Message)]
+#[rtype(result = "Result<Posted, Problem>")]
+pub struct MakePost {
+    /// What it says.
+    pub text: String,
+    /// How long it lives.
+    pub ttl: Option<Duration>,
+}
+
+/// A post that is on disk here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Its id.
+    pub id: Hash,
+    /// Whether it is published; else it is queued.
+    pub published: bool,
+    /// When it was made.
+    pub created_at: WallTime,
+    /// When it ends.
+    pub expires_at: WallTime,
+    /// Replicas that have it.
+    pub acked: u32,
+    /// Replicas wanted.
+    pub wanted: u32,
+    /// Followers' devices known to be online.
+    pub online: u32,
+    /// Those that have it.
+    pub delivered: u32,
+}
+
+/// Follows, or no longer follows.
+#[derive(Message)]
+#[rtype(result = "Result<Relation, Problem>")]
+pub struct Follow {
+    /// Whom.
+    pub username: Username,
+    /// True to follow, false to end it.
+    pub follows: bool,
+}
+
+/// Where following somebody stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// Whom.
+    pub username: Username,
+    /// Whether the account follows.
+    pub follows: bool,
+    /// Whether it waits in the outbox.
+    pub queued: bool,
+}
+
+/// Raises the floor of the own log to what has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TendLog;
+
+/// Tells feed and presence again who is logged in: they were rebuilt.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Resume;
+
+/// Tries to finish registrations that are pending.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Pursue;

@@ -1,0 +1,16 @@
+//! Owner of the logged-in device: registration, login, posting, following.
+
+mod actor;
+mod claim;
+mod deliver;
+mod follow;
+mod handle;
+mod login;
+mod messages;
+mod post;
+mod register;
+mod state;
+
+pub use actor::SessionActor;
+pub use handle::SessionHandle;
+pub use messages::{LoggedIn, Posted, Relation, WhoAmI};

@@ -1,0 +1,204 @@
+//! The logged-in device, in memory and on disk.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::messages::{LoggedIn, WhoAmI};
+use crate::actors::context::Context;
+use crate::actors::feed::Followee;
+use crate::actors::outbox::{Item, Progress};
+use crate::actors::storage::put_op;
+use crate::keys::SecretKey;
+use crate::records::{Destination, HeadsBody, Known, Record, Signed, from_bytes, to_bytes};
+use crate::seam::{Batch, Op, Space, StoreError};
+use crate::timeline::Rate;
+use crate::types::{AccountId, Code, DeviceId, Hash, Hlc, Problem, Username, WallTime};
+
+/// A device and the state of its log.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Session {
+    #[serde(rename = "U")]
+    pub username: Username,
+    #[serde(rename = "A")]
+    pub account: AccountId,
+    #[serde(rename = "K", with = "serde_bytes")]
+    secret: Vec<u8>,
+    #[serde(rename = "T")]
+    pub since: WallTime,
+    #[serde(rename = "H")]
+    pub hlc: Hlc,
+    #[serde(rename = "Q")]
+    pub last_seq: u64,
+    #[serde(rename = "P", default)]
+    pub last_hash: Option<Hash>,
+    #[serde(rename = "V")]
+    pub version: u64,
+    #[serde(rename = "F")]
+    pub floor: u64,
+}
+
+impl Known for Session {
+    const FIELDS: &'static [&'static str] = &["U", "A", "K", "T", "H", "Q", "P", "V", "F"];
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+    }
+}
+
+const SESSION: Bytes = Bytes::from_static(b"session");
+
+impl Session {
+    /// Starts a session with a fresh device.
+    pub fn new(username: Username, account: AccountId, device: &SecretKey, since: WallTime) -> Self {
+        let secret = device.to_bytes().to_vec();
+        Self {
+            username,
+            account,
+            secret,
+            since,
+            hlc: Hlc::default(),
+            last_seq: 0,
+            last_hash: None,
+            version: 0,
+            floor: 0,
+        }
+    }
+
+    /// Reads the session of the last run.
+    pub fn load(node: &Context) -> Option<Self> {
+        let rows = node.store.local(Space::Session, &SESSION, None, 1).ok()?;
+        rows.first().and_then(|(_, value)| from_bytes(value).ok())
+    }
+
+    /// Returns the change that keeps it.
+    pub fn keep(&self) -> Op {
+        Op::SetLocal(Space::Session, SESSION, to_bytes(self).into())
+    }
+
+    /// Returns the change that ends it.
+    pub fn forget() -> Op {
+        Op::DropLocal(Space::Session, SESSION)
+    }
+
+    /// Returns the device's key.
+    pub fn device(&self) -> SecretKey {
+        let secret = <[u8; 32]>::try_from(self.secret.as_slice()).unwrap_or_default();
+        SecretKey::from_bytes(&zeroize::Zeroizing::new(secret))
+    }
+
+    /// Returns the device.
+    pub fn device_id(&self) -> DeviceId {
+        DeviceId(self.device().public().0)
+    }
+
+    /// Returns the next stamp and remembers it.
+    pub fn stamp(&mut self, now: WallTime) -> Hlc {
+        self.hlc = self.hlc.tick(now);
+        self.hlc
+    }
+
+    /// Signs the state of the log as it is now, one version further.
+    pub fn heads(&mut self, node: &Context) -> Signed<HeadsBody> {
+        self.version += 1;
+        let body = HeadsBody {
+            account: self.account,
+            device: self.device_id(),
+            version: self.version,
+            hlc: self.stamp(node.now()),
+            last_seq: self.last_seq,
+            last_hash: self.last_hash,
+            floor: self.floor,
+            collected: vec![],
+        };
+        Signed::sign(body, &self.device(), &node.network.id)
+    }
+
+    /// Returns the session as people see it.
+    pub fn who(&self) -> WhoAmI {
+        WhoAmI { device: self.logged_in(), since: self.since }
+    }
+
+    /// Returns the device as people see it.
+    pub fn logged_in(&self) -> LoggedIn {
+        LoggedIn { username: self.username.clone(), account: self.account, device: self.device_id() }
+    }
+}
+
+/// What the handlers of the session share.
+pub struct Shared {
+    /// The node.
+    pub node: Rc<Context>,
+    /// The session, `None` before login.
+    pub session: RefCell<Option<Session>>,
+    /// Whom the account follows, as on disk.
+    pub followees: RefCell<Vec<Followee>>,
+    /// Times of the latest posts.
+    pub rate: RefCell<Rate>,
+    /// One change of the log or of the login at a time: its records are chained.
+    pub turn: Mutex<()>,
+}
+
+impl Shared {
+    /// Loads what the last run left.
+    pub fn load(node: Rc<Context>) -> Rc<Self> {
+        let session = Session::load(&node);
+        let mut followees = followees(&node);
+        if let Some(session) = &session {
+            followees.retain(|f| f.account != session.account);
+        }
+        let (session, followees) = (RefCell::new(session), RefCell::new(followees));
+        Rc::new(Self { node, session, followees, rate: RefCell::default(), turn: Mutex::new(()) })
+    }
+
+    /// Returns a copy of the session.
+    ///
+    /// # Errors
+    /// `not_logged_in`.
+    pub fn session(&self) -> Result<Session, Problem> {
+        let problem =
+            || Problem::new(Code::NotLoggedIn, "nobody is logged in on this node").hint("timeline login NAME");
+        self.session.borrow().clone().ok_or_else(problem)
+    }
+
+    /// Tells feed and presence who is logged in.
+    pub async fn begin(&self) {
+        let Ok(session) = self.session() else { return };
+        let followees = self.followees.borrow().clone();
+        let authors = followees.iter().map(|f| f.account).collect();
+        let doors = self.node.doors();
+        doors.feed.begin(session.account, session.username.clone(), followees).await;
+        doors.presence.begin(session.account, session.device(), authors);
+    }
+
+    /// Puts records, local changes and the outbox item on disk in one transaction.
+    pub async fn commit(&self, records: &[Record], item: &Item, mut ops: Vec<Op>) -> Result<(), StoreError> {
+        let now = self.node.now();
+        self.node.learn(records);
+        for record in records {
+            for Destination { key, section } in record.destinations() {
+                ops.push(put_op(record, key, section, now));
+            }
+        }
+        ops.push(item.keep());
+        self.node.store.commit(Batch(ops)).await.map(|_| ())
+    }
+
+    /// Sends an item that was committed.
+    pub async fn dispatch(&self, item: Item) -> Progress {
+        self.node.doors().outbox.dispatch(item).await
+    }
+}
+
+/// Most followees read from disk: the most a network allows, with room.
+const FOLLOWEES: usize = 100_000;
+
+fn followees(node: &Context) -> Vec<Followee> {
+    let rows = node.store.local(Space::Followees, &[], None, FOLLOWEES).unwrap_or_default();
+    rows.into_iter().filter_map(|(_, value)| Followee::read(&value)).collect()
+}

@@ -1,0 +1,88 @@
+//! Answering reads straight from the store, on the connection's task.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::actors::context::Context;
+use crate::records::{Record, home};
+use crate::seam::Stored;
+use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
+use crate::wire::{Blob, Cursor, Get, Got};
+
+/// Most records in one answer.
+const MOST_RECORDS: usize = 500;
+/// Most bytes of records in one answer: with proofs and contacts it stays within a message.
+const MOST_BYTES: usize = 128 * 1024;
+/// Most bytes of proofs in one answer.
+const MOST_PROOF_BYTES: usize = 64 * 1024;
+
+/// Reads what a peer asks for; `from` is none when this node asks itself.
+pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> Got {
+    let limit = (get.limit as usize).clamp(1, MOST_RECORDS);
+    let after = get.after.and_then(Cursor::position);
+    let fleeting = SectionSet::of(&[Section::Presence, Section::Interest]);
+    let durable = SectionSet(get.sections.0 & !fleeting.0);
+    let read = node.store.read(&get.key, durable, after.as_ref(), limit + 1, node.now());
+    let mut records = read.unwrap_or_else(|error| {
+        tracing::error!(%error, "a read failed");
+        Vec::new()
+    });
+    let next = cut(&mut records, limit);
+    let mut bytes: Vec<Bytes> = records.into_iter().map(|s| s.bytes).collect();
+    if next.is_none() && get.sections.0 & fleeting.0 != 0 {
+        bytes.extend(node.doors().presence.held(get.key, get.sections).await);
+    }
+    let proofs = proofs(node, &get.key, &bytes);
+    let k = node.network.k();
+    // Whoever asks knows itself: it would take the place of another.
+    let mut contacts = node.doors().routing.closest(get.key, k + 1).await;
+    contacts.retain(|c| Some(c.node) != from);
+    contacts.truncate(k);
+    Got { records: bytes.iter().map(Blob::from).collect(), proofs, next, contacts: signed(contacts) }
+}
+
+/// Returns the signed bytes of contacts; hints are left out.
+pub fn signed(contacts: Vec<Contact>) -> Vec<Blob> {
+    contacts.into_iter().filter_map(|c| c.proof).map(|proof| Blob::from(&proof.0)).collect()
+}
+
+/// Cuts a list to `limit` records and [`MOST_BYTES`]; returns where it goes on.
+fn cut(records: &mut Vec<Stored>, limit: usize) -> Option<Cursor> {
+    let mut bytes = 0;
+    let fits = records
+        .iter()
+        .take(limit)
+        .take_while(|s| {
+            bytes += s.bytes.len();
+            bytes <= MOST_BYTES
+        })
+        .count()
+        .max(1);
+    if fits >= records.len() {
+        return None;
+    }
+    records.truncate(fits);
+    records.last().map(|s| Cursor { section: s.section.number(), slot: s.slot.to_vec(), hash: s.hash })
+}
+
+/// Returns the proofs of accounts whose home is elsewhere, as far as they are known here.
+fn proofs(node: &Rc<Context>, key: &Key, records: &[Bytes]) -> Vec<Blob> {
+    let mut sent: BTreeSet<Hash> = BTreeSet::new();
+    let mut out = Vec::new();
+    let mut room = MOST_PROOF_BYTES;
+    for bytes in records {
+        let Ok(record) = Record::decode(bytes.clone()) else { continue };
+        if record.account().is_some_and(|account| home(&account) == *key) {
+            continue;
+        }
+        for proof in node.evidence(&record.need()) {
+            if proof.len() <= room && sent.insert(crate::keys::hash(&proof)) {
+                room -= proof.len();
+                out.push(Blob::from(&proof));
+            }
+        }
+    }
+    out
+}

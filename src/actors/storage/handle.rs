@@ -1,0 +1,31 @@
+//! The door to storage.
+
+use bytes::Bytes;
+
+use super::actor::StorageActor;
+use super::messages::{Absorb, Accept, Verified};
+use crate::actors::door::Door;
+use crate::records::Record;
+use crate::types::{Key, NodeId};
+use crate::wire::Status;
+
+/// A handle to the storage actor.
+#[derive(Clone)]
+pub struct StorageHandle(pub(in crate::actors) Door<StorageActor>);
+
+impl StorageHandle {
+    /// Takes records in; ready when they are on disk. One status for each record.
+    pub async fn accept(&self, from: NodeId, key: Key, records: Vec<Bytes>, proofs: Vec<Bytes>) -> Vec<Status> {
+        let n = records.len();
+        let done = self.0.ask(Accept { from, key, records, proofs }).await;
+        done.unwrap_or_else(|_| vec![Status::StoreFailed; n])
+    }
+
+    /// Keeps local copies of verified records.
+    pub async fn absorb(&self, records: &[Record]) {
+        let records = records.iter().map(Verified::from).collect();
+        if self.0.ask(Absorb(records)).await.is_err() {
+            tracing::debug!("local copies were not kept");
+        }
+    }
+}

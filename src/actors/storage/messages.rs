@@ -1,0 +1,36 @@
+//! What the storage actor takes.
+
+use actix::Message;
+use bytes::Bytes;
+
+use crate::records::Record;
+use crate::types::{Key, NodeId};
+use crate::wire::Status;
+
+/// A peer asks to keep records.
+#[derive(Message)]
+#[rtype(result = "Vec<Status>")]
+pub struct Accept {
+    /// Who asks.
+    pub from: NodeId,
+    /// Where.
+    pub key: Key,
+    /// The records as received.
+    pub records: Vec<Bytes>,
+    /// Account chains and device certificates.
+    pub proofs: Vec<Bytes>,
+}
+
+/// Records that were read from the network and verified: keep those this node has an interest in.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Absorb(pub Vec<Verified>);
+
+/// A record that was verified here. `Send`, as the record's own type is not.
+pub struct Verified(pub Bytes);
+
+impl From<&Record> for Verified {
+    fn from(record: &Record) -> Self {
+        Self(record.bytes().clone())
+    }
+}

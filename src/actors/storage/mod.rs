@@ -1,0 +1,14 @@
+//! Owner of the records this node holds for others and for itself: taking them in, handing them out, reading the network.
+
+mod actor;
+mod answer;
+mod handle;
+mod intake;
+mod messages;
+mod read;
+
+pub use actor::StorageActor;
+pub use answer::{answer_get, signed};
+pub use handle::StorageHandle;
+pub use intake::{disbelief, put_op, refusal};
+pub use read::{account_of, read, read_account};

@@ -1,0 +1,223 @@
+//! Reading mutable records from the network: ask several holders, verify, merge, repair those that lag.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::answer::answer_get;
+use crate::actors::call::Patience;
+use crate::actors::context::Context;
+use crate::actors::routing::{Asked, search};
+use crate::records::{AccountChain, Merged, ProofNeed, Record, admit, home, merge, name_key, section_at, slot};
+use crate::seam::Later;
+use crate::types::{AccountId, Contact, Hash, Key, Section, SectionSet, Username};
+use crate::wire::{Blob, Get, Got, MAX_PUT_RECORDS, Put};
+
+/// How many of the closest holders a read asks: 7, and 10 for account records (all where there are fewer).
+const ASKED: usize = 7;
+const ASKED_FOR_ACCOUNTS: usize = 10;
+/// Most pages of one list read from one holder.
+const PAGES: usize = 40;
+/// Records asked for at once.
+const PAGE: u32 = 500;
+
+/// What a read brought.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Verified and merged records, by section and slot.
+    pub records: Vec<Record>,
+    /// How many peers answered.
+    pub answered: usize,
+    /// Whether enough holders answered to believe that what is not here does not exist.
+    pub complete: bool,
+}
+
+impl Reading {
+    /// Returns the account chain that the reading brought.
+    pub fn chain(&self) -> Option<&AccountChain> {
+        self.records.iter().find_map(|r| match r {
+            Record::Account(chain) => Some(chain),
+            _ => None,
+        })
+    }
+}
+
+/// One holder's records.
+struct Page {
+    records: Vec<Bytes>,
+    proofs: Vec<Blob>,
+}
+
+/// Reads some sections of a key from the network and from this node's own store.
+///
+/// Never fails for want of a majority: what answered is merged, and `complete` tells.
+pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading {
+    let want = if sections.contains(Section::Account) { ASKED_FOR_ACCOUNTS } else { ASKED }.min(node.network.k());
+    let mut brought = 0;
+    let asker = node.clone();
+    let ask =
+        move |contact: Contact| -> Later<Asked<Page>> { Box::pin(ask_holder(asker.clone(), contact, key, sections)) };
+    let found = search(node, key, ask, |page: &Page| {
+        brought += usize::from(!page.records.is_empty());
+        brought >= want
+    })
+    .await;
+    let mut complete = found.complete || brought >= want;
+    let answered = found.closest.len();
+    let mut holders: Vec<(Option<Contact>, Page)> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
+    if holders.iter().all(|(_, page)| page.records.is_empty()) && !sections_in_memory(sections) {
+        holders.extend(ask_anchors(node, key, sections, &holders).await);
+    }
+    complete &= holders.iter().any(|(c, _)| c.is_some()) || node.is_anchor();
+    holders.push((None, own(node, key, sections).await));
+    let merged = collect(node, key, &holders).await;
+    repair(node, key, &holders, &merged);
+    Reading { records: merged, answered, complete }
+}
+
+/// Reads who owns a name. `Ok(None)` when nobody does, as far as enough holders know.
+///
+/// # Errors
+/// `Err(())` when too few holders answered to say so.
+pub async fn read_account(node: &Rc<Context>, name: &Username) -> Result<Option<Rc<AccountChain>>, ()> {
+    if let Some(chain) = node.with_proofs(|p| p.named(name).map(|proof| proof.chain.clone())) {
+        return Ok(Some(chain));
+    }
+    let reading = read(node, name_key(name), SectionSet::of(&[Section::Account])).await;
+    match reading.chain() {
+        Some(chain) if chain.username() == name => Ok(Some(Rc::new(chain.clone()))),
+        _ if reading.complete => Ok(None),
+        _ => Err(()),
+    }
+}
+
+/// Makes an account known here, reading it from the network where needed.
+pub async fn account_of(node: &Rc<Context>, account: AccountId) -> Option<Rc<AccountChain>> {
+    node.evidence(&ProofNeed::Account(account));
+    if let Some(chain) = node.with_proofs(|p| p.account(&account).map(|proof| proof.chain.clone())) {
+        return Some(chain);
+    }
+    read(node, home(&account), SectionSet::of(&[Section::Account, Section::Device])).await;
+    node.with_proofs(|p| p.account(&account).map(|proof| proof.chain.clone()))
+}
+
+async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: SectionSet) -> Asked<Page> {
+    let mut page = Page { records: Vec::new(), proofs: Vec::new() };
+    let mut after = None;
+    let mut contacts = Vec::new();
+    for round in 0..PAGES {
+        let get = Get { key, sections, limit: PAGE, after: after.take() };
+        let got = match node.call(&contact, &get, Patience::Read).await {
+            Ok(got) => got,
+            // What came so far is worth having.
+            Err(_) if round > 0 => break,
+            Err(error) => return Err(error),
+        };
+        page.records.extend(got.records.into_iter().map(Blob::into_bytes));
+        page.proofs.extend(got.proofs);
+        if round == 0 {
+            contacts = node.open_contacts(got.contacts);
+        }
+        after = got.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok((page, contacts))
+}
+
+async fn ask_anchors(
+    node: &Rc<Context>,
+    key: Key,
+    sections: SectionSet,
+    asked: &[(Option<Contact>, Page)],
+) -> Vec<(Option<Contact>, Page)> {
+    let anchors = node.doors().routing.anchors().await;
+    let fresh = |c: &Contact| !asked.iter().any(|(a, _)| a.as_ref().is_some_and(|a| a.node == c.node));
+    for (contact, _) in anchors.into_iter().filter(|(c, _)| fresh(c)) {
+        if let Ok((page, _)) = ask_holder(node.clone(), contact.clone(), key, sections).await {
+            return vec![(Some(contact), page)];
+        }
+    }
+    Vec::new()
+}
+
+async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
+    let mut records = Vec::new();
+    let mut after = None;
+    loop {
+        let got: Got = answer_get(node, None, Get { key, sections, limit: PAGE, after }).await;
+        records.extend(got.records.into_iter().map(Blob::into_bytes));
+        after = got.next;
+        if after.is_none() {
+            return Page { records, proofs: Vec::new() };
+        }
+    }
+}
+
+/// Verifies and merges what holders sent.
+async fn collect(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)]) -> Vec<Record> {
+    let decode = |bytes: &Bytes| Record::decode(bytes.clone()).ok();
+    let mut seen: BTreeSet<Bytes> = BTreeSet::new();
+    let mut records: Vec<Record> = Vec::new();
+    for (_, page) in holders {
+        let proofs: Vec<Record> = page.proofs.iter().filter_map(|b| decode(&Bytes::copy_from_slice(&b.0))).collect();
+        node.learn(&proofs);
+        records.extend(page.records.iter().filter(|b| seen.insert((*b).clone())).filter_map(decode));
+    }
+    node.learn(&records);
+    let mut slots: BTreeMap<(Section, Bytes), Vec<Record>> = BTreeMap::new();
+    for record in records {
+        let Some(section) = section_at(&record, &key) else { continue };
+        if admit(&record, node.now(), node.network.limits()).is_err() || node.verify(&record).is_err() {
+            continue;
+        }
+        let held = slots.entry((section, slot(&record, section))).or_default();
+        let bytes: Vec<Bytes> = held.iter().map(|r| r.bytes().clone()).collect();
+        if held.iter().any(|r| r.hash() == record.hash()) {
+            continue;
+        }
+        if let Merged::Keep { drop } = merge(section, &bytes, record.bytes()) {
+            drop.into_iter().rev().for_each(|i| {
+                held.remove(i);
+            });
+            held.push(record);
+        }
+    }
+    slots.into_values().flatten().collect()
+}
+
+/// Sends each holder what it lacks, beside the caller.
+fn repair(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)], merged: &[Record]) {
+    for (contact, page) in holders.iter().filter_map(|(c, p)| c.as_ref().map(|c| (c, p))) {
+        let has: BTreeSet<Hash> =
+            page.records.iter().filter_map(|b| Record::decode(b.clone()).ok()).map(|r| r.hash()).collect();
+        let lacks: Vec<&Record> = merged
+            .iter()
+            .filter(|r| !has.contains(&r.hash()) && section_at(r, &key).is_some_and(|s| !s.in_memory()))
+            .take(MAX_PUT_RECORDS)
+            .collect();
+        if lacks.is_empty() {
+            continue;
+        }
+        let mut proofs: Vec<Bytes> = lacks.iter().flat_map(|r| node.evidence(&r.need())).collect();
+        proofs.sort_unstable();
+        proofs.dedup();
+        let put = Put {
+            key,
+            records: lacks.iter().map(|r| Blob::from(r.bytes())).collect(),
+            proofs: proofs.iter().map(Blob::from).collect(),
+        };
+        let (node, contact) = (node.clone(), contact.clone());
+        node.clone().spawn(async move {
+            if let Err(error) = node.call(&contact, &put, Patience::Disk).await {
+                tracing::debug!(peer = %contact.node.short(), %error, "read repair failed");
+            }
+        });
+    }
+}
+
+fn sections_in_memory(sections: SectionSet) -> bool {
+    sections.iter().all(Section::in_memory)
+}

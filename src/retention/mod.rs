@@ -1,0 +1,5 @@
+//! How long things are kept, and when enough have them: the rules, without the doing.
+
+mod publication;
+
+pub use publication::{Anchor, Publication, majority, wanted};

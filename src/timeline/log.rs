@@ -1,0 +1,166 @@
+//! What a reader has of one device's log, and what it can prove to be missing.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// How far a device says its log goes: the state in its heads.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct LogState {
+    /// The number of the last post.
+    pub last_seq: u64,
+    /// The number up to which all posts are collected or expired.
+    pub floor: u64,
+    /// Collected above the floor: first and last number of each range.
+    pub collected: Vec<(u64, u64)>,
+}
+
+impl LogState {
+    /// Joins two states of one log: numbers never fall.
+    pub fn join(&mut self, other: LogState) {
+        if other.last_seq > self.last_seq || other.floor > self.floor {
+            self.collected = other.collected;
+        }
+        self.last_seq = self.last_seq.max(other.last_seq);
+        self.floor = self.floor.max(other.floor);
+    }
+
+    fn is_collected(&self, seq: u64) -> bool {
+        self.collected.iter().any(|(first, last)| (*first..=*last).contains(&seq))
+    }
+}
+
+/// What is missing of a log, by reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Missing {
+    /// Ended before it came here.
+    pub expired: u64,
+    /// Collected before it came here.
+    pub collected: u64,
+    /// Exists, and nobody who has it answered.
+    pub unreachable: u64,
+}
+
+/// Most numbers above the first gap that are remembered one by one.
+const SCATTERED: usize = 4096;
+
+/// What a reader has of one device's log.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceLog {
+    /// Everything up to this number came, or was gone before the reader began.
+    #[serde(rename = "b")]
+    base: u64,
+    /// What came above it, at most [`SCATTERED`].
+    #[serde(rename = "r")]
+    received: BTreeSet<u64>,
+    /// What was said to be missing for good, and is not said again.
+    #[serde(rename = "s", default)]
+    said: u64,
+}
+
+impl DeviceLog {
+    /// Begins to read a log that stands at `state`: what is gone by now was gone before the reader came.
+    pub fn begin(state: &LogState) -> Self {
+        Self { base: state.floor, received: BTreeSet::new(), said: state.floor }
+    }
+
+    /// Notes that a post came.
+    pub fn note(&mut self, seq: u64) {
+        if seq > self.base && self.received.len() < SCATTERED {
+            self.received.insert(seq);
+        }
+        while self.received.remove(&(self.base + 1)) {
+            self.base += 1;
+        }
+    }
+
+    /// Tells whether a post came.
+    pub fn has(&self, seq: u64) -> bool {
+        seq <= self.base || self.received.contains(&seq)
+    }
+
+    /// Returns what is missing of a log that stands at `state`.
+    pub fn missing(&self, state: &LogState) -> Missing {
+        let mut missing = Missing::default();
+        let from = self.base.max(self.said);
+        // Numbers up to the floor are gone for good; those above exist unless the author collected them.
+        let had = |first: u64, last: u64| self.received.range(first..=last).count() as u64;
+        if state.floor > from {
+            missing.expired = state.floor - from - had(from + 1, state.floor);
+        }
+        let first = from.max(state.floor) + 1;
+        if state.last_seq >= first {
+            let gone: u64 = state
+                .collected
+                .iter()
+                .map(|(a, b)| (*a.max(&first), *b.min(&state.last_seq)))
+                .filter(|(a, b)| a <= b)
+                .map(|(a, b)| b - a + 1 - had(a, b))
+                .sum();
+            missing.collected = gone;
+            missing.unreachable = (state.last_seq - first + 1 - had(first, state.last_seq)).saturating_sub(gone);
+        }
+        missing
+    }
+
+    /// Notes that what is gone for good was said to the user.
+    pub fn say(&mut self, state: &LogState) {
+        self.said = self.said.max(state.floor);
+        let gone: Vec<u64> = (self.base.max(state.floor) + 1..=state.last_seq)
+            .take(SCATTERED)
+            .filter(|n| state.is_collected(*n))
+            .collect();
+        if self.base < state.floor {
+            self.base = state.floor;
+            self.received = self.received.split_off(&(state.floor + 1));
+        }
+        gone.into_iter().for_each(|n| self.note(n));
+        self.note(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn state(last_seq: u64, floor: u64, collected: &[(u64, u64)]) -> LogState {
+        LogState { last_seq, floor, collected: collected.to_vec() }
+    }
+
+    #[test]
+    fn gaps_are_told_apart() {
+        let mut log = DeviceLog::begin(&state(5, 3, &[]));
+        assert_eq!(log.missing(&state(5, 3, &[])), Missing { unreachable: 2, ..Missing::default() });
+        log.note(5);
+        assert_eq!(log.missing(&state(5, 3, &[])), Missing { unreachable: 1, ..Missing::default() });
+        let later = state(10, 6, &[(8, 9)]);
+        assert_eq!(log.missing(&later), Missing { expired: 2, collected: 2, unreachable: 2 });
+        log.say(&later);
+        assert_eq!(log.missing(&later), Missing { unreachable: 2, ..Missing::default() });
+        log.note(7);
+        log.note(10);
+        assert_eq!(log.missing(&later), Missing::default());
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_is_had_or_missing_for_one_reason(
+            came in prop::collection::btree_set(1u64..60, 0..60),
+            last in 1u64..60,
+            floor in 0u64..60,
+            start in 0u64..60,
+        ) {
+            let start = start.min(last);
+            let floor = floor.min(last).max(start);
+            let mut log = DeviceLog::begin(&state(start, start, &[]));
+            let came: Vec<u64> = came.into_iter().filter(|n| *n <= last && *n > start).collect();
+            came.iter().rev().for_each(|n| log.note(*n));
+            prop_assert!(came.iter().all(|n| log.has(*n)));
+            let missing = log.missing(&state(last, floor, &[]));
+            prop_assert_eq!(missing.expired + missing.unreachable + came.len() as u64, last - start);
+        }
+    }
+}
