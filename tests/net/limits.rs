@@ -1,6 +1,7 @@
 //! What a peer may send, how long it may take, and how many there may be.
 
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use quinn::Connection;
 use timeline::net::{CloseCode, NetLimits, StreamCode};
@@ -107,6 +108,16 @@ fn an_answer_that_is_not_taken_is_cut_while_others_go_on() {
         // Nothing is read until the node has given up; the reset then overtakes what was sent.
         assert_eq!(recv.received_reset().await, Ok(Some(code(StreamCode::TooSlow))));
         assert_eq!(raw::ask(&connection, b"e after").await.as_deref(), Some(&b"e after"[..]));
+    });
+}
+
+#[test]
+fn a_request_that_the_node_cannot_finish_is_given_up() {
+    run(async {
+        let (a, b) = (Node::new(1), Node::with(2, NetLimits { handling: Duration::from_millis(100), ..quick() }));
+        assert_eq!(a.ask(&b.contact(), "gate").await, Err(NetError::Broken));
+        assert_eq!(a.ask(&b.contact(), "e x").await, Ok("e x".into()));
+        assert_eq!(b.probe.hellos.borrow().len(), 1);
     });
 }
 
