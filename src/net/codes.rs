@@ -6,9 +6,6 @@ use quinn::{ConnectionError, TransportErrorCode, VarInt};
 
 use crate::seam::NetError;
 
-/// The first byte of a HELLO, the request that opens every connection.
-pub(super) const HELLO: u8 = 1;
-
 /// The TLS alert for "no protocol in common" (RFC 7301, section 3.2).
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 

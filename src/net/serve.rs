@@ -11,7 +11,8 @@ use quinn::{ReadToEndError, RecvStream, SendStream};
 use tokio::time::timeout;
 
 use super::accept::{Accepting, Entered, Guest};
-use super::codes::{CloseCode, HELLO, StreamCode};
+use super::codes::{CloseCode, StreamCode};
+use crate::wire::HELLO;
 
 /// Serves a connection until it ends.
 pub(super) async fn connection(entered: &Entered) {
