@@ -4,6 +4,7 @@
 
 pub mod actors;
 pub mod keys;
+pub mod net;
 pub mod overlay;
 pub mod records;
 pub mod registry;

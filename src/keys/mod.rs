@@ -2,11 +2,13 @@
 //!
 //! Knows bytes and contexts, not what a record means.
 
+mod certificate;
 mod password;
 mod place;
 mod sealed;
 mod signing;
 
+pub use certificate::{CertificateError, NodeCertificate, key_in_certificate};
 pub use password::{CostError, MAX_PASSWORD_BYTES, PasswordCost, Strength, strength};
 pub use place::place;
 pub use sealed::{OpenError, SealedSecrets, Secrets};

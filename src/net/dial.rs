@@ -1,0 +1,108 @@
+//! Reaching a peer: its addresses side by side (RFC 8305), its identity, and our HELLO.
+//!
+//! A connection leaves here only when it is up: a TLS client finishes before the server has looked at its
+//! certificate, so nothing is known until the peer has answered.
+
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use quinn::{ClientConfig, Connection, Endpoint};
+use tokio::time::{sleep, timeout};
+
+use super::codes::{self, CloseCode};
+use super::exchange::exchange;
+use super::limits::NetLimits;
+use super::tls;
+use crate::seam::{Inbound, NetError};
+use crate::types::{Contact, MAX_ADDRESSES, NodeId};
+
+/// What it takes to dial.
+pub(super) struct Dialler {
+    pub endpoint: Endpoint,
+    pub client: ClientConfig,
+    pub alpn: Rc<[u8]>,
+    pub limits: Rc<NetLimits>,
+    pub inbound: Weak<dyn Inbound>,
+}
+
+impl Dialler {
+    /// Connects to a peer and greets it.
+    pub(super) async fn dial(self, to: Contact) -> Result<Connection, NetError> {
+        let up = async {
+            let connection = self.race(&to).await?;
+            match self.greet(&to.node, &connection).await {
+                Ok(()) => Ok(connection),
+                Err(error) => {
+                    connection.close(CloseCode::Refused.into(), b"");
+                    Err(error)
+                }
+            }
+        };
+        timeout(self.limits.dial, up).await.unwrap_or(Err(NetError::Unreachable))
+    }
+
+    /// Tries the addresses in order, the next one as soon as the last has failed or has had its time alone.
+    async fn race(&self, to: &Contact) -> Result<Connection, NetError> {
+        let name = tls::server_name(&to.node);
+        let mut addresses = to.addresses.iter().take(MAX_ADDRESSES);
+        let mut attempts = FuturesUnordered::new();
+        let mut worst = NetError::Unreachable;
+        loop {
+            let next = addresses.next();
+            attempts.extend(next.map(|address| self.attempt(*address, &name, &to.node)));
+            if attempts.is_empty() {
+                return Err(worst);
+            }
+            tokio::select! {
+                biased;
+                Some(result) = attempts.next() => match result {
+                    Ok(connection) => return Ok(connection),
+                    Err(error) => worst = graver(worst, error),
+                },
+                () = sleep(self.limits.stagger), if next.is_some() => {}
+            }
+        }
+    }
+
+    async fn attempt(&self, address: SocketAddr, name: &str, peer: &NodeId) -> Result<Connection, NetError> {
+        let connecting = self.endpoint.connect_with(self.client.clone(), address, name);
+        let connection = match connecting.map_err(|_| NetError::Unreachable)?.await {
+            Ok(connection) => connection,
+            Err(end) => {
+                tracing::debug!(peer = %peer.short(), %end, "dialling failed");
+                return Err(codes::of_dial(&end));
+            }
+        };
+        // A resumed session skips the verifier, so the identity is looked at again.
+        if tls::peer_of(&connection) != Some(*peer) {
+            connection.close(CloseCode::Refused.into(), b"");
+            return Err(NetError::WrongPeer);
+        }
+        if !tls::speaks(&connection, &self.alpn) {
+            connection.close(CloseCode::Refused.into(), b"");
+            return Err(NetError::Refused);
+        }
+        Ok(connection)
+    }
+
+    async fn greet(&self, peer: &NodeId, connection: &Connection) -> Result<(), NetError> {
+        let hello = self.inbound.upgrade().ok_or(NetError::Closed)?.hello();
+        let answer = exchange(connection, hello, 0, self.limits.message_bytes).await.map_err(|failed| {
+            // A peer that is there and does not answer a HELLO is none of ours.
+            failed.lost.map_or(NetError::Refused, |end| codes::of_dial(&end))
+        })?;
+        let inbound = self.inbound.upgrade().ok_or(NetError::Closed)?;
+        inbound.greeted(*peer, answer).map_err(|_| NetError::Refused)
+    }
+}
+
+/// Of two failures, the one that says more.
+fn graver(a: NetError, b: NetError) -> NetError {
+    let weight = |error: &NetError| match error {
+        NetError::Refused => 2,
+        NetError::WrongPeer => 1,
+        _ => 0,
+    };
+    if weight(&b) > weight(&a) { b } else { a }
+}

@@ -1,0 +1,82 @@
+//! One request and its answer on one stream, seen from the side that asks.
+//!
+//! Knows no deadlines and no retries: it says what was sent and whether the connection is lost, callers decide.
+
+use bytes::Bytes;
+use quinn::{Connection, ConnectionError, ReadError, ReadToEndError, RecvStream, SendStream, WriteError};
+
+use super::codes::{self, StreamCode};
+use crate::seam::NetError;
+
+/// How a request ended without an answer.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub error: NetError,
+    /// Whether the peer may have got any of it.
+    pub sent: bool,
+    /// How the connection ended, when that is what happened.
+    pub lost: Option<ConnectionError>,
+}
+
+impl Failed {
+    fn lost(end: ConnectionError, sent: bool) -> Self {
+        Self { error: codes::of_request(&end), sent, lost: Some(end) }
+    }
+
+    fn stream(error: NetError) -> Self {
+        Self { error, sent: true, lost: None }
+    }
+}
+
+/// Sends a request and reads its answer of at most `limit` bytes. Dropping the future resets the stream.
+pub(super) async fn exchange(
+    connection: &Connection,
+    body: Bytes,
+    priority: i32,
+    limit: usize,
+) -> Result<Bytes, Failed> {
+    let (send, recv) = connection.open_bi().await.map_err(|end| Failed::lost(end, false))?;
+    let mut stream = Stream { send, recv, abandoned: Some(StreamCode::Cancelled) };
+    // Fails only on a stream that has ended, and then the write says so.
+    let _ = stream.send.set_priority(priority);
+    stream.send.write_chunk(body).await.map_err(on_write)?;
+    let _ = stream.send.finish();
+    match stream.recv.read_to_end(limit).await {
+        Ok(answer) => {
+            stream.abandoned = None;
+            Ok(answer.into())
+        }
+        Err(ReadToEndError::TooLong) => {
+            stream.abandoned = Some(StreamCode::TooLarge);
+            Err(Failed::stream(NetError::TooLarge))
+        }
+        Err(ReadToEndError::Read(ReadError::Reset(code))) => Err(Failed::stream(codes::of_stream(code))),
+        Err(ReadToEndError::Read(ReadError::ConnectionLost(end))) => Err(Failed::lost(end, true)),
+        Err(ReadToEndError::Read(_)) => Err(Failed::stream(NetError::Broken)),
+    }
+}
+
+fn on_write(error: WriteError) -> Failed {
+    match error {
+        WriteError::Stopped(code) => Failed::stream(codes::of_stream(code)),
+        WriteError::ConnectionLost(end) => Failed::lost(end, true),
+        WriteError::ClosedStream | WriteError::ZeroRttRejected => Failed::stream(NetError::Broken),
+    }
+}
+
+/// Both halves of a stream. An unfinished one is reset when dropped: left alone, quinn would end it like a whole one.
+struct Stream {
+    send: SendStream,
+    recv: RecvStream,
+    abandoned: Option<StreamCode>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(code) = self.abandoned {
+            // Either half may have ended already, which is as good.
+            let _ = self.send.reset(code.into());
+            let _ = self.recv.stop(code.into());
+        }
+    }
+}

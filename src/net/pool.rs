@@ -1,0 +1,183 @@
+//! The connections this node dialled: at most one to each peer, at most so many in all.
+//!
+//! Holds and forgets; dialling itself is next door. One that ended stays known, for its round trip, until it is dialled
+//! again or its place is needed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use futures_util::future::{LocalBoxFuture, Shared};
+use quinn::Connection;
+use tokio::sync::{Notify, Semaphore};
+
+use super::codes::CloseCode;
+use crate::seam::{NetError, Path};
+use crate::types::NodeId;
+
+/// A dial that all who want the peer wait for.
+pub(super) type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
+
+/// One connection that is up: the peer has answered our HELLO.
+pub(super) struct Link {
+    pub connection: Connection,
+    /// Admits requests of the bulk class.
+    pub bulk: Semaphore,
+    in_flight: Cell<usize>,
+    used: Cell<u64>,
+}
+
+impl Link {
+    pub(super) fn new(connection: Connection, bulk: usize) -> Rc<Self> {
+        Rc::new(Self { connection, bulk: Semaphore::new(bulk), in_flight: Cell::new(0), used: Cell::new(0) })
+    }
+
+    fn alive(&self) -> bool {
+        self.connection.close_reason().is_none()
+    }
+
+    /// Returns how many datagrams have come on the connection; when it stands still, the peer is silent.
+    pub(super) fn heard(&self) -> u64 {
+        self.connection.stats().udp_rx.datagrams
+    }
+}
+
+enum Slot {
+    Dialling { ticket: u64, dial: Dial, addresses: Vec<SocketAddr> },
+    Linked(Rc<Link>),
+}
+
+/// Tells whether a dial came to an end without being settled, as a panic in it does.
+fn failed(dial: &Dial) -> bool {
+    matches!(dial.peek(), Some(Err(_)))
+}
+
+/// What there is for a peer.
+pub(super) enum Found {
+    /// A connection.
+    Linked(Lease),
+    /// Somebody dials, at these addresses.
+    Dialling(Dial, Vec<SocketAddr>),
+    /// Nothing.
+    Absent,
+}
+
+/// The pool. Its bound counts connections and dials together.
+pub(super) struct Pool {
+    slots: RefCell<BTreeMap<NodeId, Slot>>,
+    bound: usize,
+    /// Counts uses and dials: the order is all that is needed.
+    counter: Cell<u64>,
+    freed: Notify,
+}
+
+impl Pool {
+    pub(super) fn new(bound: usize) -> Rc<Self> {
+        let slots = RefCell::new(BTreeMap::new());
+        Rc::new(Self { slots, bound, counter: Cell::new(0), freed: Notify::new() })
+    }
+
+    pub(super) fn find(self: &Rc<Self>, peer: &NodeId) -> Found {
+        match self.slots.borrow().get(peer) {
+            Some(Slot::Linked(link)) if link.alive() => Found::Linked(self.lease(link.clone())),
+            Some(Slot::Dialling { dial, addresses, .. }) if !failed(dial) => {
+                Found::Dialling(dial.clone(), addresses.clone())
+            }
+            _ => Found::Absent,
+        }
+    }
+
+    /// Takes a link into use; it is not closed for want of room meanwhile.
+    pub(super) fn lease(self: &Rc<Self>, link: Rc<Link>) -> Lease {
+        link.in_flight.set(link.in_flight.get() + 1);
+        link.used.set(self.tick());
+        Lease { link, pool: self.clone() }
+    }
+
+    /// Makes room for one more peer, closing the connection longest unused where need be; false when all are in use.
+    pub(super) fn make_room(&self, peer: &NodeId) -> bool {
+        let mut slots = self.slots.borrow_mut();
+        if slots.len() < self.bound || slots.contains_key(peer) {
+            return true;
+        }
+        let idle = slots.iter().filter_map(|(peer, slot)| match slot {
+            Slot::Linked(link) if link.in_flight.get() == 0 => Some((link.alive(), link.used.get(), *peer)),
+            Slot::Dialling { dial, .. } if failed(dial) => Some((false, 0, *peer)),
+            _ => None,
+        });
+        let Some((_, _, oldest)) = idle.min() else { return false };
+        if let Some(Slot::Linked(link)) = slots.remove(&oldest) {
+            link.connection.close(CloseCode::Unused.into(), b"");
+        }
+        true
+    }
+
+    /// Waits until [`Pool::make_room`] may succeed.
+    pub(super) async fn room(&self) {
+        self.freed.notified().await;
+    }
+
+    /// Registers a dial; `start` gets the ticket with which to settle it.
+    pub(super) fn begin(&self, peer: NodeId, addresses: Vec<SocketAddr>, start: impl FnOnce(u64) -> Dial) {
+        let ticket = self.tick();
+        let dial = start(ticket);
+        self.slots.borrow_mut().insert(peer, Slot::Dialling { ticket, dial, addresses });
+    }
+
+    /// Ends a dial with its outcome, unless the pool was cleared meanwhile.
+    pub(super) fn settle(&self, peer: &NodeId, ticket: u64, outcome: &Result<Rc<Link>, NetError>) {
+        let mut slots = self.slots.borrow_mut();
+        let current = matches!(slots.get(peer), Some(Slot::Dialling { ticket: t, .. }) if *t == ticket);
+        match outcome {
+            Ok(link) if current => {
+                link.used.set(self.tick());
+                slots.insert(*peer, Slot::Linked(link.clone()));
+            }
+            Ok(link) => link.connection.close(CloseCode::Unused.into(), b""),
+            Err(_) if current => drop(slots.remove(peer)),
+            Err(_) => {}
+        }
+        drop(slots);
+        self.freed.notify_waiters();
+    }
+
+    pub(super) fn path(&self, peer: &NodeId) -> Option<Path> {
+        match self.slots.borrow().get(peer) {
+            Some(Slot::Linked(link)) => Some(Path { srtt: link.connection.rtt(), connected: link.alive() }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn connected(&self) -> Vec<NodeId> {
+        let slots = self.slots.borrow();
+        let alive = slots.iter().filter(|(_, slot)| matches!(slot, Slot::Linked(link) if link.alive()));
+        alive.map(|(peer, _)| *peer).collect()
+    }
+
+    pub(super) fn clear(&self) {
+        self.slots.borrow_mut().clear();
+        self.freed.notify_waiters();
+    }
+
+    fn tick(&self) -> u64 {
+        self.counter.set(self.counter.get() + 1);
+        self.counter.get()
+    }
+}
+
+/// A link in use.
+pub(super) struct Lease {
+    pub link: Rc<Link>,
+    pool: Rc<Pool>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let left = self.link.in_flight.get() - 1;
+        self.link.in_flight.set(left);
+        if left == 0 {
+            self.pool.freed.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The transport itself: one QUIC endpoint on the arbiter it was bound on.
+//!
+//! Puts the parts together and says when a request is tried again; creates no thread and no runtime. Requests use only
+//! connections that this node dialled, which proves that the peer's advertised address works.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::sync;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use quinn::{AsyncUdpSocket, ClientConfig, Endpoint};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::accept::Accepting;
+use super::addresses;
+use super::codes::CloseCode;
+use super::dial::Dialler;
+use super::endpoint::{self, BindError};
+use super::exchange::{Failed, exchange};
+use super::limits::NetLimits;
+use super::pool::{Dial, Found, Lease, Link, Pool};
+use crate::keys::SecretKey;
+use crate::seam::{Class, Inbound, Later, NetError, Path, Transport};
+use crate::types::{Contact, NodeId};
+
+/// Longest wait for peers to hear that we close, and for the port to be free.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// How often closing looks whether the port is free; the endpoint's task lets it go in its next turn.
+const PORT_POLL: Duration = Duration::from_millis(1);
+
+/// The end of time for a request whose caller waits for ever.
+const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
+
+/// How a transport is set up.
+pub struct QuicConfig {
+    /// Where to listen; `[::]` takes IPv4 as well, port 0 any port.
+    pub listen: SocketAddr,
+    /// Addresses to tell to others instead of those of the interfaces.
+    pub advertise: Vec<SocketAddr>,
+    /// The node key.
+    pub secret: [u8; 32],
+    /// The protocol's name, see [`crate::types::alpn`]; it must be the same at both ends.
+    pub alpn: Vec<u8>,
+    /// What peers may ask for.
+    pub limits: NetLimits,
+}
+
+/// QUIC with mutual TLS 1.3 as a [`Transport`].
+///
+/// Lives on the `LocalSet` it was bound in. Dropping it closes all connections without waiting for anything.
+pub struct Quic(Rc<Inner>);
+
+struct Inner {
+    me: NodeId,
+    /// `None` once closed: the port is free only when nobody holds the endpoint.
+    endpoint: RefCell<Option<Endpoint>>,
+    socket: sync::Weak<dyn AsyncUdpSocket>,
+    client: ClientConfig,
+    alpn: Rc<[u8]>,
+    limits: Rc<NetLimits>,
+    pool: Rc<Pool>,
+    accepting: Rc<Accepting>,
+    bound: SocketAddr,
+    dual: bool,
+    advertise: Vec<SocketAddr>,
+    closed: Cell<bool>,
+}
+
+impl Quic {
+    /// Listens, and accepts connections as soon as [`Transport::serve`] has named who answers them.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError::PortInUse`] when another program has the port; other variants for what else goes wrong.
+    pub fn bind(config: QuicConfig) -> Result<Rc<Self>, BindError> {
+        let limits = Rc::new(config.limits);
+        let alpn: Rc<[u8]> = config.alpn.into();
+        let me = SecretKey::from_bytes(&config.secret).public().node_id();
+        let bound = endpoint::bind(config.listen, &config.secret, &alpn, &limits)?;
+        let accepting = Accepting::new(limits.clone(), me, alpn.clone());
+        drop(tokio::task::spawn_local(accepting.clone().run(bound.endpoint.clone())));
+        Ok(Rc::new(Self(Rc::new(Inner {
+            me,
+            endpoint: RefCell::new(Some(bound.endpoint)),
+            socket: bound.socket,
+            client: bound.client,
+            alpn,
+            pool: Pool::new(limits.pool),
+            limits,
+            accepting,
+            bound: bound.address,
+            dual: bound.dual,
+            advertise: config.advertise,
+            closed: Cell::new(false),
+        }))))
+    }
+
+    /// Returns where the node listens, with the port that it got.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.0.bound
+    }
+
+    /// Returns the node's own identity.
+    pub fn node_id(&self) -> NodeId {
+        self.0.me
+    }
+}
+
+impl Drop for Quic {
+    fn drop(&mut self) {
+        self.0.shut();
+    }
+}
+
+impl Transport for Quic {
+    fn request(&self, to: &Contact, body: Bytes, class: Class, within: Duration) -> Later<Result<Bytes, NetError>> {
+        let (inner, to) = (self.0.clone(), to.clone());
+        Box::pin(async move { inner.request(to, body, class, within).await })
+    }
+
+    fn serve(&self, inbound: Weak<dyn Inbound>) {
+        self.0.accepting.serve(inbound);
+    }
+
+    fn path(&self, peer: &NodeId) -> Option<Path> {
+        let dialled = self.0.pool.path(peer);
+        match dialled {
+            Some(path) if path.connected => dialled,
+            _ => self.0.accepting.path(peer).or(dialled),
+        }
+    }
+
+    fn connected(&self) -> Vec<NodeId> {
+        let mut peers = self.0.pool.connected();
+        peers.extend(self.0.accepting.connected());
+        peers.sort_unstable();
+        peers.dedup();
+        peers
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        addresses::reachable(&self.0.advertise, self.0.bound, self.0.dual)
+    }
+
+    fn close(&self) -> Later<()> {
+        let endpoint = self.0.shut();
+        let socket = self.0.socket.clone();
+        Box::pin(async move {
+            let gone = async {
+                if let Some(endpoint) = endpoint {
+                    endpoint.wait_idle().await;
+                }
+                while socket.strong_count() > 0 {
+                    sleep(PORT_POLL).await;
+                }
+            };
+            if timeout(CLOSING, gone).await.is_err() {
+                tracing::debug!("some peers did not confirm the end of their connections");
+            }
+        })
+    }
+}
+
+impl Inner {
+    /// Says goodbye to everybody and lets the endpoint go.
+    fn shut(&self) -> Option<Endpoint> {
+        self.closed.set(true);
+        let endpoint = self.endpoint.borrow_mut().take()?;
+        endpoint.close(CloseCode::Shutdown.into(), b"");
+        self.pool.clear();
+        Some(endpoint)
+    }
+
+    async fn request(
+        self: Rc<Self>,
+        to: Contact,
+        body: Bytes,
+        class: Class,
+        within: Duration,
+    ) -> Result<Bytes, NetError> {
+        if body.len() > self.limits.message_bytes {
+            return Err(NetError::TooLarge);
+        }
+        if to.node == self.me {
+            return Err(NetError::Unreachable);
+        }
+        let deadline = Instant::now() + within.min(FOR_EVER);
+        let mut last = false;
+        loop {
+            let lease = timeout_at(deadline, self.lease(&to)).await.unwrap_or(Err(NetError::Unreachable))?;
+            let heard = lease.link.heard();
+            let Ok(outcome) = timeout_at(deadline, self.send(&lease, body.clone(), class)).await else {
+                // A silent connection is not worth keeping: the next request dials anew.
+                if lease.link.heard() == heard {
+                    lease.link.connection.close(CloseCode::Silent.into(), b"");
+                }
+                return Err(NetError::Timeout(within));
+            };
+            match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(_) if self.closed.get() => return Err(NetError::Closed),
+                // The connection had ended without our knowing, or just then; a new one may do.
+                Err(failed) if !last && failed.lost.is_some() && (!failed.sent || class == Class::Read) => last = true,
+                Err(failed) => return Err(failed.error),
+            }
+        }
+    }
+
+    async fn send(&self, lease: &Lease, body: Bytes, class: Class) -> Result<Bytes, Failed> {
+        let link = &lease.link;
+        let bulk = class == Class::Bulk;
+        // The semaphore is never closed, so acquiring only waits.
+        let _permit = if bulk { link.bulk.acquire().await.ok() } else { None };
+        exchange(&link.connection, body, if bulk { -1 } else { 0 }, self.limits.message_bytes).await
+    }
+
+    /// Returns the connection to a peer, dialling where there is none; all who wait share one dial.
+    async fn lease(self: &Rc<Self>, to: &Contact) -> Result<Lease, NetError> {
+        let mut last = false;
+        loop {
+            if self.closed.get() {
+                return Err(NetError::Closed);
+            }
+            match self.pool.find(&to.node) {
+                Found::Linked(lease) => return Ok(lease),
+                Found::Dialling(dial, addresses) => match dial.await {
+                    Ok(link) => return Ok(self.pool.lease(link)),
+                    // Somebody dialled addresses that lack some of ours.
+                    Err(_) if !last && !to.addresses.iter().all(|a| addresses.contains(a)) => last = true,
+                    Err(error) => return Err(error),
+                },
+                Found::Absent if self.pool.make_room(&to.node) => self.dial(to)?,
+                Found::Absent => self.pool.room().await,
+            }
+        }
+    }
+
+    /// Starts to dial. It goes on when nobody waits any more: a request's patience is shorter than a first contact with
+    /// a far peer, and the next request finds the connection.
+    fn dial(self: &Rc<Self>, to: &Contact) -> Result<(), NetError> {
+        let dialler = Dialler {
+            endpoint: self.endpoint.borrow().clone().ok_or(NetError::Closed)?,
+            client: self.client.clone(),
+            alpn: self.alpn.clone(),
+            limits: self.limits.clone(),
+            inbound: self.accepting.named().ok_or(NetError::Closed)?,
+        };
+        let (peer, bulk) = (to.node, self.limits.bulk_per_peer);
+        let (to, inner) = (to.clone(), Rc::downgrade(self));
+        self.pool.begin(peer, to.addresses.clone(), move |ticket| -> Dial {
+            let task = tokio::task::spawn_local(async move {
+                let outcome = dialler.dial(to).await.map(|connection| Link::new(connection, bulk));
+                if let Some(inner) = inner.upgrade() {
+                    inner.pool.settle(&peer, ticket, &outcome);
+                }
+                outcome
+            });
+            async move { task.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared()
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! QUIC between real endpoints on loopback: identity, limits, and what happens when peers fail or misbehave.
+
+mod greeting;
+mod identity;
+mod lifecycle;
+mod limits;
+mod raw;
+mod requests;
+mod support;
