@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` says what is where; `docs/PROTOCOL.md` what goes over the wire.
 
 pub mod keys;
+pub mod node;
 pub mod overlay;
 pub mod records;
 pub mod registry;
