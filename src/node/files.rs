@@ -69,18 +69,23 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Reads a text of at most `limit` bytes; a longer one is [`io::ErrorKind::FileTooLarge`].
+/// Reads a text of at most `limit` bytes; a longer one is [`io::ErrorKind::FileTooLarge`], one that is no UTF-8
+/// [`io::ErrorKind::InvalidData`].
 pub(super) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text"))
 }
 
 /// Returns the permission bits that let others than the owner in, 0 when there are none or the system knows none.
 pub(super) fn open_to_others(path: &Path) -> io::Result<u32> {
-    let metadata = fs::metadata(path)?;
+    let permissions = fs::metadata(path)?.permissions();
     #[cfg(unix)]
-    return Ok(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077);
+    let bits = std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o077;
     #[cfg(not(unix))]
-    return Ok(u32::from(metadata.len() == u64::MAX));
+    let (bits, _) = (0, permissions);
+    Ok(bits)
 }

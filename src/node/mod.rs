@@ -3,7 +3,7 @@
 //! Nothing here opens a socket; what the files say is checked here and used elsewhere.
 
 pub mod config;
-//pub mod data_dir;
+pub mod data_dir;
 mod files;
 //pub mod founding;
 //pub mod invite;

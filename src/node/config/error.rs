@@ -61,12 +61,10 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is longer than any configuration.
-    #[error("{}: has {bytes} bytes, at most {allowed} are allowed", path.display())]
+    #[error("{}: has more than {allowed} bytes", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its length.
-        bytes: u64,
         /// The limit.
         allowed: u64,
     },

@@ -1,7 +1,6 @@
 //! Where settings come from, and which source wins.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use super::error::{ConfigError, Origin};
 use super::raw::{self, Assignment};
 use super::schema::Config;
 use super::merge;
+use crate::node::files;
 
 /// The largest configuration file that is read; 64 bootpeers take less than a tenth of it.
 pub const MAX_CONFIG_BYTES: u64 = 256 * 1024;
@@ -87,17 +87,12 @@ fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Re
 
 fn file_text(data_dir: &Path, named: Option<&Path>) -> Result<Option<(PathBuf, String)>, ConfigError> {
     let path = named.map_or_else(|| data_dir.join("config.toml"), Path::to_owned);
-    let failed = |source| ConfigError::Read { path: path.clone(), source };
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut text = String::new();
-    file.take(MAX_CONFIG_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > MAX_CONFIG_BYTES {
-        let bytes = path.metadata().map_or(text.len() as u64, |metadata| metadata.len());
-        return Err(ConfigError::TooLarge { path, bytes, allowed: MAX_CONFIG_BYTES });
+    match files::read_text(&path, MAX_CONFIG_BYTES) {
+        Ok(text) => Ok(Some((path, text))),
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            Err(ConfigError::TooLarge { path, allowed: MAX_CONFIG_BYTES })
+        }
+        Err(source) => Err(ConfigError::Read { path, source }),
     }
-    Ok(Some((path, text)))
 }
