@@ -5,5 +5,5 @@
 pub mod config;
 pub mod data_dir;
 mod files;
-//pub mod founding;
-//pub mod invite;
+pub mod founding;
+pub mod invite;

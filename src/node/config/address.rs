@@ -7,7 +7,7 @@ const MAX_HOST_BYTES: usize = 253;
 /// The longest part of a name between two dots (RFC 1035, section 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
 
-/// Tells whether the text is a host and a port from 1 to 65535: `192.0.2.1:4747`, `[2001:db8::1]:4747` or `example.org:4747`.
+/// Tells whether the text is a host and a port from 1 to 65535 that others can dial: `192.0.2.1:4747`, `[2001:db8::1]:4747` or `example.org:4747`.
 pub fn is_host_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     is_port(port) && is_host(host)
@@ -19,13 +19,14 @@ fn is_port(text: &str) -> bool {
 
 fn is_host(text: &str) -> bool {
     if let Some(inner) = text.strip_prefix('[') {
-        return inner.strip_suffix(']').is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
+        let ip = inner.strip_suffix(']').and_then(|ip| ip.parse::<Ipv6Addr>().ok());
+        return ip.is_some_and(|ip| !ip.is_unspecified());
     }
     let name = text.strip_suffix('.').unwrap_or(text);
     // A name whose last label is a number can only be meant as an IPv4 address.
     let numeric = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
     if numeric {
-        return text.parse::<Ipv4Addr>().is_ok();
+        return text.parse::<Ipv4Addr>().is_ok_and(|ip| !ip.is_unspecified());
     }
     name.len() <= MAX_HOST_BYTES && name.split('.').all(is_label)
 }
@@ -49,8 +50,28 @@ mod tests {
         }
         let long = format!("{}:1", "a".repeat(64));
         for bad in [
-            "", ":", "host", "host:", ":4747", "host:0", "host:65536", "host:+1", "::1:4747", "[::1:4747", "[host]:1",
-            "300.0.0.1:1", "1.2.3:1", "a..b:1", "-a:1", "a b:1", "ä.de:1", "u@h:1", "a,b:1", &long,
+            "",
+            ":",
+            "host",
+            "host:",
+            ":4747",
+            "host:0",
+            "host:65536",
+            "host:+1",
+            "::1:4747",
+            "[::1:4747",
+            "[host]:1",
+            "0.0.0.0:1",
+            "[::]:1",
+            "300.0.0.1:1",
+            "1.2.3:1",
+            "a..b:1",
+            "-a:1",
+            "a b:1",
+            "ä.de:1",
+            "u@h:1",
+            "a,b:1",
+            &long,
         ] {
             assert!(!is_host_port(bad), "{bad}");
         }

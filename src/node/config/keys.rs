@@ -55,7 +55,12 @@ pub const KEYS: &[KeyInfo] = &[
         "a loopback address and a port, such as \"127.0.0.1:0\" (0 is a free port, chosen once and kept)",
         "Where the commands, the page and other programs of this machine reach this node.",
     ),
-    key("store.quota", false, "a size of at least 64KiB, such as \"1GiB\"", "The most that stored records may take on disk."),
+    key(
+        "store.quota",
+        false,
+        "a size of at least 64KiB, such as \"1GiB\"",
+        "The most that stored records may take on disk.",
+    ),
     key("store.min_free", false, "a size, such as \"256MiB\"", "Room on the disk that this node leaves to others."),
     key(
         "gc.interval",

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, Origin};
+use super::merge;
 use super::raw::{self, Assignment};
 use super::schema::Config;
-use super::merge;
 use crate::node::files;
 
 /// The largest configuration file that is read; 64 bootpeers take less than a tenth of it.
@@ -65,6 +65,13 @@ pub fn load<E: IntoIterator<Item = (String, String)>>(sources: Sources<'_, E>) -
     }
     merge::check(&config)?;
     Ok(config)
+}
+
+/// Checks a text as if it stood in the file.
+pub(in crate::node) fn check_text(text: &str, path: &Path) -> Result<(), ConfigError> {
+    let mut config = Config::default();
+    apply_all(&mut config, raw::from_document(text, path)?, path.parent().unwrap_or(Path::new("")))?;
+    merge::check(&config)
 }
 
 fn apply_all(config: &mut Config, assignments: Vec<Assignment>, folder: &Path) -> Result<(), ConfigError> {

@@ -15,9 +15,11 @@ mod units;
 pub use address::is_host_port;
 pub use error::{ConfigError, Origin};
 pub use keys::{KEYS, KeyInfo};
+pub(super) use load::check_text;
 pub use load::{Flags, MAX_CONFIG_BYTES, Sources, environment, load};
 pub use schema::{
-    Api, Bootpeer, Config, Gc, Log, LogFormat, MAX_ADVERTISED, MAX_BOOTPEERS, NetworkChoice, Net, StoreLimits,
+    Api, Bootpeer, Config, Gc, Log, LogFormat, MAX_ADVERTISED, MAX_BOOTPEERS, Net, NetworkChoice, StoreLimits,
 };
+pub(super) use template::render_bootpeers;
 pub use template::{NodeTemplate, render};
 pub use units::{UnitError, parse_duration, parse_size};

@@ -12,7 +12,7 @@ use crate::types::NetworkId;
 /// What a written configuration file says.
 #[derive(Clone, Debug)]
 pub struct NodeTemplate<'a> {
-    /// `net.listen`.
+    /// `net.listen`; nothing leaves the default.
     pub listen: String,
     /// `network.file`.
     pub network_file: Option<String>,
@@ -20,7 +20,7 @@ pub struct NodeTemplate<'a> {
     pub network_id: NetworkId,
     /// One `[[bootpeer]]` each.
     pub bootpeers: &'a [Bootpeer],
-    /// `api.listen`.
+    /// `api.listen`; nothing leaves the default.
     pub api_listen: String,
     /// `section.key=value` as given to `--set`; they win over the fields above, the last one over all others.
     pub extra: &'a [String],
@@ -28,14 +28,21 @@ pub struct NodeTemplate<'a> {
 
 /// Writes a configuration file that [`load`](super::load) reads back.
 ///
-/// What is malformed in `extra` is written as it stands, so that loading the file refuses it and names its line.
+/// What is malformed in `extra` is written as a key that does not exist, so that loading the file refuses it by name.
 pub fn render(template: &NodeTemplate<'_>) -> String {
-    let mut values: Vec<(String, String)> = vec![
-        ("net.listen".into(), quoted(&template.listen)),
-        ("network.id".into(), quoted(&template.network_id.to_string())),
-        ("api.listen".into(), quoted(&template.api_listen)),
+    let id = template.network_id.to_string();
+    let file = template.network_file.as_deref().unwrap_or_default();
+    let given = [
+        ("net.listen", template.listen.as_str()),
+        ("network.id", &id),
+        ("network.file", file),
+        ("api.listen", &template.api_listen),
     ];
-    values.extend(template.network_file.iter().map(|file| ("network.file".into(), quoted(file))));
+    let mut values: Vec<(String, String)> = given
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(key, value)| ((*key).into(), quoted(value)))
+        .collect();
     let mut malformed = String::new();
     for text in template.extra {
         match extra(text) {
@@ -43,7 +50,7 @@ pub fn render(template: &NodeTemplate<'_>) -> String {
                 values.retain(|(known, _)| *known != key);
                 values.push((key, value));
             }
-            None => malformed.push_str(&format!("{}\n", text.replace(['\n', '\r'], " "))),
+            None => malformed.push_str(&format!("{} = \"\"\n", quoted(&text.replace(['\n', '\r'], " ")))),
         }
     }
     let mut out = malformed;
