@@ -3,8 +3,10 @@
 //! `ARCHITECTURE.md` says what is where; `docs/PROTOCOL.md` what goes over the wire.
 
 pub mod actors;
+pub mod clock;
 pub mod keys;
 pub mod net;
+pub mod node;
 pub mod overlay;
 pub mod records;
 pub mod registry;

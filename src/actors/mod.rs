@@ -27,4 +27,5 @@ pub use feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost, Watchi
 pub use outbox::{Progress, Waiting};
 pub use routing::{BootpeerState, Peer, RoutingOverview};
 pub use session::{LoggedIn, Posted, Relation, WhoAmI};
+pub use storage::Held;
 pub use supervisor::Team;

@@ -39,7 +39,7 @@ impl Waiter {
     fn tell(&mut self, progress: Progress) {
         if let Some(told) = self.told.take() {
             // Whoever waited may have given up.
-            drop(told.send(progress));
+            let _ = told.send(progress);
         }
     }
 }

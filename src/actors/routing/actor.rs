@@ -259,8 +259,13 @@ impl Handler<Overview> for RoutingActor {
                 contact: contact.clone(),
             }
         };
+        let up =
+            |id: &NodeId| *id == self.node.me || self.health.get(id).is_some_and(|h| h.answered.is_some() && !h.failed);
         MessageResult(RoutingOverview {
             known: self.table.len(),
+            connected: self.node.net.connected().len(),
+            addresses: self.node.net.addresses(),
+            registrars_reachable: self.node.network.registrars.iter().map(|k| k.node_id()).filter(up).count(),
             size_estimate: self.table.size_estimate(),
             bootpeers: self.bootpeers.iter().map(state).collect(),
         })

@@ -1,5 +1,6 @@
 //! What the routing actor takes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix::Message;
@@ -78,6 +79,12 @@ pub struct Overview;
 pub struct RoutingOverview {
     /// Contacts.
     pub known: usize,
+    /// Peers with an open connection.
+    pub connected: usize,
+    /// Addresses under which others reach this node.
+    pub addresses: Vec<SocketAddr>,
+    /// Registrars that answered the last request, this node included where it is one.
+    pub registrars_reachable: usize,
     /// Estimated nodes in the network, this one included.
     pub size_estimate: u64,
     /// The configured bootpeers, in the order of the configuration.

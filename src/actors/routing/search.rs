@@ -29,10 +29,6 @@ pub struct Found<T> {
     pub closest: Vec<(Contact, T)>,
     /// Whether the k closest known have all answered or failed.
     pub complete: bool,
-    /// How many requests it took.
-    pub asked: usize,
-    /// The longest chain of referrals.
-    pub hops: usize,
 }
 
 /// What happens while a peer is asked.
@@ -90,8 +86,9 @@ where
     said.sort_by_key(|(c, _)| c.node.distance(&target));
     said.truncate(k);
     let report = lookup.into_report();
+    tracing::trace!(key = %target.short(), asked = report.asked, hops = report.hops, "lookup");
     node.doors().routing.looked_up(target);
-    Found { closest: said, complete: report.complete, asked: report.asked, hops: report.hops }
+    Found { closest: said, complete: report.complete }
 }
 
 async fn watch<T>(contact: Contact, mut answer: Later<Asked<T>>) -> Event<T> {

@@ -103,7 +103,9 @@ pub async fn tend_log(shared: Rc<Shared>) {
     }
     *shared.session.borrow_mut() = Some(session);
     let sender = shared.clone();
-    shared.node.spawn(async move { drop(sender.dispatch(item).await) });
+    shared.node.spawn(async move {
+        sender.dispatch(item).await;
+    });
 }
 
 /// Returns the number of the oldest own post that has not ended, or the next number where there is none.

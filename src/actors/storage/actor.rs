@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use actix::{Actor, Context as Ctx, Handler, ResponseFuture};
+use actix::{Actor, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use bytes::Bytes;
 
 use super::intake::{Passed, judge, put_op};
-use super::messages::{Absorb, Accept};
+use super::messages::{Absorb, Accept, Held, HowMuch};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::records::{Record, home};
@@ -127,6 +127,14 @@ impl Handler<Accept> for StorageActor {
             return Box::pin(std::future::ready(statuses));
         }
         self.keep(durable, key, statuses)
+    }
+}
+
+impl Handler<HowMuch> for StorageActor {
+    type Result = MessageResult<HowMuch>;
+
+    fn handle(&mut self, _: HowMuch, _: &mut Ctx<Self>) -> Self::Result {
+        MessageResult(Held { usage: self.node.store.usage(), quota: self.node.settings.store_quota })
     }
 }
 

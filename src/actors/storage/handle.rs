@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::actor::StorageActor;
-use super::messages::{Absorb, Accept, Verified};
-use crate::actors::door::Door;
+use super::messages::{Absorb, Accept, Held, HowMuch, Verified};
+use crate::actors::door::{Door, Gone};
 use crate::records::Record;
 use crate::types::{Key, NodeId};
 use crate::wire::Status;
@@ -19,6 +19,11 @@ impl StorageHandle {
         let n = records.len();
         let done = self.0.ask(Accept { from, key, records, proofs }).await;
         done.unwrap_or_else(|_| vec![Status::StoreFailed; n])
+    }
+
+    /// Returns how much is held.
+    pub async fn held(&self) -> Result<Held, Gone> {
+        self.0.ask(HowMuch).await
     }
 
     /// Keeps local copies of verified records.

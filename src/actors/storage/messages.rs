@@ -4,6 +4,7 @@ use actix::Message;
 use bytes::Bytes;
 
 use crate::records::Record;
+use crate::seam::Usage;
 use crate::types::{Key, NodeId};
 use crate::wire::Status;
 
@@ -25,6 +26,20 @@ pub struct Accept {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Absorb(pub Vec<Verified>);
+
+/// Asks how much is held.
+#[derive(Message)]
+#[rtype(result = "Held")]
+pub struct HowMuch;
+
+/// How much is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Records, and their bytes.
+    pub usage: Usage,
+    /// Bytes from which on records of strangers are refused.
+    pub quota: u64,
+}
 
 /// A record that was verified here. `Send`, as the record's own type is not.
 pub struct Verified(pub Bytes);

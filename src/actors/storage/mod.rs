@@ -11,4 +11,5 @@ pub use actor::StorageActor;
 pub use answer::{answer_get, signed};
 pub use handle::StorageHandle;
 pub use intake::{disbelief, put_op, refusal};
+pub use messages::Held;
 pub use read::{account_of, read, read_account};

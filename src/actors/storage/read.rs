@@ -27,8 +27,6 @@ const PAGE: u32 = 500;
 pub struct Reading {
     /// Verified and merged records, by section and slot.
     pub records: Vec<Record>,
-    /// How many peers answered.
-    pub answered: usize,
     /// Whether enough holders answered to believe that what is not here does not exist.
     pub complete: bool,
 }
@@ -64,7 +62,6 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     })
     .await;
     let mut complete = found.complete || brought >= want;
-    let answered = found.closest.len();
     let mut holders: Vec<(Option<Contact>, Page)> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
     if holders.iter().all(|(_, page)| page.records.is_empty()) && !sections_in_memory(sections) {
         holders.extend(ask_anchors(node, key, sections, &holders).await);
@@ -73,7 +70,7 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     holders.push((None, own(node, key, sections).await));
     let merged = collect(node, key, &holders).await;
     repair(node, key, &holders, &merged);
-    Reading { records: merged, answered, complete }
+    Reading { records: merged, complete }
 }
 
 /// Reads who owns a name. `Ok(None)` when nobody does, as far as enough holders know.

@@ -1,0 +1,124 @@
+//! The checked configuration and its defaults.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::types::{MAX_ADDRESSES, NetworkId, NodeId};
+
+/// The most bootpeers a configuration names: twice what a network document can hold as registrars.
+pub const MAX_BOOTPEERS: usize = 64;
+/// The most addresses a node gives out as its own: what fits its contact.
+pub const MAX_ADVERTISED: usize = MAX_ADDRESSES;
+
+/// What a node was told, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Config {
+    /// QUIC.
+    pub net: Net,
+    /// Which network.
+    pub network: NetworkChoice,
+    /// Ways into the network, at most [`MAX_BOOTPEERS`].
+    pub bootpeers: Vec<Bootpeer>,
+    /// The local API.
+    pub api: Api,
+    /// The disk.
+    pub store: StoreLimits,
+    /// Collection of what nobody needs any more.
+    pub gc: Gc,
+    /// Log lines.
+    pub log: Log,
+}
+
+/// QUIC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Net {
+    /// Where to listen; port 0 is any free port.
+    pub listen: SocketAddr,
+    /// Nobody chose the address, so another port will do when this one is taken.
+    pub listen_is_default: bool,
+    /// Addresses given to others instead of those the machine has, at most [`MAX_ADVERTISED`].
+    pub advertise: Vec<SocketAddr>,
+}
+
+/// Which network.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct NetworkChoice {
+    /// The network that the document must belong to.
+    pub id: Option<NetworkId>,
+    /// The network document, an absolute path; without it the document is fetched from a bootpeer.
+    pub file: Option<PathBuf>,
+}
+
+/// A way into the network.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bootpeer {
+    /// Host and port; a host name is resolved whenever the bootpeer is dialled.
+    pub address: String,
+    /// The node that must answer there.
+    pub node_id: NodeId,
+}
+
+/// The local API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// Where to listen, a loopback address; port 0 is a free port that is kept from then on.
+    pub listen: SocketAddr,
+}
+
+/// The disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// The most bytes that records may take.
+    pub quota: u64,
+    /// Bytes of the disk that are left free.
+    pub min_free: u64,
+}
+
+/// Collection of what nobody needs any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gc {
+    /// Time between two rounds.
+    pub interval: Duration,
+}
+
+/// Log lines.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Log {
+    /// Their form.
+    pub format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Net {
+    fn default() -> Self {
+        Self { listen: (Ipv6Addr::UNSPECIFIED, 4747).into(), listen_is_default: true, advertise: Vec::new() }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { listen: (Ipv4Addr::LOCALHOST, 0).into() }
+    }
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self { quota: 1 << 30, min_free: 256 << 20 }
+    }
+}
+
+impl Default for Gc {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(60) }
+    }
+}
