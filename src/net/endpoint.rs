@@ -192,7 +192,10 @@ struct RandomIds;
 impl ConnectionIdGenerator for RandomIds {
     fn generate_cid(&mut self) -> ConnectionId {
         let mut id = [0; CONNECTION_ID_BYTES];
-        #[allow(clippy::disallowed_methods, reason = "connection ids have to be unpredictable, and no simulation has any")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "connection ids have to be unpredictable, and no simulation has any"
+        )]
         getrandom::fill(&mut id).expect("the system gives random bytes");
         ConnectionId::new(&id)
     }

@@ -2,11 +2,15 @@
 //!
 //! `start` puts the actors over a world; the rest checks what files say.
 
+mod admission;
 pub mod config;
 pub mod data_dir;
 mod files;
 pub mod founding;
 pub mod invite;
+pub mod local;
+mod offload;
+pub mod run;
 mod start;
 
 pub use start::{Node, merge_rule, start};

@@ -1,0 +1,131 @@
+//! Finding the network document: in a file, in the data dir, or at a bootpeer.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::config::{Bootpeer, Config};
+use super::data_dir::DataDir;
+use crate::keys::SecretKey;
+use crate::net::Quic;
+use crate::records::sign_contact;
+use crate::seam::{Class, Inbound, Later, Refused, Transport};
+use crate::types::{Code, Contact, Network, NetworkId, NodeId, Problem, WallTime};
+use crate::wire::{Blob, ErrorCode, GetNetwork, Hello, MINOR_VERSION, Request, encode_error, open_answer};
+
+/// The network of a node that was told of none: nobody is in it, nobody can register.
+const ALONE: &str = "name = \"alone\"\nepoch = 1\n";
+
+/// How long a bootpeer may take to send the document.
+const WITHIN: Duration = Duration::from_secs(3);
+/// The wait between rounds over all bootpeers.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Returns the document where it is on disk: named by the configuration, or kept from an earlier run.
+///
+/// # Errors
+/// `bad_config` when a file cannot be read, or is of another network than the configuration names.
+pub fn on_disk(config: &Config, data_dir: &DataDir) -> Result<Option<Network>, Problem> {
+    let bad = |what: String| Problem::new(Code::BadConfig, what);
+    let parse = |bytes: Vec<u8>, from: &std::path::Path| {
+        let network = match config.network.id {
+            Some(id) => Network::parse_as(bytes.into(), id),
+            None => Network::parse(bytes.into()),
+        };
+        network.map_err(|error| bad(format!("{}: {error}", from.display())))
+    };
+    if let Some(file) = &config.network.file {
+        let bytes = std::fs::read(file).map_err(|error| bad(format!("{}: {error}", file.display())))?;
+        return parse(bytes, file).map(Some);
+    }
+    let kept = data_dir.network_document_path();
+    match (std::fs::read(&kept), config.network.id) {
+        (Ok(bytes), Some(_)) => parse(bytes, &kept).map(Some),
+        (_, Some(_)) => Ok(None),
+        (_, None) => parse(ALONE.as_bytes().to_vec(), &kept).map(Some),
+    }
+}
+
+/// Asks bootpeers for the document until one has it, and keeps it.
+pub async fn fetch(
+    net: &Rc<Quic>,
+    key: &SecretKey,
+    id: NetworkId,
+    bootpeers: &[Bootpeer],
+    data_dir: &DataDir,
+) -> Result<Network, Problem> {
+    let guest: Rc<dyn Inbound> = Rc::new(Guest { key: key.clone(), id, addresses: net.addresses() });
+    net.serve(Rc::downgrade(&guest));
+    loop {
+        for contact in resolve(bootpeers).await {
+            match ask(net, id, &contact).await {
+                Some(network) => {
+                    data_dir.write_network_document(&network.bytes())?;
+                    return Ok(network);
+                }
+                None => tracing::warn!(bootpeer = %contact.node.short(), "no network document from this bootpeer"),
+            }
+        }
+        tracing::warn!("no bootpeer gave the network document yet; trying again");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn ask(net: &Rc<Quic>, id: NetworkId, contact: &Contact) -> Option<Network> {
+    let frame = net.request(contact, GetNetwork {}.to_frame(), Class::Read, WITHIN).await.ok()?;
+    let answer = open_answer::<crate::wire::NetworkBytes>(&frame).ok()?.ok()?;
+    Network::parse_as(answer.document.into_bytes(), id).ok()
+}
+
+/// Looks up the addresses of bootpeers; those that have none now are left out.
+pub async fn resolve(bootpeers: &[Bootpeer]) -> Vec<Contact> {
+    let mut out = Vec::new();
+    for bootpeer in bootpeers {
+        let addresses: Vec<SocketAddr> = match tokio::net::lookup_host(&bootpeer.address).await {
+            Ok(found) => found.take(crate::types::MAX_ADDRESSES).collect(),
+            Err(error) => {
+                tracing::warn!(address = bootpeer.address, %error, "a bootpeer's address was not found");
+                Vec::new()
+            }
+        };
+        if let Some(first) = addresses.first() {
+            out.push(Contact { addresses: addresses.clone(), ..Contact::hint(bootpeer.node_id, *first) });
+        }
+    }
+    out
+}
+
+/// A node that knows of its network only the id: it asks, and answers nobody.
+struct Guest {
+    key: SecretKey,
+    id: NetworkId,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Inbound for Guest {
+    fn hello(&self) -> Bytes {
+        let contact = sign_contact(&self.key, &self.id, &self.addresses, 1);
+        Hello {
+            minor: MINOR_VERSION,
+            network: self.id,
+            contact: Blob(contact.proof.map(|p| p.0.to_vec()).unwrap_or_default()),
+            time: WallTime::default(),
+            software: super::run::software(),
+            flags: 0,
+        }
+        .to_frame()
+    }
+
+    fn greeted(&self, _: NodeId, answer: Bytes) -> Result<(), Refused> {
+        match open_answer::<Hello>(&answer) {
+            Ok(Ok(hello)) if hello.network == self.id => Ok(()),
+            _ => Err(Refused),
+        }
+    }
+
+    fn handle(&self, _: NodeId, _: Bytes) -> Later<Result<Bytes, Bytes>> {
+        Box::pin(std::future::ready(Err(encode_error(ErrorCode::Busy, "still joining"))))
+    }
+}
