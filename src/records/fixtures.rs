@@ -225,8 +225,7 @@ impl TestDevice {
     /// Signs an edge `ms` after [`NOW`].
     pub fn edge(&self, followed: AccountId, follows: bool, ms: i64) -> Signed<EdgeBody> {
         let hlc = at(ms);
-        let body =
-            EdgeBody { follower: self.account, device: self.id(), followed, hlc, follows, since: hlc.wall() };
+        let body = EdgeBody { follower: self.account, device: self.id(), followed, hlc, follows, since: hlc.wall() };
         self.sign(body)
     }
 

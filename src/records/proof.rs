@@ -102,12 +102,10 @@ impl Proofs {
             Record::Heads(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
             Record::Post(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
             Record::Edge(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
-            Record::Presence(r) => self.verify_signed(record, |key| {
-                r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()
-            }),
-            Record::Interest(r) => self.verify_signed(record, |key| {
-                r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()
-            }),
+            Record::Presence(r) => self
+                .verify_signed(record, |key| r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()),
+            Record::Interest(r) => self
+                .verify_signed(record, |key| r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()),
         }
     }
 
@@ -212,11 +210,7 @@ impl Proofs {
         if r.signed_by(&key, &network.id) { Ok(()) } else { Err(ProofError::Signature) }
     }
 
-    fn verify_signed(
-        &self,
-        record: &Record,
-        signed_by: impl FnOnce(&PublicKey) -> bool,
-    ) -> Result<(), ProofError> {
+    fn verify_signed(&self, record: &Record, signed_by: impl FnOnce(&PublicKey) -> bool) -> Result<(), ProofError> {
         let (Some(account), Some(device)) = (record.account(), record.device()) else {
             return Err(ProofError::Signature);
         };
