@@ -225,7 +225,7 @@ fn a_certificate_by_a_replaced_root_key_does_not_displace_a_later_one() {
         Signed::sign(body, &alice.root, &net.id()).bytes().clone()
     };
     let (present, old) = (certificate(1, 0), certificate(0, 200_000));
-    assert_eq!(merge(Section::Device, &[present.clone()], &old), Merged::Superseded);
+    assert_eq!(merge(Section::Device, std::slice::from_ref(&present), &old), Merged::Superseded);
     assert_eq!(merge(Section::Device, &[old], &present), Merged::Keep { drop: vec![0] });
 }
 
@@ -233,7 +233,7 @@ fn a_certificate_by_a_replaced_root_key_does_not_displace_a_later_one() {
 fn bytes_that_cannot_be_read_lose() {
     let post = record(Section::Post, (1, 1, 1)).bytes().clone();
     let garbage = Bytes::from_static(b"garbage");
-    assert_eq!(merge(Section::Post, &[post.clone()], &garbage), Merged::Superseded);
+    assert_eq!(merge(Section::Post, std::slice::from_ref(&post), &garbage), Merged::Superseded);
     assert_eq!(merge(Section::Post, &[garbage], &post), Merged::Keep { drop: vec![0] });
 }
 
