@@ -141,7 +141,7 @@ impl Final {
 pub struct Link {
     /// The state.
     pub record: Signed<AccountBody>,
-    /// FINALs of different registrars.
+    /// FINALs of different registrars, in the order of their keys.
     pub finals: Vec<Final>,
 }
 
@@ -192,11 +192,14 @@ pub struct AccountChain {
 }
 
 impl AccountChain {
-    /// Builds a chain from its links.
+    /// Builds a chain from its links; FINALs are brought into the order of their registrars' keys.
     ///
     /// # Errors
     /// [`RecordError::Value`] when there is no link.
-    pub fn new(links: Vec<Link>) -> Result<Self, RecordError> {
+    pub fn new(mut links: Vec<Link>) -> Result<Self, RecordError> {
+        for link in &mut links {
+            link.finals.sort_by_key(|f| f.registrar);
+        }
         let account = AccountId(links.first().ok_or(RecordError::Value)?.record.hash().0);
         let raw = RawChain {
             links: links
@@ -213,6 +216,11 @@ impl AccountChain {
     }
 
     /// Reads a chain without checking signatures.
+    ///
+    /// No signature covers the outer maps, so there is exactly one way to write them and nothing may be added.
+    ///
+    /// # Errors
+    /// [`RecordError::Value`] also for a chain that is not written in that way.
     pub fn decode(bytes: Bytes) -> Result<Self, RecordError> {
         let raw: RawChain = from_bytes(bytes.get(2..).ok_or(RecordError::Short)?)?;
         if raw.links.is_empty() || raw.links.len() > MAX_LINKS {
@@ -223,10 +231,14 @@ impl AccountChain {
             .into_iter()
             .map(|l| Ok(Link { record: Signed::decode(Bytes::from(l.record.into_vec()))?, finals: l.finals }));
         let links = links.collect::<Result<Vec<_>, RecordError>>()?;
-        Ok(Self { account: AccountId(links[0].record.hash().0), links, bytes })
+        let chain = Self::new(links)?;
+        if chain.bytes == bytes { Ok(chain) } else { Err(RecordError::Value) }
     }
 
     /// Checks every link: signature by the key before, order, certificate.
+    ///
+    /// # Errors
+    /// See [`ChainError`]. A chain over the limits of its network is refused before any signature is checked.
     pub fn verify(&self, network: &Network) -> Result<(), ChainError> {
         let mut before: Option<&AccountBody> = None;
         for (seq, link) in (0u64..).zip(&self.links) {
@@ -248,16 +260,7 @@ impl AccountChain {
             if body.seq != seq || !follows || !signed() {
                 return Err(ChainError::Broken(seq));
             }
-            let mut signers: Vec<PublicKey> = link
-                .finals
-                .iter()
-                .take(network.registrars.len() * 2)
-                .filter(|f| f.holds(network, self.account, &link.record))
-                .map(|f| f.registrar)
-                .collect();
-            signers.sort_unstable();
-            signers.dedup();
-            if signers.len() < network.quorum() {
+            if !certified(network, self.account, link) {
                 return Err(ChainError::NotCertified(seq));
             }
             before = Some(body);
@@ -290,3 +293,16 @@ impl AccountChain {
         &self.last().username
     }
 }
+
+/// Tells whether a quorum of different registrars signed for the state, and nobody else. FINALs that do not count are
+/// refused, not passed over: whoever passes a chain on could otherwise add to it.
+fn certified(network: &Network, account: AccountId, link: &Link) -> bool {
+    let finals = &link.finals;
+    finals.len() >= network.quorum()
+        && finals.windows(2).all(|pair| pair[0].registrar < pair[1].registrar)
+        && finals.len() <= network.registrars.len()
+        && finals.iter().all(|f| f.holds(network, account, &link.record))
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,9 @@ use crate::types::{Contact, ContactProof, MAX_ADDRESSES, NetworkId, PublicKey};
 
 const CONTEXT: &str = "timeline 1 contact";
 
+/// The largest signed contact that is read: the 64 of the longest answer fill an eighth of a message.
+pub const MAX_CONTACT_BYTES: usize = 512;
+
 #[derive(Serialize, Deserialize)]
 struct RawContact {
     #[serde(rename = "K")]
@@ -31,7 +34,7 @@ impl Known for RawContact {
 
 /// Signs this node's contact. Addresses beyond [`MAX_ADDRESSES`] are left out.
 pub fn sign_contact(key: &SecretKey, network: &NetworkId, addresses: &[SocketAddr], seq: u64) -> Contact {
-    let addresses: Vec<SocketAddr> = addresses.iter().copied().take(MAX_ADDRESSES).collect();
+    let addresses: Vec<SocketAddr> = addresses.iter().copied().map(canonical).take(MAX_ADDRESSES).collect();
     let raw = RawContact { key: key.public(), seq, addresses: addresses.iter().map(write_address).collect() };
     let mut bytes = to_bytes(&raw);
     bytes.extend(key.sign(CONTEXT, network, &bytes));
@@ -41,8 +44,11 @@ pub fn sign_contact(key: &SecretKey, network: &NetworkId, addresses: &[SocketAdd
 /// Reads and checks a contact; returns the node's key with it.
 ///
 /// # Errors
-/// `Short`, `Fields`, `Value` (no address, too many, or one that is malformed), `Signature`.
+/// `TooLarge`, `Short`, `Fields`, `Value` (no address, too many, or one that is malformed), `Signature`.
 pub fn open_contact(bytes: Bytes, network: &NetworkId) -> Result<(PublicKey, Contact), RecordError> {
+    if bytes.len() > MAX_CONTACT_BYTES {
+        return Err(RecordError::TooLarge);
+    }
     let end = bytes.len().checked_sub(SIGNATURE_BYTES).ok_or(RecordError::Short)?;
     let raw: RawContact = from_bytes(&bytes[..end])?;
     if raw.addresses.is_empty() || raw.addresses.len() > MAX_ADDRESSES {
@@ -56,8 +62,13 @@ pub fn open_contact(bytes: Bytes, network: &NetworkId) -> Result<(PublicKey, Con
     Ok((raw.key, Contact { node: raw.key.node_id(), addresses, seq: raw.seq, proof: Some(ContactProof(bytes)) }))
 }
 
+/// Turns an IPv4 address in IPv6 dress into the IPv4 address that it is, so that no prefix has two forms.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 fn write_address(address: &SocketAddr) -> serde_bytes::ByteBuf {
-    let mut bytes = match address.ip().to_canonical() {
+    let mut bytes = match address.ip() {
         IpAddr::V4(ip) => ip.octets().to_vec(),
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
@@ -73,7 +84,8 @@ fn read_address(bytes: &[u8]) -> Option<SocketAddr> {
         16 => Ipv6Addr::from(<[u8; 16]>::try_from(ip).ok()?).into(),
         _ => return None,
     };
-    (port != 0 && !ip.is_unspecified() && !ip.is_multicast()).then_some(SocketAddr::new(ip, port))
+    let address = canonical(SocketAddr::new(ip, port));
+    (port != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast()).then_some(address)
 }
 
 #[cfg(test)]

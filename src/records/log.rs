@@ -172,3 +172,6 @@ impl Body for HeadsBody {
         if fine { Ok(()) } else { Err(RecordError::Value) }
     }
 }
+
+#[cfg(test)]
+mod tests;

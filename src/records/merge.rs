@@ -42,11 +42,15 @@ const TWINS: usize = 2;
 
 /// Merges a new record into those held in its slot.
 ///
-/// The new record must not be among those held. Bytes that cannot be read lose.
+/// A record that is held already changes nothing. Bytes that cannot be read lose.
 pub fn merge(section: Section, held: &[Bytes], new: &Bytes) -> Merged {
     let Ok(new) = Record::decode(new.clone()) else { return Merged::Superseded };
-    let all: Vec<Option<Record>> =
-        held.iter().map(|bytes| Record::decode(bytes.clone()).ok()).chain(std::iter::once(Some(new))).collect();
+    let mut all: Vec<Option<Record>> = held.iter().map(|bytes| Record::decode(bytes.clone()).ok()).collect();
+    // Two signatures over the same bytes are one record: the second must not pass for a twin.
+    if all.iter().flatten().any(|r| r.hash() == new.hash()) {
+        return Merged::Superseded;
+    }
+    all.push(Some(new));
     let kept = kept(section, &all);
     if !kept.contains(&held.len()) {
         return Merged::Superseded;
@@ -78,7 +82,8 @@ fn ranks(record: &Record) -> Vec<Rank> {
     match record {
         Record::Account(chain) => one(chain.last().seq),
         Record::Bundle(r) => one(r.body.seq),
-        Record::Device(r) => one(r.body.hlc.0),
+        // By the account's state first: a root key that was replaced cannot put its certificate over a later one.
+        Record::Device(r) => vec![(r.body.seq, r.body.hlc.0, hash)],
         Record::Retirement(r) => one(r.body.hlc.0),
         // The highest version counts whole; last number and floor never fall, so their holders stay too.
         Record::Heads(r) => vec![
@@ -92,3 +97,6 @@ fn ranks(record: &Record) -> Vec<Rank> {
         Record::Post(r) => one(r.body.seq),
     }
 }
+
+#[cfg(test)]
+mod tests;

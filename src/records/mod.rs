@@ -10,6 +10,8 @@ mod contact;
 mod device;
 mod edge;
 mod envelope;
+#[cfg(test)]
+pub mod fixtures;
 mod log;
 mod merge;
 mod places;
@@ -21,7 +23,7 @@ pub use account::{AccountBody, AccountChain, ChainError, Final, Link, Revoked};
 pub use admission::{FUTURE_TOLERANCE, admit};
 pub use bundle::BundleBody;
 pub use codec::{CodecError, Known, MAX_DEPTH, from_bytes, to_bytes};
-pub use contact::{open_contact, sign_contact};
+pub use contact::{MAX_CONTACT_BYTES, open_contact, sign_contact};
 pub use device::{DeviceBody, RetirementBody};
 pub use edge::EdgeBody;
 pub use envelope::{Body, RecordError, SUITE, Signed};

@@ -99,15 +99,13 @@ impl Proofs {
             Record::Device(cert) => self.learn_device(cert, network),
             Record::Bundle(bundle) => self.verify_bundle(bundle, network),
             Record::Retirement(r) => self.verify_retirement(r, network),
-            Record::Heads(r) => self.verify_signed(record, network, |key| r.signed_by(key, &network.id)),
-            Record::Post(r) => self.verify_signed(record, network, |key| r.signed_by(key, &network.id)),
-            Record::Edge(r) => self.verify_signed(record, network, |key| r.signed_by(key, &network.id)),
-            Record::Presence(r) => self.verify_signed(record, network, |key| {
-                r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()
-            }),
-            Record::Interest(r) => self.verify_signed(record, network, |key| {
-                r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()
-            }),
+            Record::Heads(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Post(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Edge(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Presence(r) => self
+                .verify_signed(record, |key| r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()),
+            Record::Interest(r) => self
+                .verify_signed(record, |key| r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()),
         }
     }
 
@@ -164,7 +162,8 @@ impl Proofs {
     fn make_room(&mut self) {
         while self.order.len() >= self.capacity {
             let Some(oldest) = self.order.pop_front() else { return };
-            if let Some(proof) = self.accounts.remove(&oldest) {
+            let Some(proof) = self.accounts.remove(&oldest) else { continue };
+            if self.names.get(proof.chain.username()) == Some(&oldest) {
                 self.names.remove(proof.chain.username());
             }
         }
@@ -172,25 +171,31 @@ impl Proofs {
 
     fn learn_device(&mut self, cert: &Signed<DeviceBody>, network: &Network) -> Result<(), ProofError> {
         let proof = self.accounts.get_mut(&cert.body.account).ok_or(ProofError::Needed)?;
-        if proof.devices.get(&cert.body.device) == Some(cert) {
-            return Ok(());
-        }
         // A certificate by a state that is not known yet asks for the longer chain.
         let root = proof.chain.state(cert.body.seq).ok_or(ProofError::Needed)?.root;
-        if !cert.signed_by(&root, &network.id) {
+        if proof.devices.get(&cert.body.device) != Some(cert) && !cert.signed_by(&root, &network.id) {
             return Err(ProofError::Signature);
         }
-        if proof.devices.len() >= DEVICES_PER_ACCOUNT {
-            proof.devices.pop_first();
+        // The order is that of merging, so that an old certificate sent again does not replace a later one.
+        let rank = |c: &Signed<DeviceBody>| (c.body.seq, c.body.hlc, c.hash());
+        let known = proof.devices.get(&cert.body.device);
+        if known.is_none_or(|k| rank(k) < rank(cert)) {
+            if known.is_none() && proof.devices.len() >= DEVICES_PER_ACCOUNT {
+                proof.devices.pop_first();
+            }
+            proof.devices.insert(cert.body.device, cert.clone());
         }
-        proof.devices.insert(cert.body.device, cert.clone());
-        Ok(())
+        // Remembered all the same, so that what the device signs is called revoked and not in need of proof.
+        if proof.chain.counts(cert) { Ok(()) } else { Err(ProofError::Revoked) }
     }
 
     fn verify_bundle(&self, bundle: &Signed<BundleBody>, network: &Network) -> Result<(), ProofError> {
         let proof = self.named(&bundle.body.username).ok_or(ProofError::Needed)?;
         let state = proof.chain.state(bundle.body.seq).ok_or(ProofError::Needed)?;
-        if state.bundle != bundle.hash() || state.root != bundle.body.root {
+        // The present state must name it too: after a change of password the old bundle is void.
+        let present = proof.chain.last();
+        let named = [state, present].iter().all(|s| s.bundle == bundle.hash() && s.root == bundle.body.root);
+        if !named {
             return Err(ProofError::OtherBundle);
         }
         if bundle.signed_by(&state.root, &network.id) { Ok(()) } else { Err(ProofError::Signature) }
@@ -205,12 +210,7 @@ impl Proofs {
         if r.signed_by(&key, &network.id) { Ok(()) } else { Err(ProofError::Signature) }
     }
 
-    fn verify_signed(
-        &self,
-        record: &Record,
-        _network: &Network,
-        signed_by: impl FnOnce(&PublicKey) -> bool,
-    ) -> Result<(), ProofError> {
+    fn verify_signed(&self, record: &Record, signed_by: impl FnOnce(&PublicKey) -> bool) -> Result<(), ProofError> {
         let (Some(account), Some(device)) = (record.account(), record.device()) else {
             return Err(ProofError::Signature);
         };
@@ -223,19 +223,28 @@ impl Proofs {
     }
 }
 
+impl AccountChain {
+    /// Tells whether a certificate still counts: at each later change of root key its device must be among those kept.
+    fn counts(&self, cert: &Signed<DeviceBody>) -> bool {
+        let states = self.links.iter().map(|l| &l.record.body).skip_while(|s| s.seq < cert.body.seq);
+        let mut root = None;
+        states.into_iter().all(|state| {
+            let changed = root.replace(state.root).is_some_and(|before| before != state.root);
+            !changed || state.kept.contains(&cert.body.device)
+        })
+    }
+}
+
 impl Proof {
     /// Returns the key that checks what this device signs, `post` being the number and hash of a post.
     fn admits(&self, device: &DeviceId, post: Option<(u64, Hash)>) -> Result<PublicKey, ProofError> {
         let cert = self.devices.get(device).ok_or(ProofError::Needed)?;
-        let later = self.chain.links.iter().map(|l| &l.record.body).skip_while(|s| s.seq < cert.body.seq);
-        let mut root = None;
-        for state in later {
-            let changed = root.replace(state.root).is_some_and(|before| before != state.root);
-            if changed && !state.kept.contains(device) {
-                return Err(ProofError::Revoked);
-            }
+        if !self.chain.counts(cert) {
+            return Err(ProofError::Revoked);
         }
-        if let Some(revoked) = self.chain.last().revoked.iter().find(|r| r.device == *device) {
+        // Every state's word counts: a revocation cannot be taken back by leaving it out later.
+        let states = self.chain.links.iter().map(|l| &l.record.body);
+        for revoked in states.flat_map(|s| &s.revoked).filter(|r| r.device == *device) {
             let (seq, hash) = post.ok_or(ProofError::Revoked)?;
             if seq > revoked.last_seq || (seq == revoked.last_seq && hash != revoked.last_hash) {
                 return Err(ProofError::Revoked);
@@ -244,3 +253,6 @@ impl Proof {
         Ok(device.public_key())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,3 +153,6 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
