@@ -1,3 +1,5 @@
 //! The `timeline` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    timeline::cli::main(timeline::api::open).into()
+}

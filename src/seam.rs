@@ -257,6 +257,11 @@ pub trait Store {
     /// Returns how much is held, without a scan.
     fn usage(&self) -> Usage;
 
+    /// Returns how many bytes are free where the store lies; `None` where that means nothing.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Opens a reader for scans, to be used inside [`Offload`].
     fn reader(&self) -> Result<Box<dyn Reader + Send>, StoreError>;
 

@@ -27,6 +27,8 @@ pub struct Settings {
     pub gc_interval: Duration,
     /// Bytes of records this node holds before it refuses those of strangers.
     pub store_quota: u64,
+    /// Bytes that stay free on the disk: below, records of strangers are refused.
+    pub store_min_free: u64,
     /// Name and version, told in HELLO.
     pub software: String,
 }

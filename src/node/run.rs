@@ -16,7 +16,7 @@ use super::invite::Invite;
 use super::local::{LocalNode, OpenDoor, OpenDoors, Role};
 use super::offload::Threads;
 use super::start::{Node, merge_rule, start};
-use crate::actors::Settings;
+use crate::actors::{Doors, Settings};
 use crate::clock::SystemClock;
 use crate::keys::SecretKey;
 use crate::net::{BindError, NetLimits, Quic, QuicConfig};
@@ -52,6 +52,11 @@ pub struct Ready {
 
 /// How long a clean end may take before the process ends anyway.
 const LONGEST_END: Duration = Duration::from_secs(8);
+
+/// The wait before addresses that were not found are looked up again.
+const RESOLVE_AGAIN: Duration = Duration::from_secs(15);
+/// Most rounds of it: an hour; a bootpeer may be this node itself, which is never listed.
+const RESOLVE_ROUNDS: usize = 240;
 
 /// Returns name and version of this program, as told to peers.
 pub fn software() -> String {
@@ -133,6 +138,7 @@ async fn prepare(
         bootpeer: options.role == Role::Bootpeer,
         gc_interval: config.gc.interval,
         store_quota: config.store.quota,
+        store_min_free: config.store.min_free,
         software: software(),
     };
     let world = World {
@@ -153,9 +159,22 @@ async fn prepare(
         data_dir: data_dir.path().to_owned(),
         started: Instant::now(),
     };
+    tokio::task::spawn_local(resolve_rest(local.doors.clone(), config.bootpeers.clone()));
     let door = open_door(options, data_dir, &local, &token).await?;
     data_dir.write_api_file(&format!("http://{}", door.address), &token)?;
     Ok((node, local, door, quic))
+}
+
+/// Looks again for bootpeers whose addresses were not found at the start.
+async fn resolve_rest(doors: Doors, bootpeers: Vec<Bootpeer>) {
+    for _ in 0..RESOLVE_ROUNDS {
+        match doors.routing.overview().await {
+            Ok(seen) if seen.bootpeers.len() < bootpeers.len() => {}
+            _ => return,
+        }
+        tokio::time::sleep(RESOLVE_AGAIN).await;
+        doors.routing.more_bootpeers(resolve(&bootpeers).await);
+    }
 }
 
 /// Opens the door where it was last time; on any free port when the configuration leaves it open.

@@ -126,6 +126,11 @@ impl Store for SqliteStore {
         Usage { records: self.gauges.records.load(Ordering::Acquire), bytes: self.gauges.bytes.load(Ordering::Acquire) }
     }
 
+    fn free_bytes(&self) -> Option<u64> {
+        let about = rustix::fs::statvfs(self.path.parent()?).ok()?;
+        Some(about.f_bavail.saturating_mul(about.f_frsize))
+    }
+
     fn reader(&self) -> Result<Box<dyn Reader + Send>, StoreError> {
         if self.queue.is_closed() {
             return Err(StoreError::Closed);

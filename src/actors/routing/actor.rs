@@ -8,8 +8,8 @@ use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, Respons
 
 use super::contacts;
 use super::messages::{
-    Anchors, BootpeerState, Closest, Failed, Greeted, Heard, LookedUp, Overview, Peer, Peers, Persist, Probed, Reached,
-    RoutingOverview,
+    Anchors, BootpeerState, Closest, Failed, Greeted, Heard, LookedUp, MoreBootpeers, Overview, Peer, Peers, Persist,
+    Probed, Reached, RoutingOverview,
 };
 use super::search::find_closest;
 use crate::actors::call::Patience;
@@ -284,6 +284,20 @@ impl Handler<Anchors> for RoutingActor {
         };
         let registrars = self.node.network.registrars.iter().map(|key| key.node_id());
         MessageResult(registrars.filter(|id| *id != self.node.me).filter_map(known).collect())
+    }
+}
+
+impl Handler<MoreBootpeers> for RoutingActor {
+    type Result = ();
+
+    fn handle(&mut self, MoreBootpeers(more): MoreBootpeers, _: &mut Ctx<Self>) {
+        for contact in more {
+            if contact.node != self.node.me && !self.bootpeers.iter().any(|b| b.node == contact.node) {
+                self.health.entry(contact.node).or_default();
+                self.bootpeers.push(contact.clone());
+                self.probe(contact);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::actor::RoutingActor;
 use super::messages::{
-    Anchors, Closest, Failed, Greeted, Heard, LookedUp, Overview, Peer, Peers, Persist, Probed, Reached,
+    Anchors, Closest, Failed, Greeted, Heard, LookedUp, MoreBootpeers, Overview, Peer, Peers, Persist, Probed, Reached,
     RoutingOverview,
 };
 use crate::actors::door::{Door, Gone};
@@ -64,6 +64,11 @@ impl RoutingHandle {
     /// Returns the anchors of the network that an address is known of, with whether they answered last time.
     pub async fn anchors(&self) -> Vec<(Contact, bool)> {
         self.0.ask(Anchors).await.unwrap_or_default()
+    }
+
+    /// Names ways in whose addresses were found only now.
+    pub fn more_bootpeers(&self, bootpeers: Vec<Contact>) {
+        self.0.hint(MoreBootpeers(bootpeers));
     }
 
     /// Writes the table to disk.

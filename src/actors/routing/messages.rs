@@ -113,3 +113,8 @@ pub struct Anchors;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Persist;
+
+/// Names ways in whose addresses were found only now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct MoreBootpeers(pub Vec<Contact>);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use actix::{Actor, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use bytes::Bytes;
 
-use super::intake::{Passed, judge, put_op};
+use super::intake::{Passed, is_full, judge, put_op};
 use super::messages::{Absorb, Accept, Held, HowMuch};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
@@ -134,7 +134,12 @@ impl Handler<HowMuch> for StorageActor {
     type Result = MessageResult<HowMuch>;
 
     fn handle(&mut self, _: HowMuch, _: &mut Ctx<Self>) -> Self::Result {
-        MessageResult(Held { usage: self.node.store.usage(), quota: self.node.settings.store_quota })
+        MessageResult(Held {
+            usage: self.node.store.usage(),
+            quota: self.node.settings.store_quota,
+            free: self.node.store.free_bytes(),
+            full: is_full(&self.node),
+        })
     }
 }
 

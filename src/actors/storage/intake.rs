@@ -82,10 +82,16 @@ fn room(node: &Rc<Context>, key: &Key, section: Section, record: &Record) -> Res
             | RecordKind::Edge
             | RecordKind::Heads
     );
-    if !always && !section.in_memory() && node.store.usage().bytes >= node.settings.store_quota {
+    if !always && !section.in_memory() && is_full(node) {
         return Err(if node.is_anchor() { Status::AnchorFull } else { Status::Quota });
     }
     Ok(())
+}
+
+/// Tells whether this node takes no more records of strangers.
+pub fn is_full(node: &Context) -> bool {
+    let little_free = node.store.free_bytes().is_some_and(|free| free < node.settings.store_min_free);
+    little_free || node.store.usage().bytes >= node.settings.store_quota
 }
 
 fn full(

@@ -39,6 +39,10 @@ pub struct Held {
     pub usage: Usage,
     /// Bytes from which on records of strangers are refused.
     pub quota: u64,
+    /// Bytes free on the disk, where that is known.
+    pub free: Option<u64>,
+    /// Whether records of strangers are refused now.
+    pub full: bool,
 }
 
 /// A record that was verified here. `Send`, as the record's own type is not.

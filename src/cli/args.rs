@@ -1,0 +1,281 @@
+//! What can be typed. What it means is for the commands.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// The longest time a command may be told to wait: nobody waits longer for an answer.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+/// The most entries of a list that one answer holds.
+pub const MAX_LIST: u16 = 500;
+
+/// Short public posts from the people you follow, on a network that no server owns.
+#[derive(Debug, Parser)]
+#[command(name = "timeline", version, subcommand_required = true, arg_required_else_help = true)]
+pub struct Args {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that may stand anywhere on the line.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct GlobalArgs {
+    /// Folder with the node's key, records and API token [env: TIMELINE_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub data_dir: Option<PathBuf>,
+    /// Configuration file; without it DIR/config.toml, where there is one
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// Sets one key of the configuration; may be repeated
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", help_heading = "Global options")]
+    pub set: Vec<String>,
+    /// Prints one JSON object instead of a sentence
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// How many seconds to wait for an answer
+    #[arg(long, global = true, value_name = "S", value_parser = seconds, help_heading = "Global options")]
+    pub timeout: Option<Duration>,
+    /// Logs more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Logs errors only, and gives no advice
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Founds a network, or shows the one this node is in
+    #[command(subcommand)]
+    Network(NetworkCommand),
+    /// Joins a network: writes the configuration that its invite stands for
+    Join(JoinArgs),
+    /// Makes a node key and its certificate
+    Cert(CertArgs),
+    /// Runs a bootpeer in the foreground
+    Bootpeer(BootpeerArgs),
+    /// Runs a node
+    Peer(PeerArgs),
+    /// Runs a whole network on this machine, each node its own process
+    Net(NetArgs),
+    /// Ends the running node
+    Stop,
+    /// Makes an account and logs it in
+    Register(RegisterArgs),
+    /// Logs an account in on this node
+    Login(LoginArgs),
+    /// Logs the account out
+    Logout,
+    /// Says who is logged in
+    Whoami,
+    /// Publishes a post
+    Post(PostArgs),
+    /// Follows somebody
+    Follow(NameArgs),
+    /// Ends following somebody
+    Unfollow(NameArgs),
+    /// Shows the posts of the people you follow, and your own
+    Feed(FeedArgs),
+    /// Shows how the node and its network are doing
+    Status,
+    /// Lists the peers this node knows
+    Peers,
+}
+
+/// `timeline network …`
+#[derive(Debug, Subcommand)]
+pub enum NetworkCommand {
+    /// Makes node keys, certificates, the network document and one configuration a bootpeer
+    New(NetworkNewArgs),
+    /// Shows the network this node is in, and its invite
+    Show,
+}
+
+/// `timeline network new`
+#[derive(Debug, ClapArgs)]
+pub struct NetworkNewArgs {
+    /// Name of the network, for people
+    pub name: String,
+    /// Folder to write into
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A bootpeer and where it will listen; once for each
+    #[arg(long, required = true, value_name = "NAME=ADDR:PORT")]
+    pub bootpeer: Vec<String>,
+    /// Makes a network for tests, with cheap passwords
+    #[arg(long)]
+    pub test: bool,
+    /// Sets one key of the network document; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub network_set: Vec<String>,
+}
+
+/// `timeline join`
+#[derive(Debug, ClapArgs)]
+pub struct JoinArgs {
+    /// The line that `timeline network show` prints
+    pub invite: String,
+}
+
+/// `timeline cert`
+#[derive(Debug, ClapArgs)]
+pub struct CertArgs {
+    /// Folder to write into; it can then be the node's data dir
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Writes into a folder of this name in DIR
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// `timeline bootpeer`
+#[derive(Debug, ClapArgs)]
+pub struct BootpeerArgs {
+    /// Ends the node when standard input is closed
+    #[arg(long, hide = true)]
+    pub exit_with_stdin: bool,
+}
+
+/// `timeline peer`
+#[derive(Debug, ClapArgs)]
+pub struct PeerArgs {
+    /// QUIC port, on all addresses; 0 is any free port
+    #[arg(conflicts_with = "listen")]
+    pub port: Option<u16>,
+    /// QUIC address and port
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Runs without asking anything
+    #[arg(long)]
+    pub headless: bool,
+    /// Ends the node when standard input is closed
+    #[arg(long, hide = true)]
+    pub exit_with_stdin: bool,
+}
+
+/// `timeline net`
+#[derive(Debug, ClapArgs)]
+pub struct NetArgs {
+    /// What to do with a network that runs
+    #[command(subcommand)]
+    pub action: Option<NetAction>,
+    /// How many bootpeers [default: 3, or as many as the folder has]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub bootpeers: Option<u16>,
+    /// How many peers [default: 5, or as many as the folder has]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=200))]
+    pub peers: Option<u16>,
+    /// Folder of the network [default: target/net]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// QUIC port of the first node, the others follow; without it free ports are chosen and kept
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub base_port: Option<u16>,
+    /// Runs without asking anything
+    #[arg(long)]
+    pub headless: bool,
+    /// Empties the folder first
+    #[arg(long)]
+    pub fresh: bool,
+    /// Sets one key of the network document; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub network_set: Vec<String>,
+}
+
+/// `timeline net …`
+#[derive(Debug, Subcommand)]
+pub enum NetAction {
+    /// Restarts one node, running or not
+    Restart(RestartArgs),
+}
+
+/// `timeline net restart`
+#[derive(Debug, ClapArgs)]
+pub struct RestartArgs {
+    /// The node, such as peer-1
+    pub name: String,
+    /// Folder of the network [default: target/net]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `timeline register`
+#[derive(Debug, ClapArgs)]
+pub struct RegisterArgs {
+    /// The name, with or without @
+    pub name: String,
+    /// Reads the password from the first line of standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// `timeline login`
+#[derive(Debug, ClapArgs)]
+pub struct LoginArgs {
+    /// The name, with or without @
+    pub name: String,
+    /// Reads the password from the first line of standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Retires the device longest unused when the account has as many as it may have
+    #[arg(long)]
+    pub retire_oldest: bool,
+}
+
+/// `timeline post`
+#[derive(Debug, ClapArgs)]
+pub struct PostArgs {
+    /// The text; - reads it from standard input
+    pub text: String,
+    /// How long the post lives, from 10s to 30d [default: 7d]
+    #[arg(long, value_name = "DURATION")]
+    pub ttl: Option<String>,
+}
+
+/// A command about one account.
+#[derive(Debug, ClapArgs)]
+pub struct NameArgs {
+    /// The name, with or without @
+    pub name: String,
+}
+
+/// `timeline feed`
+#[derive(Debug, ClapArgs)]
+pub struct FeedArgs {
+    /// How many posts at most
+    #[arg(short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LIST)))]
+    pub limit: u16,
+    /// Goes on where an earlier answer ended
+    #[arg(long, value_name = "C")]
+    pub cursor: Option<String>,
+    /// Only posts newer than this one
+    #[arg(long, value_name = "ID")]
+    pub since: Option<String>,
+    /// Only posts older than this one
+    #[arg(long, value_name = "ID")]
+    pub before: Option<String>,
+    /// Does not count the posts as seen
+    #[arg(long)]
+    pub peek: bool,
+    /// Stays, and prints each new post when it comes
+    #[arg(long, conflicts_with_all = ["limit", "cursor", "since", "before"])]
+    pub watch: bool,
+}
+
+/// Reads `--timeout`: seconds, with or without a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let allowed = || format!("expected seconds, more than 0 and at most {}", MAX_TIMEOUT.as_secs());
+    let number: f64 = text.strip_suffix('s').unwrap_or(text).parse().map_err(|_| allowed())?;
+    let wait = Duration::try_from_secs_f64(number).map_err(|_| allowed())?;
+    if wait.is_zero() || wait > MAX_TIMEOUT { Err(allowed()) } else { Ok(wait) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! From the words on the line to an exit code.
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use super::args::{Args, Command, NetworkCommand};
+use super::context::Context;
+use super::output::Output;
+use super::problem::{self, Failure, Outcome};
+use super::{commands, net};
+use crate::node::local::OpenDoors;
+
+/// Runs the command that this process was started with, and returns its exit code. `open_doors` opens the local API of a node.
+pub fn main(open_doors: OpenDoors) -> u8 {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    match Args::try_parse_from(&typed) {
+        Ok(args) => {
+            let context = Context::new(args.global);
+            finish(&context.output, run(&context, args.command, open_doors))
+        }
+        Err(error) => match problem::of_parser(&error) {
+            Some(problem) => finish(&Output::new(wants_json(&typed), false), Err(problem.into())),
+            None => {
+                // Help into a closed pipe has done what it could.
+                let _ = error.print();
+                0
+            }
+        },
+    }
+}
+
+fn run(context: &Context, command: Command, open_doors: OpenDoors) -> Outcome {
+    match command {
+        Command::Network(NetworkCommand::New(args)) => commands::network::new(context, args),
+        Command::Network(NetworkCommand::Show) => commands::network::show(context),
+        Command::Join(args) => commands::join::run(context, &args),
+        Command::Cert(args) => commands::cert::run(context, &args),
+        Command::Bootpeer(args) => commands::node::bootpeer(context, &args, open_doors),
+        Command::Peer(args) => commands::node::peer(context, &args, open_doors),
+        Command::Net(args) => net::run(context, args),
+        Command::Stop => commands::node::stop(context),
+        Command::Register(args) => commands::account::register(context, &args),
+        Command::Login(args) => commands::account::login(context, &args),
+        Command::Logout => commands::account::logout(context),
+        Command::Whoami => commands::account::whoami(context),
+        Command::Post(args) => commands::post::run(context, &args),
+        Command::Follow(args) => commands::follow::follow(context, &args),
+        Command::Unfollow(args) => commands::follow::unfollow(context, &args),
+        Command::Feed(args) if args.watch => commands::watch::run(context, &args),
+        Command::Feed(args) => commands::feed::run(context, &args),
+        Command::Status => commands::status::run(context),
+        Command::Peers => commands::peers::run(context),
+    }
+}
+
+fn finish(output: &Output, outcome: Outcome) -> u8 {
+    match outcome {
+        Ok(()) | Err(Failure::OutputClosed) => 0,
+        Err(Failure::Problem(problem)) => {
+            output.problem(&problem);
+            problem.code.exit()
+        }
+    }
+}
+
+/// Tells how a line that could not be parsed wants to be answered.
+fn wants_json(typed: &[OsString]) -> bool {
+    typed.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Code, Problem};
+
+    #[test]
+    fn exit_codes_are_those_of_the_problem() {
+        let output = Output::new(true, true);
+        let code = |code| finish(&output, Err(Problem::new(code, "test").into()));
+        assert_eq!([code(Code::Usage), code(Code::NoNode), code(Code::Unreachable)], [2, 4, 7]);
+        assert_eq!((finish(&output, Ok(())), finish(&output, Err(Failure::OutputClosed))), (0, 0));
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_parsed_still_says_whether_it_wants_json() {
+        let check = |words: &[&str]| wants_json(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(check(&["timeline", "nope", "--json"]));
+        assert!(!check(&["timeline", "post", "--", "--json"]));
+        assert!(!check(&["--json"]));
+    }
+}

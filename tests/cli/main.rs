@@ -1,0 +1,11 @@
+//! The product as people and scripts use it: real processes, started by `timeline net --json --headless`.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests of real processes live in real time and on threads"
+)]
+
+mod refusals;
+mod slice;
+mod standalone;
+mod support;
