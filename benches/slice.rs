@@ -63,7 +63,12 @@ fn main() {
 
     let binary = std::fs::metadata(env!("CARGO_BIN_EXE_timeline")).unwrap().len();
     let floor_p50 = percentile(&floor, 0.5);
-    println!("8 nodes ready after {:.2} s; idle peer {:.1} MiB; binary {:.1} MiB", start_up.as_secs_f64(), mib(idle_rss), mib(binary));
+    println!(
+        "8 nodes ready after {:.2} s; idle peer {:.1} MiB; binary {:.1} MiB",
+        start_up.as_secs_f64(),
+        mib(idle_rss),
+        mib(binary)
+    );
     println!("{:<44} {:>9} {:>9} {:>18}", "milliseconds, 200 each", "p50", "p99", "p50 to `whoami`");
     for (what, times) in [
         ("`timeline post` to the line of `feed --watch`", &by_command),
@@ -90,14 +95,18 @@ fn measure(watch: &Receiver<String>, post: impl Fn(&str)) -> Vec<f64> {
     let mut times = Vec::with_capacity(POSTS);
     for i in 0..WARM_UP + POSTS {
         let text = format!("post number {i} at {:?}", Instant::now());
-        let (line_at, started) = (|| {
-            loop {
-                let line: Value = serde_json::from_str(&watch.recv_timeout(Duration::from_secs(10)).unwrap()).unwrap();
-                if line["post"]["text"] == text.as_str() {
-                    return Instant::now();
+        let (line_at, started) = (
+            || {
+                loop {
+                    let line: Value =
+                        serde_json::from_str(&watch.recv_timeout(Duration::from_secs(10)).unwrap()).unwrap();
+                    if line["post"]["text"] == text.as_str() {
+                        return Instant::now();
+                    }
                 }
-            }
-        }, Instant::now());
+            },
+            Instant::now(),
+        );
         // The command may return after the line is out: both run at once.
         let elapsed = std::thread::scope(|scope| {
             let posting = scope.spawn(|| post(&text));

@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` says what is where; `docs/PROTOCOL.md` what goes over the wire.
 
 pub mod actors;
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod keys;

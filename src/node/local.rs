@@ -1,10 +1,9 @@
 //! What a node shows to the doors on its own machine.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::actors::Doors;
@@ -45,8 +44,6 @@ pub struct LocalNode {
     pub role: Role,
     /// Whether it is an anchor.
     pub anchor: bool,
-    /// Where its data lie.
-    pub data_dir: PathBuf,
     /// When it was started.
     pub started: Instant,
 }
@@ -56,7 +53,7 @@ pub struct OpenDoor {
     /// Where it listens.
     pub address: SocketAddr,
     /// Told when somebody at the door asks the node to end.
-    pub stop: oneshot::Receiver<()>,
+    pub stop: mpsc::Receiver<()>,
     /// Closes it.
     pub close: Box<dyn FnOnce() -> Later<()>>,
 }

@@ -94,16 +94,16 @@ impl Handler<Who> for SessionActor {
 impl Handler<MakePost> for SessionActor {
     type Result = ResponseFuture<Result<Posted, Problem>>;
 
-    fn handle(&mut self, MakePost { text, ttl }: MakePost, _: &mut Ctx<Self>) -> Self::Result {
-        Box::pin(post(self.shared.clone(), text, ttl))
+    fn handle(&mut self, MakePost { text, ttl, within }: MakePost, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(post(self.shared.clone(), text, ttl, within))
     }
 }
 
 impl Handler<Follow> for SessionActor {
     type Result = ResponseFuture<Result<Relation, Problem>>;
 
-    fn handle(&mut self, Follow { username, follows }: Follow, _: &mut Ctx<Self>) -> Self::Result {
-        Box::pin(follow(self.shared.clone(), username, follows))
+    fn handle(&mut self, Follow { username, follows, within }: Follow, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(follow(self.shared.clone(), username, follows, within))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Following and unfollowing: one edge, kept at both accounts' homes.
 
 use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
 
 use super::messages::Relation;
 use super::state::Shared;
@@ -10,8 +13,14 @@ use crate::actors::storage::read_account;
 use crate::records::{AccountChain, EdgeBody, Record, Signed};
 use crate::types::{Code, Problem, Username};
 
-/// Follows, or no longer follows.
-pub async fn follow(shared: Rc<Shared>, username: Username, follows: bool) -> Result<Relation, Problem> {
+/// Follows, or no longer follows; waits for the network no longer than `within`.
+pub async fn follow(
+    shared: Rc<Shared>,
+    username: Username,
+    follows: bool,
+    within: Option<Duration>,
+) -> Result<Relation, Problem> {
+    let deadline = within.map(|within| Instant::now() + within);
     let session = shared.session()?;
     if session.username == username {
         return Err(Problem::new(Code::FollowSelf, "your own posts are in your feed already"));
@@ -20,7 +29,12 @@ pub async fn follow(shared: Rc<Shared>, username: Username, follows: bool) -> Re
     if now_follows == follows && now_follows {
         return Ok(Relation { username, follows, queued: false });
     }
-    let chain = match read_account(&shared.node, &username).await {
+    let reading = read_account(&shared.node, &username);
+    let found = match deadline {
+        None => reading.await,
+        Some(deadline) => timeout_at(deadline, reading).await.unwrap_or(Err(())),
+    };
+    let chain = match found {
         Ok(Some(chain)) => chain,
         Ok(None) => return Err(Problem::new(Code::NoSuchUser, format!("nobody is called {username}"))),
         Err(()) => return Err(Problem::new(Code::Unreachable, "nobody who could know this account was reached")),
@@ -29,7 +43,7 @@ pub async fn follow(shared: Rc<Shared>, username: Username, follows: bool) -> Re
         return Ok(Relation { username, follows, queued: false });
     }
     let item = change(&shared, &chain, follows).await?;
-    let progress = shared.dispatch(item).await;
+    let progress = shared.dispatch_until(item, deadline).await;
     Ok(Relation { username, follows, queued: !progress.published })
 }
 

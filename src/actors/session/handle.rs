@@ -43,12 +43,38 @@ impl SessionHandle {
 
     /// Makes a post; ready when it is published and delivered, or the first attempt has ended.
     pub async fn post(&self, text: String, ttl: Option<Duration>) -> Result<Posted, Problem> {
-        self.0.ask(MakePost { text, ttl }).await.unwrap_or_else(|gone| Err(gone.into()))
+        self.make_post(MakePost { text, ttl, within: None }).await
+    }
+
+    /// Makes a post like [`SessionHandle::post`], and reports it as queued when that takes longer than `within`.
+    pub async fn post_within(&self, text: String, ttl: Option<Duration>, within: Duration) -> Result<Posted, Problem> {
+        self.make_post(MakePost { text, ttl, within: Some(within) }).await
+    }
+
+    async fn make_post(&self, message: MakePost) -> Result<Posted, Problem> {
+        self.0.ask(message).await.unwrap_or_else(|gone| Err(gone.into()))
     }
 
     /// Follows or no longer follows somebody.
     pub async fn follow(&self, username: Username, follows: bool) -> Result<Relation, Problem> {
-        self.0.ask(Follow { username, follows }).await.unwrap_or_else(|gone| Err(gone.into()))
+        self.relate(Follow { username, follows, within: None }).await
+    }
+
+    /// Follows or no longer follows somebody, and reports it as queued when the network takes longer than `within`.
+    ///
+    /// # Errors
+    /// `unreachable` when it is not known within that time who this is; nothing is queued then.
+    pub async fn follow_within(
+        &self,
+        username: Username,
+        follows: bool,
+        within: Duration,
+    ) -> Result<Relation, Problem> {
+        self.relate(Follow { username, follows, within: Some(within) }).await
+    }
+
+    async fn relate(&self, message: Follow) -> Result<Relation, Problem> {
+        self.0.ask(message).await.unwrap_or_else(|gone| Err(gone.into()))
     }
 
     /// Raises the floor of the own log to what has ended.

@@ -67,6 +67,8 @@ pub struct MakePost {
     pub text: String,
     /// How long it lives.
     pub ttl: Option<Duration>,
+    /// How long to wait for the network once it is on disk; for all of the first attempt where it is `None`.
+    pub within: Option<Duration>,
 }
 
 /// A post that is on disk here.
@@ -98,6 +100,8 @@ pub struct Follow {
     pub username: Username,
     /// True to follow, false to end it.
     pub follows: bool,
+    /// How long to wait for the network; for all of the first attempt where it is `None`.
+    pub within: Option<Duration>,
 }
 
 /// Where following somebody stands.

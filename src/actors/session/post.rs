@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::deliver::deliver;
 use super::messages::Posted;
@@ -17,8 +17,14 @@ use crate::types::{Code, DEFAULT_TTL, MAX_TTL, MIN_TTL, Problem, Section, Sectio
 /// How long an answer waits for followers that are slow; their delivery goes on.
 const SLOW_FOLLOWERS: Duration = Duration::from_millis(1500);
 
-/// Makes and sends a post.
-pub async fn post(shared: Rc<Shared>, text: String, ttl: Option<Duration>) -> Result<Posted, Problem> {
+/// Makes and sends a post; waits for the network no longer than `within`.
+pub async fn post(
+    shared: Rc<Shared>,
+    text: String,
+    ttl: Option<Duration>,
+    within: Option<Duration>,
+) -> Result<Posted, Problem> {
+    let deadline = within.map(|within| Instant::now() + within);
     let text = checked_text(&text).map_err(text_problem)?;
     let ttl = ttl.unwrap_or(DEFAULT_TTL);
     if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
@@ -27,8 +33,8 @@ pub async fn post(shared: Rc<Shared>, text: String, ttl: Option<Duration>) -> Re
     let (post, item) = make(&shared, text, ttl).await?;
     shared.node.doors().feed.posted(post.bytes().clone());
     let delivery = deliver(shared.node.clone(), post.clone());
-    let tell = timeout(SLOW_FOLLOWERS, delivery.done);
-    let (progress, _) = tokio::join!(shared.dispatch(item), tell);
+    let tell = timeout(within.map_or(SLOW_FOLLOWERS, |within| within.min(SLOW_FOLLOWERS)), delivery.done);
+    let (progress, _) = tokio::join!(shared.dispatch_until(item, deadline), tell);
     Ok(Posted {
         id: post.hash(),
         published: progress.published,

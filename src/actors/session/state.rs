@@ -6,6 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
 
 use super::messages::{LoggedIn, WhoAmI};
 use crate::actors::context::Context;
@@ -192,6 +193,15 @@ impl Shared {
     /// Sends an item that was committed.
     pub async fn dispatch(&self, item: Item) -> Progress {
         self.node.doors().outbox.dispatch(item).await
+    }
+
+    /// Sends an item that was committed, and returns how far it has come by the deadline; sending goes on after it.
+    pub async fn dispatch_until(&self, item: Item, deadline: Option<Instant>) -> Progress {
+        let so_far = Progress::of(&item);
+        match deadline {
+            None => self.dispatch(item).await,
+            Some(deadline) => timeout_at(deadline, self.dispatch(item)).await.unwrap_or(so_far),
+        }
     }
 }
 

@@ -1,0 +1,9 @@
+//! What can be asked for under `/api/v1/node`.
+
+mod account;
+mod feed;
+mod node;
+mod people;
+mod table;
+
+pub use table::configure;

@@ -1,0 +1,42 @@
+//! Which path and method leads where.
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, Resource};
+
+use super::{account, feed, node, people};
+use crate::api::answers::{Answer, Refusal};
+use crate::api::questions::{json_config, query_config};
+use crate::types::{Code, Problem};
+
+/// Names all routes; everything else is refused as JSON too.
+pub fn configure(config: &mut ServiceConfig) {
+    let scope = web::scope("/api/v1/node")
+        .service(read("/status").route(web::get().to(node::status)))
+        .service(read("/peers").route(web::get().to(node::peers)))
+        .service(read("/network").route(web::get().to(node::network)))
+        .service(change("/stop").route(web::post().to(node::stop)))
+        .service(read("/whoami").route(web::get().to(account::whoami)))
+        .service(change("/register").route(web::post().to(account::register)))
+        .service(change("/login").route(web::post().to(account::login)))
+        .service(change("/logout").route(web::post().to(account::logout)))
+        .service(change("/posts").route(web::post().to(people::post)))
+        .service(change("/follow").route(web::post().to(people::follow)))
+        .service(change("/unfollow").route(web::post().to(people::unfollow)))
+        .service(read("/feed").route(web::get().to(feed::page)))
+        .service(change("/feed/shown").route(web::post().to(feed::shown)))
+        .service(read("/feed/events").route(web::get().to(feed::events)));
+    config.app_data(json_config()).app_data(query_config()).service(scope).default_service(web::to(unknown));
+}
+
+fn read(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(|| async { Answer::Err(Refusal::method("GET")) }))
+}
+
+fn change(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(|| async { Answer::Err(Refusal::method("POST")) }))
+}
+
+async fn unknown(request: HttpRequest) -> Answer {
+    let problem = Problem::new(Code::NotSupported, format!("this version has no {}", request.path()));
+    Err(Refusal::with(actix_web::http::StatusCode::NOT_FOUND, problem))
+}

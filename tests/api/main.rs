@@ -1,0 +1,1 @@
+//! The local API over a real node and real HTTP.
