@@ -12,7 +12,7 @@ pub enum Verdict {
     Certified(Vec<Final>),
     /// A quorum signed for another claim of the name.
     Taken,
-    /// Enough registrars are bound to other claims that none can reach a quorum any more… or this one cannot.
+    /// So many registrars are bound to other claims that this one cannot reach a quorum, and none of those has.
     Contested,
     /// Registrars that could still decide were not reached.
     Pending {
@@ -70,7 +70,7 @@ impl Tally {
         if votes.values().any(|n| *n >= self.quorum) {
             return Verdict::Taken;
         }
-        if self.registrars - self.others.len().min(self.registrars) < self.quorum {
+        if !self.others.is_empty() && self.registrars.saturating_sub(self.others.len()) < self.quorum {
             // Another claim may still win what is open; until it has, nobody owns the name.
             return Verdict::Contested;
         }
