@@ -1,10 +1,9 @@
 # The names people know. `make` lists them.
 
 CARGO ?= cargo
-# release | dev
-PROFILE ?= release
+# dev | release: dev compiles in half the time, and what is slow without optimisation is optimised in it too.
+PROFILE ?= dev
 PEERS ?= 5
-PEER ?= 1
 NET_DIR ?= target/net
 ARGS ?=
 
@@ -12,19 +11,16 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net menu test check deny clean-net tools
+.PHONY: help build net test check bench deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: tools ## Build the program (PROFILE=dev compiles faster, runs slower)
+build: tools ## Build the program (PROFILE=release for one to keep)
 	$(CARGO) build --locked --profile $(PROFILE) --bin timeline
 
-net: build ## Start a network on this machine (PEERS=8, ARGS="--fresh --set gc.min_age=0s")
+net: build ## Start a network on this machine (PEERS=8, ARGS="--fresh")
 	$(BIN) net --dir $(NET_DIR) --peers $(PEERS) $(ARGS)
-
-menu: build ## Open the menu of another peer of the running network (PEER=2)
-	$(BIN) --data-dir $(NET_DIR)/peer-$(PEER) menu $(ARGS)
 
 test: tools ## Run all tests (ARGS=… goes to cargo test)
 	$(CARGO) test --locked --all-targets $(ARGS)
@@ -36,6 +32,9 @@ check: tools ## Format, lints, documentation, architecture, dependencies
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	$(CARGO) test --locked --test architecture
 	@$(MAKE) --no-print-directory deny
+
+bench: tools ## Measure the way from a post to the follower's line
+	$(CARGO) bench --locked --bench slice
 
 deny: ## Licences and advisories of dependencies, where cargo-deny is installed
 	@if command -v cargo-deny >/dev/null 2>&1; then \
