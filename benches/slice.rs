@@ -91,26 +91,21 @@ fn main() {
 }
 
 /// Posts one after the other and measures, in milliseconds, until the line of each.
-fn measure(watch: &Receiver<String>, post: impl Fn(&str)) -> Vec<f64> {
+fn measure(watch: &Receiver<String>, post: impl Fn(&str) + Sync) -> Vec<f64> {
     let mut times = Vec::with_capacity(POSTS);
     for i in 0..WARM_UP + POSTS {
         let text = format!("post number {i} at {:?}", Instant::now());
-        let (line_at, started) = (
-            || {
-                loop {
-                    let line: Value =
-                        serde_json::from_str(&watch.recv_timeout(Duration::from_secs(10)).unwrap()).unwrap();
-                    if line["post"]["text"] == text.as_str() {
-                        return Instant::now();
-                    }
-                }
-            },
-            Instant::now(),
-        );
-        // The command may return after the line is out: both run at once.
+        let started = Instant::now();
+        // The command may return after the line is out, so the line is awaited beside it.
         let elapsed = std::thread::scope(|scope| {
             let posting = scope.spawn(|| post(&text));
-            let elapsed = line_at().duration_since(started);
+            loop {
+                let line: Value = serde_json::from_str(&watch.recv_timeout(Duration::from_secs(10)).unwrap()).unwrap();
+                if line["post"]["text"] == text.as_str() {
+                    break;
+                }
+            }
+            let elapsed = started.elapsed();
             posting.join().unwrap();
             elapsed
         });

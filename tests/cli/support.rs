@@ -24,6 +24,7 @@ pub fn timeline() -> Command {
 
 /// What a command said.
 #[derive(Debug)]
+#[allow(dead_code, reason = "standard error is for the message of a failed test")]
 pub struct Said {
     /// Exit code.
     pub exit: i32,

@@ -23,6 +23,7 @@ impl Mortal {
     fn start(secret: u8, listen: SocketAddr) -> Self {
         let (kill, killed) = oneshot::channel::<()>();
         let (tell, told) = mpsc::channel();
+        #[allow(clippy::disallowed_methods, reason = "only a runtime of its own can be cut off like a crashed process")]
         let thread = std::thread::spawn(move || {
             run(async move {
                 let node = Node::at(secret, quick(), listen, ALPN);
