@@ -14,6 +14,7 @@ pub mod records;
 pub mod registry;
 pub mod retention;
 pub mod seam;
+pub mod sim;
 pub mod store;
 pub mod timeline;
 pub mod types;

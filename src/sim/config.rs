@@ -1,0 +1,54 @@
+//! What a simulated network is made of, and the network document that goes with it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::keys::SecretKey;
+use crate::types::Network;
+
+/// A simulated network.
+#[derive(Clone, Debug)]
+pub struct SimConfig {
+    /// Nodes, bootpeers included. All of them are started.
+    pub nodes: usize,
+    /// How many of them, the first ones, are bootpeers and registrars.
+    pub bootpeers: usize,
+    /// Size of a replica set.
+    pub k: usize,
+    /// The shortest and the longest time that a message takes one way; every link has its own place between them.
+    pub latency: (Duration, Duration),
+    /// Of a thousand messages, how many have to be sent again, which costs them time.
+    pub loss_per_mille: u64,
+    /// How often nodes remove what has ended.
+    pub gc_interval: Duration,
+    /// Bytes of records a node takes from strangers.
+    pub store_quota: u64,
+}
+
+impl Default for SimConfig {
+    fn default() -> Self {
+        Self {
+            nodes: 10,
+            bootpeers: 3,
+            k: 20,
+            latency: (Duration::from_millis(5), Duration::from_millis(50)),
+            loss_per_mille: 0,
+            gc_interval: Duration::from_secs(60),
+            store_quota: 64 * 1024 * 1024,
+        }
+    }
+}
+
+impl SimConfig {
+    /// Writes the document of a test network whose registrars have these keys.
+    pub(super) fn network(&self, seed: u64, registrars: &[SecretKey]) -> Network {
+        let mut text = format!("name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n", self.k);
+        for (i, key) in registrars.iter().enumerate() {
+            let wrote = write!(text, "\n[[registrar]]\nname = \"boot{i}\"\nkey = \"{}\"\n", key.public());
+            wrote.expect("writing to a string cannot fail");
+        }
+        Network::parse(Bytes::from(text)).expect("a simulated network has a valid document")
+    }
+}

@@ -1,0 +1,322 @@
+//! A simulated network as its user sees it: nodes that start, crash, sleep and come back, and stories told with them.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+use super::config::SimConfig;
+use super::crew::{Crew, Seat};
+use super::faults::{self, Treacherous};
+use super::links::Links;
+use super::trace::Trace;
+use super::transport::SimTransport;
+use super::wire::{Process, Wire};
+use super::world::{InPlace, SimClock, Skew};
+use crate::actors::{Doors, Settings};
+use crate::keys::SecretKey;
+use crate::node::{Node, merge_rule, start};
+use crate::seam::{Space, World};
+use crate::store::{MemoryDisk, MemoryStore};
+use crate::types::{Contact, Network, NodeId, Rng, WallTime};
+
+/// The port that every simulated node listens on.
+const PORT: u16 = 4747;
+/// How often a story looks whether something has happened.
+const POLL: Duration = Duration::from_millis(20);
+
+/// What stays of a node when its process ends.
+struct Machine {
+    key: SecretKey,
+    address: SocketAddr,
+    disk: MemoryDisk,
+    skew: Rc<Skew>,
+    trap: Rc<Cell<Option<Space>>>,
+    running: Option<Running>,
+}
+
+struct Running {
+    process: Process,
+    node: Node,
+    seat: Rc<Seat>,
+}
+
+/// A network of nodes in this thread, in virtual time.
+pub struct Simulation {
+    seed: u64,
+    config: SimConfig,
+    rng: Rng,
+    network: Rc<Network>,
+    bootpeers: Vec<Contact>,
+    wire: Rc<Wire>,
+    began: Instant,
+    crew: Crew,
+    machines: RefCell<Vec<Machine>>,
+    forgiven: Cell<u64>,
+    runtime: Runtime,
+}
+
+impl Simulation {
+    /// Founds a network and starts all of its nodes.
+    pub fn new(seed: u64, config: SimConfig) -> Self {
+        faults::count_panics();
+        let built = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = built.expect("a runtime without input and output needs nothing of the system");
+        let entered = runtime.enter();
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = Rng::from_seed(bytes);
+        let key = |i: usize| SecretKey::generate(&mut rng.fork(&format!("key {i}")));
+        let registrars: Vec<SecretKey> = (0..config.bootpeers).map(key).collect();
+        let network = Rc::new(config.network(seed, &registrars));
+        let bootpeers =
+            registrars.iter().enumerate().map(|(i, key)| Contact::hint(key.public().node_id(), address(i))).collect();
+        let wire = Wire::new(Links::new(&rng, config.latency, config.loss_per_mille));
+        let began = Instant::now();
+        drop(entered);
+        let simulation = Self {
+            seed,
+            rng,
+            network,
+            bootpeers,
+            wire,
+            began,
+            crew: Crew::default(),
+            machines: RefCell::default(),
+            forgiven: Cell::new(faults::panics().0),
+            runtime,
+            config,
+        };
+        for _ in 0..simulation.config.nodes {
+            simulation.add();
+        }
+        simulation
+    }
+
+    /// Adds a node with an empty disk that knows all bootpeers, and starts it; returns its number.
+    pub fn add(&self) -> usize {
+        let mut machines = self.machines.borrow_mut();
+        let number = machines.len();
+        machines.push(Machine {
+            key: SecretKey::generate(&mut self.rng.fork(&format!("key {number}"))),
+            address: address(number),
+            disk: MemoryDisk::default(),
+            skew: Rc::default(),
+            trap: Rc::default(),
+            running: None,
+        });
+        drop(machines);
+        self.start(number);
+        number
+    }
+
+    /// Starts a node that does not run, on the disk that it left.
+    pub fn start(&self, number: usize) {
+        self.start_with(number, self.bootpeers.clone());
+    }
+
+    /// Starts a node that knows only some bootpeers, by their numbers.
+    pub fn start_knowing(&self, number: usize, bootpeers: &[usize]) {
+        self.start_with(number, bootpeers.iter().map(|i| self.bootpeers[*i].clone()).collect());
+    }
+
+    fn start_with(&self, number: usize, bootpeers: Vec<Contact>) {
+        let _entered = self.runtime.enter();
+        let mut machines = self.machines.borrow_mut();
+        let machine = &mut machines[number];
+        assert!(machine.running.is_none(), "node {number} runs already");
+        let process = self.wire.begin(machine.key.public().node_id(), machine.address);
+        let transport = SimTransport::new(process, machine.address, self.wire.clone());
+        let port = Rc::downgrade(&transport.0);
+        let store = MemoryStore::on(machine.disk.clone(), merge_rule);
+        let world = World {
+            net: Rc::new(transport),
+            store: Rc::new(Treacherous { store, trap: machine.trap.clone() }),
+            clock: Rc::new(SimClock { began: self.began, skew: machine.skew.clone() }),
+            rng: self.rng.fork(&format!("node {number} run {}", process.run)),
+            offload: Rc::new(InPlace),
+        };
+        let settings = Settings {
+            bootpeers,
+            bootpeer: number < self.config.bootpeers,
+            gc_interval: self.config.gc_interval,
+            store_quota: self.config.store_quota,
+            software: "timeline simulated".to_owned(),
+        };
+        let set = Rc::new(LocalSet::new());
+        let inside = set.enter();
+        let node = start(world, machine.key.clone(), self.network.clone(), settings);
+        drop(inside);
+        self.wire.plug(process, Rc::downgrade(&set), port);
+        machine.running = Some(Running { process, node, seat: self.crew.seat(set) });
+    }
+
+    /// Ends a node's process as `kill -9` does; its disk stays.
+    pub fn crash(&self, number: usize) {
+        let _entered = self.runtime.enter();
+        let running = self.machines.borrow_mut()[number].running.take();
+        if let Some(Running { process, node, seat }) = running {
+            self.wire.unplug(process, false);
+            drop(node);
+            seat.kill();
+        }
+    }
+
+    /// Ends a node properly; ready when it has ended.
+    pub async fn shut_down(&self, number: usize) {
+        let running = self.machines.borrow_mut()[number].running.take();
+        if let Some(Running { process, node, seat }) = running {
+            node.shut_down().await;
+            self.wire.unplug(process, true);
+            seat.kill();
+        }
+    }
+
+    /// Crashes a node and starts it again at once.
+    pub fn restart(&self, number: usize) {
+        self.crash(number);
+        self.start(number);
+    }
+
+    /// Suspends a node, or lets it go on.
+    pub fn set_asleep(&self, number: usize, asleep: bool) {
+        if let Some(running) = &self.machines.borrow()[number].running {
+            running.seat.set_asleep(asleep);
+        }
+    }
+
+    /// Tells whether a node runs, asleep or not.
+    pub fn is_running(&self, number: usize) -> bool {
+        self.machines.borrow()[number].running.is_some()
+    }
+
+    /// Cuts all ways between the nodes of one side and those of the other.
+    pub fn cut(&self, one: &[usize], other: &[usize]) {
+        self.each_way(one, other, Links::cut);
+    }
+
+    /// Opens the ways between the nodes of one side and those of the other.
+    pub fn mend(&self, one: &[usize], other: &[usize]) {
+        self.each_way(one, other, Links::mend);
+    }
+
+    /// Opens all ways.
+    pub fn heal(&self) {
+        self.wire.links(Links::heal);
+    }
+
+    fn each_way(&self, one: &[usize], other: &[usize], change: fn(&mut Links, NodeId, NodeId)) {
+        for (a, b) in one.iter().flat_map(|a| other.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b) {
+            let (a, b) = (self.id(a), self.id(b));
+            self.wire.links(|links| change(links, a, b));
+        }
+    }
+
+    /// Sets a node's clock wrong, and says whether it knows.
+    pub fn skew(&self, number: usize, ahead: Duration, behind: Duration, in_doubt: bool) {
+        let skew = self.machines.borrow()[number].skew.clone();
+        skew.ahead.set(ahead);
+        skew.behind.set(behind);
+        skew.in_doubt.set(in_doubt);
+    }
+
+    /// Makes the next read of a local space panic, in whatever actor it happens; that panic does not fail the run.
+    pub fn sabotage(&self, number: usize, space: Space) {
+        self.machines.borrow()[number].trap.set(Some(space));
+        self.forgiven.set(self.forgiven.get() + 1);
+    }
+
+    /// Fills a node's disk, or makes room again.
+    pub fn set_full(&self, number: usize, full: bool) {
+        self.machines.borrow()[number].disk.set_full(full);
+    }
+
+    /// Returns the id of a node.
+    pub fn id(&self, number: usize) -> NodeId {
+        self.machines.borrow()[number].key.public().node_id()
+    }
+
+    /// Returns the doors to a node that runs.
+    pub fn doors(&self, number: usize) -> Doors {
+        let machines = self.machines.borrow();
+        let running = machines[number].running.as_ref().unwrap_or_else(|| panic!("node {number} does not run"));
+        running.node.doors()
+    }
+
+    /// Returns how many actors of all nodes that run were rebuilt after a panic.
+    pub fn rebuilt(&self) -> u64 {
+        self.machines.borrow().iter().filter_map(|m| m.running.as_ref()).map(|r| r.node.rebuilt()).sum()
+    }
+
+    /// Returns the network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Returns how much virtual time has passed.
+    pub fn elapsed(&self) -> Duration {
+        let _entered = self.runtime.enter();
+        self.began.elapsed()
+    }
+
+    /// Returns the time of a node without skew.
+    pub fn now(&self) -> WallTime {
+        super::world::BEGINNING.plus(self.elapsed())
+    }
+
+    /// Returns the fingerprint of the run so far.
+    pub fn trace(&self) -> Trace {
+        self.wire.trace()
+    }
+
+    /// Runs a story while all nodes run beside it.
+    ///
+    /// # Panics
+    /// When anything in a node panicked, or an actor had to be rebuilt, beyond what [`Simulation::sabotage`] caused.
+    pub fn run<T>(&self, story: impl Future<Output = T>) -> T {
+        let end = self.runtime.block_on(self.crew.run(story, || self.look()));
+        self.look();
+        end
+    }
+
+    fn look(&self) {
+        let (panics, last) = faults::panics();
+        assert!(panics <= self.forgiven.get(), "{self:?}: a node panicked: {last}");
+    }
+
+    /// Waits until something holds.
+    ///
+    /// # Panics
+    /// When it does not hold within that virtual time.
+    pub async fn until(&self, what: &str, within: Duration, mut holds: impl AsyncFnMut() -> bool) {
+        let deadline = Instant::now() + within;
+        while !holds().await {
+            assert!(Instant::now() < deadline, "{self:?}: not within {within:?}: {what}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+impl fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "simulation with seed {} after {:?}", self.seed, self.elapsed())
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        let count = self.machines.borrow().len();
+        (0..count).for_each(|number| self.crash(number));
+    }
+}
+
+fn address(number: usize) -> SocketAddr {
+    let [_, a, b, c] = (number as u32 + 1).to_be_bytes();
+    SocketAddr::new(Ipv4Addr::new(10, a, b, c).into(), PORT)
+}

@@ -1,0 +1,58 @@
+//! The fingerprint of a run: a hash over every message, when it was sent, from whom, to whom, and what it says.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::types::{Hash, NodeId};
+
+/// What kind of message is traced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leg {
+    /// The first request of a connection.
+    Hello,
+    /// A request.
+    Request,
+    /// The answer to either.
+    Answer,
+}
+
+/// The fingerprint of a run, and how many messages and bytes it covers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// The hash.
+    pub hash: Hash,
+    /// Messages.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} over {} messages of {} bytes", self.hash, self.messages, self.bytes)
+    }
+}
+
+/// Collects the fingerprint.
+#[derive(Default)]
+pub(super) struct Tracer {
+    hasher: blake3::Hasher,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Tracer {
+    pub(super) fn note(&mut self, at: Duration, leg: Leg, from: &NodeId, to: &NodeId, body: &[u8]) {
+        self.messages += 1;
+        self.bytes += body.len() as u64;
+        self.hasher.update(&at.as_micros().to_le_bytes());
+        self.hasher.update(&[leg as u8]);
+        self.hasher.update(from.as_bytes()).update(to.as_bytes());
+        self.hasher.update(&(body.len() as u64).to_le_bytes());
+        self.hasher.update(blake3::hash(body).as_bytes());
+    }
+
+    pub(super) fn trace(&self) -> Trace {
+        Trace { hash: Hash(*self.hasher.finalize().as_bytes()), messages: self.messages, bytes: self.bytes }
+    }
+}

@@ -1,0 +1,202 @@
+//! The simulated network: which processes run where, and the carrying of messages between them.
+//!
+//! A message that is lost is never answered, as over UDP: whoever waits gives up by its own timer.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::links::Links;
+use super::trace::{Leg, Trace, Tracer};
+use super::transport::Port;
+use crate::seam::NetError;
+use crate::types::{Contact, NodeId};
+
+/// A connection to a process that fell silent is given up after this.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// One run of a node: the second is another process than the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Process {
+    pub node: NodeId,
+    pub run: u64,
+}
+
+/// What a process answered: the answer, or the one to send before it closes the connection.
+pub(super) type Answered = Result<Result<Bytes, Bytes>, NetError>;
+
+struct Running {
+    set: Weak<LocalSet>,
+    port: Weak<Port>,
+}
+
+#[derive(Default)]
+struct Host {
+    run: u64,
+    running: Option<Running>,
+    /// When the last run ended, and whether it said goodbye.
+    ended: Option<(Instant, bool)>,
+}
+
+struct State {
+    /// As many as the simulation has nodes.
+    hosts: BTreeMap<NodeId, Host>,
+    places: BTreeMap<SocketAddr, NodeId>,
+    links: Links,
+    tracer: Tracer,
+}
+
+pub(super) struct Wire {
+    began: Instant,
+    state: RefCell<State>,
+}
+
+impl Wire {
+    pub(super) fn new(links: Links) -> Rc<Self> {
+        let state =
+            State { hosts: BTreeMap::new(), places: BTreeMap::new(), links, tracer: Tracer::default() };
+        Rc::new(Self { began: Instant::now(), state: RefCell::new(state) })
+    }
+
+    /// Changes the ways between nodes.
+    pub(super) fn links<T>(&self, change: impl FnOnce(&mut Links) -> T) -> T {
+        change(&mut self.state.borrow_mut().links)
+    }
+
+    pub(super) fn trace(&self) -> Trace {
+        self.state.borrow().tracer.trace()
+    }
+
+    /// Begins another run of a node.
+    pub(super) fn begin(&self, node: NodeId, address: SocketAddr) -> Process {
+        let mut state = self.state.borrow_mut();
+        state.places.insert(address, node);
+        let host = state.hosts.entry(node).or_default();
+        host.run += 1;
+        Process { node, run: host.run }
+    }
+
+    /// Lets a process be reached.
+    pub(super) fn plug(&self, process: Process, set: Weak<LocalSet>, port: Weak<Port>) {
+        let mut state = self.state.borrow_mut();
+        let host = state.hosts.entry(process.node).or_default();
+        (host.running, host.ended) = (Some(Running { set, port }), None);
+    }
+
+    /// Ends a process; with a goodbye its peers know at once.
+    pub(super) fn unplug(&self, process: Process, goodbye: bool) {
+        if let Some(host) = self.state.borrow_mut().hosts.get_mut(&process.node)
+            && host.run == process.run
+            && host.running.take().is_some()
+        {
+            host.ended = Some((Instant::now(), goodbye));
+        }
+    }
+
+    /// Tells whether a connection to this process would still look open.
+    pub(super) fn looks_alive(&self, process: Process) -> bool {
+        let state = self.state.borrow();
+        let Some(host) = state.hosts.get(&process.node).filter(|h| h.run == process.run) else { return false };
+        host.ended.is_none_or(|(at, goodbye)| !goodbye && at.elapsed() < IDLE)
+    }
+
+    /// Returns the process that can be reached now at a contact's addresses, whoever it is.
+    pub(super) fn at(&self, from: NodeId, to: &Contact) -> Option<Process> {
+        let state = self.state.borrow();
+        let node = *to.addresses.iter().find_map(|address| state.places.get(address))?;
+        let host = state.hosts.get(&node).filter(|h| h.running.is_some())?;
+        (!state.links.is_cut(from, node)).then_some(Process { node, run: host.run })
+    }
+
+    pub(super) fn is_cut(&self, a: NodeId, b: NodeId) -> bool {
+        self.state.borrow().links.is_cut(a, b)
+    }
+
+    /// Returns how long a packet takes that carries nothing of ours.
+    pub(super) fn transit(&self, from: NodeId, to: NodeId) -> Duration {
+        self.state.borrow_mut().links.transit(from, to)
+    }
+
+    /// Puts a message on its way and returns how long it takes.
+    fn send(&self, leg: Leg, from: NodeId, to: NodeId, body: &[u8]) -> Duration {
+        let mut state = self.state.borrow_mut();
+        state.tracer.note(self.began.elapsed(), leg, &from, &to, body);
+        state.links.transit(from, to)
+    }
+
+    fn running(&self, to: Process) -> Option<(Rc<LocalSet>, Rc<Port>)> {
+        let state = self.state.borrow();
+        let host = state.hosts.get(&to.node).filter(|h| h.run == to.run)?;
+        let running = host.running.as_ref()?;
+        Some((running.set.upgrade()?, running.port.upgrade()?))
+    }
+
+    /// Tells whether somebody is there who would say that this process is gone.
+    fn is_succeeded(&self, gone: Process) -> bool {
+        self.state.borrow().hosts.get(&gone.node).is_some_and(|h| h.run != gone.run && h.running.is_some())
+    }
+
+    fn said_goodbye(&self, gone: Process) -> bool {
+        let state = self.state.borrow();
+        let host = state.hosts.get(&gone.node).filter(|h| h.run == gone.run);
+        host.is_some_and(|h| h.ended.is_some_and(|(_, goodbye)| goodbye))
+    }
+
+    /// Carries a request to a process and its answer back; returns the answer and the round trip without the work on it.
+    ///
+    /// # Errors
+    /// `Broken` when the process ended and that can be known; nothing at all when a message was lost.
+    pub(super) async fn carry(
+        self: &Rc<Self>,
+        leg: Leg,
+        from: Process,
+        to: Process,
+        body: Bytes,
+    ) -> (Answered, Duration) {
+        let (tell, told) = oneshot::channel();
+        let there = self.send(leg, from.node, to.node, &body);
+        let Some((set, port)) = self.running(to).filter(|_| !self.is_cut(from.node, to.node)) else {
+            if !self.is_cut(from.node, to.node) && (self.is_succeeded(to) || self.said_goodbye(to)) {
+                sleep(there * 2).await;
+                return (Err(NetError::Broken), there * 2);
+            }
+            return pending().await;
+        };
+        let wire = self.clone();
+        // A task of the receiver: it waits while the receiver sleeps, and goes down with it.
+        set.spawn_local(async move {
+            sleep(there).await;
+            if wire.is_cut(from.node, to.node) {
+                return;
+            }
+            let Some(answer) = port.receive(leg, from, there * 2, body).await else { return };
+            let bytes = match &answer {
+                Ok(Ok(bytes) | Err(bytes)) => bytes.as_ref(),
+                Err(_) => &[],
+            };
+            let back = wire.send(Leg::Answer, to.node, from.node, bytes);
+            // Whoever asked may have given up.
+            let _ = tell.send((answer, Instant::now() + back, there + back));
+        });
+        drop(set);
+        match told.await {
+            Ok((answer, at, round_trip)) => {
+                sleep_until(at).await;
+                if self.is_cut(from.node, to.node) {
+                    return pending().await;
+                }
+                (answer, round_trip)
+            }
+            Err(_) if self.said_goodbye(to) => (Err(NetError::Broken), there * 2),
+            Err(_) => pending().await,
+        }
+    }
+}

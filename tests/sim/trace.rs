@@ -1,0 +1,2 @@
+//! The same seed gives the same run.
+
