@@ -147,6 +147,7 @@ impl Simulation {
             bootpeer: number < self.config.bootpeers,
             gc_interval: self.config.gc_interval,
             store_quota: self.config.store_quota,
+            store_min_free: 0,
             software: "timeline simulated".to_owned(),
         };
         let set = Rc::new(LocalSet::new());
