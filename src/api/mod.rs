@@ -13,5 +13,5 @@ mod routes;
 mod server;
 mod status;
 
-pub use config::{ApiConfig, ApiNode, NetworkView, RegistrarView, Role};
-pub use server::{ApiError, ApiServer, serve};
+pub use config::ApiConfig;
+pub use server::{ApiError, ApiServer, open, serve};

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::config::{ApiNode, Role};
 use super::disk::free_bytes;
 use crate::actors::{BootpeerState, Gone, Held, RoutingOverview, Waiting, WhoAmI};
 use crate::clock::SystemClock;
+use crate::node::local::{LocalNode, Role};
 use crate::seam::Clock;
 use crate::types::{WallTime, format_rfc3339};
 
@@ -20,7 +20,7 @@ const DISK_LOW: u64 = 256 << 20;
 
 /// Everything a status is made of.
 pub struct Sheet<'a> {
-    node: &'a ApiNode,
+    node: &'a LocalNode,
     routing: RoutingOverview,
     held: Held,
     outbox: Vec<Waiting>,
@@ -39,7 +39,7 @@ impl<'a> Sheet<'a> {
     ///
     /// # Errors
     /// When one of them is being rebuilt.
-    pub async fn read(node: &'a ApiNode) -> Result<Self, Gone> {
+    pub async fn read(node: &'a LocalNode) -> Result<Self, Gone> {
         let doors = &node.doors;
         let (routing, held, outbox, who) = tokio::try_join!(
             doors.routing.overview(),
@@ -47,7 +47,7 @@ impl<'a> Sheet<'a> {
             doors.outbox.items(),
             doors.session.who()
         )?;
-        let disk_free = node.data_dir.as_deref().and_then(free_bytes);
+        let disk_free = free_bytes(&node.data_dir);
         Ok(Self { node, routing, held, outbox, who, disk_free, now: SystemClock.now() })
     }
 
@@ -61,19 +61,19 @@ impl<'a> Sheet<'a> {
         let full = held.usage.bytes >= held.quota;
         let mut status = json!({
             "node_id": node.node_id.to_string(),
-            "version": node.version,
-            "network": { "id": node.network.id.to_string(), "name": node.network.name },
-            "role": node.role,
+            "version": env!("CARGO_PKG_VERSION"),
+            "network": { "id": node.network.id.to_string(), "name": node.network.document.name },
+            "role": node.role.as_str(),
             "listen": routing.addresses,
             "uptime_s": node.started.elapsed().as_secs(),
             "account": account,
             "peers": { "known": routing.known, "connected": routing.connected },
             "bootpeers": routing.bootpeers.iter().map(bootpeer).collect::<Vec<_>>(),
             "registrars": {
-                "n": node.network.registrars.len(), "q": node.network.q,
-                "reachable": routing.registrars_reachable, "epoch": node.network.epoch,
+                "n": node.network.registrars.len(), "q": node.network.quorum(),
+                "reachable": routing.registrars_reachable, "epoch": node.network.document.epoch,
             },
-            "anchor": node.is_anchor.then(|| json!({ "full": full })),
+            "anchor": node.anchor.then(|| json!({ "full": full })),
             "clock": { "source": "system time", "in_doubt": false },
             "store": { "records": held.usage.records, "bytes": held.usage.bytes, "quota_bytes": held.quota },
             "outbox": self.outbox.len(),
@@ -106,9 +106,9 @@ impl<'a> Sheet<'a> {
             let hint = "posts wait in the outbox; are the bootpeers running, and is UDP let through?";
             warn("no_bootpeer", format!("none of {} bootpeers answers", others.len()), hint);
         }
-        let (n, reachable) = (network.registrars.len(), routing.registrars_reachable);
-        if n > 0 && reachable < network.q {
-            let message = format!("{reachable} of {n} registrars answer, {} are needed to register", network.q);
+        let (n, q, reachable) = (network.registrars.len(), network.quorum(), routing.registrars_reachable);
+        if n > 0 && reachable < q {
+            let message = format!("{reachable} of {n} registrars answer, {q} are needed to register");
             warn("few_registrars", message, "a registration waits until more of them answer");
         }
         let waiting = self.oldest().map(|oldest| self.now.since(oldest)).unwrap_or_default();
