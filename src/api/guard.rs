@@ -5,14 +5,14 @@
 
 use std::net::SocketAddr;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
     AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
 
 use super::answers::Refusal;
 use crate::types::{Code, Problem};
@@ -66,6 +66,11 @@ impl Guard {
         if blake3::hash(token.as_bytes()) != self.token {
             let problem = Problem::new(Code::NoNode, "this token is of another node, or of an earlier run of this one");
             return Err(Refusal::with(StatusCode::UNAUTHORIZED, problem.hint("read api.json again")));
+        }
+        // A form of a page may send the other kinds without asking first.
+        if *request.method() == Method::POST && !request.content_type().eq_ignore_ascii_case("application/json") {
+            let problem = Problem::new(Code::Usage, "a body is `Content-Type: application/json`");
+            return Err(Refusal::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
         }
         Ok(())
     }

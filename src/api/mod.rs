@@ -7,12 +7,10 @@ mod answers;
 mod config;
 mod events;
 mod guard;
-mod open;
 mod questions;
 mod routes;
 mod server;
 mod status;
 
-pub use config::{ApiConfig, ApiNode, NetworkView, RegistrarView};
-pub use open::open;
-pub use server::{ApiError, ApiServer, serve};
+pub use config::ApiConfig;
+pub use server::{ApiError, ApiServer, open, serve};

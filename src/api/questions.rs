@@ -123,36 +123,39 @@ pub fn within(timeout_ms: Option<u64>) -> Duration {
     timeout_ms.map_or(WAIT, Duration::from_millis).min(MAX_WAIT)
 }
 
-/// Waits for what cannot be queued; it goes on in the node when nobody waits any more.
-pub async fn in_time<T>(within: Duration, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Refusal> {
+/// Waits for what cannot be queued; it goes on when nobody waits any more, even if the node has not begun with it.
+pub async fn in_time<T: 'static>(
+    within: Duration,
+    work: impl Future<Output = Result<T, Problem>> + 'static,
+) -> Result<T, Refusal> {
     let late = || {
         Problem::new(Code::Unreachable, format!("this is not done within {} s", within.as_secs_f32()))
             .hint("the node goes on with it: look again in a moment")
     };
-    timeout(within, work).await.unwrap_or_else(|_| Err(late())).map_err(Refusal::from)
+    match timeout(within, actix_web::rt::spawn(work)).await {
+        Err(_) => Err(late().into()),
+        Ok(Ok(outcome)) => outcome.map_err(Refusal::from),
+        Ok(Err(_)) => Err(Problem::new(Code::Internal, "this failed in a way that it should not").into()),
+    }
 }
 
 /// Waits for what answers in time by itself, and a little longer: its disk may be slow.
-pub async fn soon_after<T>(within: Duration, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Refusal> {
+pub async fn soon_after<T: 'static>(
+    within: Duration,
+    work: impl Future<Output = Result<T, Problem>> + 'static,
+) -> Result<T, Refusal> {
     in_time(within + GRACE, work).await
 }
 
 /// Returns how bodies are read.
 pub fn json_config() -> JsonConfig {
-    JsonConfig::default()
-        .limit(MAX_BODY_BYTES)
-        .content_type(|mime| mime.essence_str() == "application/json")
-        .content_type_required(true)
-        .error_handler(|error, _: &HttpRequest| body_refusal(&error).into())
+    JsonConfig::default().limit(MAX_BODY_BYTES).error_handler(|error, _: &HttpRequest| body_refusal(&error).into())
 }
 
 fn body_refusal(error: &JsonPayloadError) -> Refusal {
     let (status, message) = match error {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
             (StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {MAX_BODY_BYTES} bytes"))
-        }
-        JsonPayloadError::ContentType => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body is `Content-Type: application/json`".to_owned())
         }
         JsonPayloadError::Deserialize(error) => {
             (StatusCode::BAD_REQUEST, format!("the body is not what is expected here: {error}"))

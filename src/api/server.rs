@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -11,11 +12,13 @@ use actix_web::{App, HttpServer};
 use futures_util::FutureExt;
 use futures_util::future::Shared as SharedFuture;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use super::config::{ApiConfig, ApiNode};
+use super::config::ApiConfig;
 use super::guard::Guard;
 use super::routes;
+use crate::node::local::{LocalNode, OpenDoor};
+use crate::seam::Later;
 use crate::types::{Code, Problem};
 
 /// Threads that answer: a person and a few programs ask, and the actors do the work.
@@ -63,12 +66,22 @@ pub type Ending = SharedFuture<oneshot::Receiver<()>>;
 /// What all workers share.
 pub struct Shared {
     /// The node.
-    pub node: ApiNode,
-    /// Is told when somebody asks the node to stop.
-    pub stop: mpsc::Sender<()>,
+    pub node: LocalNode,
     /// Ends event streams.
     pub ending: Ending,
+    /// Taken by the first who asks the node to stop.
+    stop: Mutex<Option<oneshot::Sender<()>>>,
     guard: Guard,
+}
+
+impl Shared {
+    /// Asks the node to stop; asking twice changes nothing.
+    pub fn ask_to_stop(&self) {
+        let asked = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if asked.is_none_or(|stop| stop.send(()).is_err()) {
+            tracing::debug!("the node is stopping already");
+        }
+    }
 }
 
 /// A running server.
@@ -96,7 +109,8 @@ pub fn serve(config: ApiConfig) -> Result<ApiServer, ApiError> {
     let addr = listener.local_addr().map_err(failed)?;
     let (end, ending) = oneshot::channel();
     let guard = Guard::new(&token, addr.port());
-    let shared = Data::new(Shared { node, stop, ending: ending.shared(), guard });
+    let stop = Mutex::new(Some(stop));
+    let shared = Data::new(Shared { node, ending: ending.shared(), stop, guard });
     let app = move || {
         let guarded = shared.clone();
         App::new().app_data(shared.clone()).configure(routes::configure).wrap(from_fn(move |request, next| {
@@ -121,6 +135,15 @@ pub fn serve(config: ApiConfig) -> Result<ApiServer, ApiError> {
         }
     });
     Ok(ApiServer { addr, handle, end })
+}
+
+/// Opens the API as the door of a node: what a process gives to [`crate::node::run::run_node`].
+pub fn open(node: LocalNode, listen: SocketAddr, token: String) -> Later<Result<OpenDoor, Problem>> {
+    Box::pin(async move {
+        let (told, stop) = oneshot::channel();
+        let server = serve(ApiConfig { listen, token, node, stop: told })?;
+        Ok(OpenDoor { address: server.addr, stop, close: Box::new(move || Box::pin(server.shut_down())) })
+    })
 }
 
 impl ApiServer {

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::config::ApiNode;
 use crate::actors::{BootpeerState, Gone, Held, RoutingOverview, Waiting, WhoAmI};
 use crate::clock::SystemClock;
-use crate::node::local::Role;
+use crate::node::local::{LocalNode, Role};
 use crate::seam::Clock;
 use crate::types::{WallTime, format_rfc3339};
 
@@ -20,7 +19,7 @@ const DISK_LOW: u64 = 256 << 20;
 
 /// Everything a status is made of.
 pub struct Sheet<'a> {
-    node: &'a ApiNode,
+    node: &'a LocalNode,
     routing: RoutingOverview,
     held: Held,
     outbox: Vec<Waiting>,
@@ -39,7 +38,7 @@ impl<'a> Sheet<'a> {
     ///
     /// # Errors
     /// When one of them is being rebuilt.
-    pub async fn read(node: &'a ApiNode) -> Result<Self, Gone> {
+    pub async fn read(node: &'a LocalNode) -> Result<Self, Gone> {
         let doors = &node.doors;
         let (routing, held, outbox, who) = tokio::try_join!(
             doors.routing.overview(),
@@ -60,8 +59,8 @@ impl<'a> Sheet<'a> {
             .map(|who| json!({ "username": who.device.username, "account_id": who.device.account.to_string() }));
         let mut status = json!({
             "node_id": node.node_id.to_string(),
-            "version": node.version,
-            "network": { "id": node.network.id.to_string(), "name": node.network.name },
+            "version": env!("CARGO_PKG_VERSION"),
+            "network": { "id": node.network.id.to_string(), "name": node.network.document.name },
             "role": node.role.as_str(),
             "listen": routing.addresses,
             "uptime_s": node.started.elapsed().as_secs(),
@@ -69,10 +68,10 @@ impl<'a> Sheet<'a> {
             "peers": { "known": routing.known, "connected": routing.connected },
             "bootpeers": routing.bootpeers.iter().map(bootpeer).collect::<Vec<_>>(),
             "registrars": {
-                "n": node.network.registrars.len(), "q": node.network.q,
-                "reachable": routing.registrars_reachable, "epoch": node.network.epoch,
+                "n": node.network.registrars.len(), "q": node.network.quorum(),
+                "reachable": routing.registrars_reachable, "epoch": node.network.document.epoch,
             },
-            "anchor": node.is_anchor.then(|| json!({ "full": held.full })),
+            "anchor": node.anchor.then(|| json!({ "full": held.full })),
             "clock": { "source": "system time", "in_doubt": false },
             "store": { "records": held.usage.records, "bytes": held.usage.bytes, "quota_bytes": held.quota },
             "outbox": self.outbox.len(),
@@ -105,9 +104,9 @@ impl<'a> Sheet<'a> {
             let hint = "posts wait in the outbox; are the bootpeers running, and is UDP let through?";
             warn("no_bootpeer", format!("none of {} bootpeers answers", others.len()), hint);
         }
-        let (n, reachable) = (network.registrars.len(), routing.registrars_reachable);
-        if n > 0 && reachable < network.q {
-            let message = format!("{reachable} of {n} registrars answer, {} are needed to register", network.q);
+        let (n, q, reachable) = (network.registrars.len(), network.quorum(), routing.registrars_reachable);
+        if n > 0 && reachable < q {
+            let message = format!("{reachable} of {n} registrars answer, {q} are needed to register");
             warn("few_registrars", message, "a registration waits until more of them answer");
         }
         let waiting = self.oldest().map(|oldest| self.now.since(oldest)).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::actors::Doors;
@@ -53,7 +53,7 @@ pub struct OpenDoor {
     /// Where it listens.
     pub address: SocketAddr,
     /// Told when somebody at the door asks the node to end.
-    pub stop: mpsc::Receiver<()>,
+    pub stop: oneshot::Receiver<()>,
     /// Closes it.
     pub close: Box<dyn FnOnce() -> Later<()>>,
 }

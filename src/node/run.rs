@@ -91,13 +91,13 @@ async fn run(options: RunOptions, data_dir: DataDir, key: SecretKey, rng: Rng) -
         prepared = prepare(&options, &data_dir, &key, rng) => prepared?,
     };
     let (node, local, door, quic) = prepared;
-    let OpenDoor { address, mut stop, close } = door;
+    let OpenDoor { address, stop, close } = door;
     let api = format!("http://{address}");
     (options.on_ready)(Ready { node_id: local.node_id, quic, api });
     tokio::select! {
         biased;
         () = &mut end => {}
-        _ = stop.recv() => tracing::info!("asked to end"),
+        _ = stop => tracing::info!("asked to end"),
     }
     if let Err(error) = data_dir.remove_api_file() {
         tracing::warn!(%error, "the API file was not removed");

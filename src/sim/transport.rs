@@ -79,7 +79,13 @@ impl Port {
         self.inbound.borrow().as_ref().and_then(Weak::upgrade).ok_or(NetError::Closed)
     }
 
-    async fn request(self: Rc<Self>, to: Contact, body: Bytes, class: Class, within: Duration) -> Result<Bytes, NetError> {
+    async fn request(
+        self: Rc<Self>,
+        to: Contact,
+        body: Bytes,
+        class: Class,
+        within: Duration,
+    ) -> Result<Bytes, NetError> {
         if body.len() > self.limits.message_bytes {
             return Err(NetError::TooLarge);
         }

@@ -61,8 +61,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(links: Links) -> Rc<Self> {
-        let state =
-            State { hosts: BTreeMap::new(), places: BTreeMap::new(), links, tracer: Tracer::default() };
+        let state = State { hosts: BTreeMap::new(), places: BTreeMap::new(), links, tracer: Tracer::default() };
         Rc::new(Self { began: Instant::now(), state: RefCell::new(state) })
     }
 

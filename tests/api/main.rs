@@ -1,1 +1,7 @@
-//! The local API over a real node and real HTTP.
+//! The local API of a real node: real QUIC, real HTTP, a store in memory.
+
+mod ending;
+mod gate;
+mod people;
+mod support;
+mod trouble;

@@ -8,8 +8,7 @@ use timeline::timeline::Via;
 use super::people::{SOON, feed, flushed, follow, joined, post, reads, register};
 
 /// Authors of the town, each on a node of their own.
-pub const TOWN: [&str; 12] =
-    ["ada", "ben", "cleo", "dan", "eva", "finn", "gus", "hana", "ivo", "june", "kai", "lena"];
+pub const TOWN: [&str; 12] = ["ada", "ben", "cleo", "dan", "eva", "finn", "gus", "hana", "ivo", "june", "kai", "lena"];
 
 /// Where the n-th of them lives: spread over the nodes that are no bootpeers.
 pub fn place(n: usize) -> usize {

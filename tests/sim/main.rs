@@ -1,5 +1,5 @@
 //! Whole networks in virtual time: the real actors, an in-memory network, memory disks. Every run is repeated by its seed.
 
-mod people;
 mod delivery;
+mod people;
 mod trace;

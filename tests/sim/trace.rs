@@ -1,2 +1,1 @@
 //! The same seed gives the same run.
-

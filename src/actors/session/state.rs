@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::messages::{LoggedIn, WhoAmI};
@@ -197,11 +197,16 @@ impl Shared {
 
     /// Sends an item that was committed, and returns how far it has come by the deadline; sending goes on after it.
     pub async fn dispatch_until(&self, item: Item, deadline: Option<Instant>) -> Progress {
+        let Some(deadline) = deadline else { return self.dispatch(item).await };
         let so_far = Progress::of(&item);
-        match deadline {
-            None => self.dispatch(item).await,
-            Some(deadline) => timeout_at(deadline, self.dispatch(item)).await.unwrap_or(so_far),
-        }
+        // A task of its own: a message whose sender gives up before the actor looks at it is not looked at.
+        let (told, progress) = oneshot::channel();
+        let outbox = self.node.doors().outbox.clone();
+        self.node.spawn(async move {
+            // Nobody listens any more when the deadline has passed.
+            let _ = told.send(outbox.dispatch(item).await);
+        });
+        timeout_at(deadline, progress).await.map_or(so_far, |progress| progress.unwrap_or(so_far))
     }
 }
 

@@ -12,7 +12,8 @@ use crate::types::{Code, Problem};
 pub async fn register(shared: Data<Shared>, body: Json<RegisterBody>) -> Answer {
     let RegisterBody { username: name, password, timeout_ms } = body.into_inner();
     let (password, name) = (Zeroizing::new(password), username(&name)?);
-    let done = in_time(within(timeout_ms), shared.node.doors.session.register(name, password)).await?;
+    let session = shared.node.doors.session.clone();
+    let done = in_time(within(timeout_ms), async move { session.register(name, password).await }).await?;
     answers::ok(answers::logged_in(&done, "registered"))
 }
 
@@ -20,13 +21,16 @@ pub async fn register(shared: Data<Shared>, body: Json<RegisterBody>) -> Answer 
 pub async fn login(shared: Data<Shared>, body: Json<LoginBody>) -> Answer {
     let LoginBody { username: name, password, retire_oldest, timeout_ms } = body.into_inner();
     let (password, name) = (Zeroizing::new(password), username(&name)?);
-    let done = in_time(within(timeout_ms), shared.node.doors.session.login(name, password, retire_oldest)).await?;
+    let session = shared.node.doors.session.clone();
+    let login = async move { session.login(name, password, retire_oldest).await };
+    let done = in_time(within(timeout_ms), login).await?;
     answers::ok(answers::logged_in(&done, "logged_in"))
 }
 
 /// Logs the account out.
 pub async fn logout(shared: Data<Shared>, body: Json<LogoutBody>) -> Answer {
-    let username = in_time(within(body.timeout_ms), shared.node.doors.session.logout()).await?;
+    let session = shared.node.doors.session.clone();
+    let username = in_time(within(body.timeout_ms), async move { session.logout().await }).await?;
     answers::ok(serde_json::json!({ "username": username }))
 }
 

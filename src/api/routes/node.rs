@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 
 use crate::actors::Peer;
 use crate::api::answers::{self, Answer};
-use crate::api::config::RegistrarView;
 use crate::api::questions::Nothing;
 use crate::api::server::Shared;
 use crate::api::status::{Sheet, millis};
 use crate::node::local::Role;
-use crate::types::format_rfc3339;
+use crate::types::{PublicKey, RegistrarEntry, format_rfc3339};
 
 /// Says how the node is doing.
 pub async fn status(shared: Data<Shared>) -> Answer {
@@ -31,31 +30,32 @@ fn peer(peer: &Peer) -> Value {
         "rtt_ms": millis(Some(peer.rtt)),
         "connected": peer.connected,
         "last_seen": format_rfc3339(peer.last_seen),
-        "role": if peer.bootpeer { Role::Bootpeer.as_str() } else { Role::Peer.as_str() },
+        "role": if peer.bootpeer { Role::Bootpeer } else { Role::Peer }.as_str(),
     })
 }
 
 /// Shows the network document.
 pub async fn network(shared: Data<Shared>) -> Answer {
-    let network = &shared.node.network;
-    let registrar = |r: &RegistrarView| json!({ "name": r.name, "key": r.key, "node_id": r.node_id.to_string() });
+    let (network, document) = (&shared.node.network, &shared.node.network.document);
+    let registrar = |entry: &RegistrarEntry| {
+        let node_id = entry.key.parse::<PublicKey>().ok().map(|key| key.node_id().to_string());
+        json!({ "name": entry.name, "key": entry.key, "node_id": node_id })
+    };
     answers::ok(json!({
         "network_id": network.id.to_string(),
-        "name": network.name,
-        "epoch": network.epoch,
-        "test": network.test,
-        "registrars": network.registrars.iter().map(registrar).collect::<Vec<_>>(),
-        "k": network.k,
-        "q": network.q,
-        "limits": network.limits,
-        "invite": network.invite,
+        "name": document.name,
+        "epoch": document.epoch,
+        "test": document.test,
+        "registrars": document.registrars.iter().map(registrar).collect::<Vec<_>>(),
+        "k": network.k(),
+        "q": network.quorum(),
+        "limits": network.limits(),
+        "invite": shared.node.invite,
     }))
 }
 
 /// Asks the node to stop; it is still ending when this is answered.
 pub async fn stop(shared: Data<Shared>, _: Json<Nothing>) -> Answer {
-    if shared.stop.try_send(()).is_err() {
-        tracing::debug!("the node is stopping already");
-    }
+    shared.ask_to_stop();
     answers::ok(json!({ "stopping": true }))
 }

@@ -12,7 +12,8 @@ use crate::api::server::Shared;
 pub async fn post(shared: Data<Shared>, body: Json<PostBody>) -> Answer {
     let PostBody { text, ttl_ms, timeout_ms } = body.into_inner();
     let (ttl, within) = (ttl_ms.map(Duration::from_millis), within(timeout_ms));
-    let posted = soon_after(within, shared.node.doors.session.post_within(text, ttl, within)).await?;
+    let session = shared.node.doors.session.clone();
+    let posted = soon_after(within, async move { session.post_within(text, ttl, within).await }).await?;
     answers::ok(answers::posted(&posted))
 }
 
@@ -28,6 +29,7 @@ pub async fn unfollow(shared: Data<Shared>, body: Json<FollowBody>) -> Answer {
 
 async fn relate(shared: &Shared, body: &FollowBody, follows: bool) -> Answer {
     let (name, within) = (username(&body.username)?, within(body.timeout_ms));
-    let relation = soon_after(within, shared.node.doors.session.follow_within(name, follows, within)).await?;
+    let session = shared.node.doors.session.clone();
+    let relation = soon_after(within, async move { session.follow_within(name, follows, within).await }).await?;
     answers::ok(answers::relation(&relation))
 }
