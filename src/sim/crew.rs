@@ -32,10 +32,6 @@ impl Seat {
             waker.wake();
         }
     }
-
-    pub(super) fn is_asleep(&self) -> bool {
-        self.asleep.get()
-    }
 }
 
 /// A seat among those that are polled; done when its process was killed.

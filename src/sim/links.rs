@@ -12,7 +12,7 @@ const RESENDS: usize = 5;
 
 pub(super) struct Links {
     /// Where each link's own latency comes from; not advanced, so that it does not depend on who talks first.
-    places: Rng,
+    places: [u8; 32],
     /// Jitter and losses, in the order of messages.
     fates: Rng,
     latency: (Duration, Duration),
@@ -23,7 +23,7 @@ pub(super) struct Links {
 
 impl Links {
     pub(super) fn new(rng: &Rng, latency: (Duration, Duration), loss_per_mille: u64) -> Self {
-        let (places, fates) = (rng.fork("latencies"), rng.fork("fates"));
+        let (places, fates) = (rng.fork("latencies").bytes(), rng.fork("fates"));
         Self { places, fates, latency, loss_per_mille, cuts: BTreeSet::new() }
     }
 
@@ -31,11 +31,12 @@ impl Links {
     pub(super) fn transit(&mut self, from: NodeId, to: NodeId) -> Duration {
         let (shortest, longest) = (self.latency.0.as_millis() as u64, self.latency.1.as_millis() as u64);
         let (a, b) = pair(from, to);
-        let mut place = self.places.fork(&format!("{a} {b}"));
-        let own = shortest + place.below(longest.saturating_sub(shortest) + 1);
+        let place = blake3::keyed_hash(&self.places, &[a.0, b.0].concat());
+        let place = place.as_bytes()[..8].try_into().map_or(0, u64::from_le_bytes);
+        let own = shortest + place % (longest.saturating_sub(shortest) + 1);
         let mut took = Duration::from_millis(own + self.fates.below(own / 5 + 1));
         for _ in 0..RESENDS {
-            if self.fates.below(1000) >= self.loss_per_mille {
+            if self.loss_per_mille == 0 || self.fates.below(1000) >= self.loss_per_mille {
                 break;
             }
             took += Duration::from_millis(3 * own) + RESEND;

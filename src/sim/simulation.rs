@@ -101,6 +101,19 @@ impl Simulation {
 
     /// Adds a node with an empty disk that knows all bootpeers, and starts it; returns its number.
     pub fn add(&self) -> usize {
+        let number = self.build();
+        self.start(number);
+        number
+    }
+
+    /// Adds a node that knows only some bootpeers, by their numbers, and starts it; returns its number.
+    pub fn add_knowing(&self, bootpeers: &[usize]) -> usize {
+        let number = self.build();
+        self.start_with(number, bootpeers.iter().map(|i| self.bootpeers[*i].clone()).collect());
+        number
+    }
+
+    fn build(&self) -> usize {
         let mut machines = self.machines.borrow_mut();
         let number = machines.len();
         machines.push(Machine {
@@ -111,19 +124,12 @@ impl Simulation {
             trap: Rc::default(),
             running: None,
         });
-        drop(machines);
-        self.start(number);
         number
     }
 
     /// Starts a node that does not run, on the disk that it left.
     pub fn start(&self, number: usize) {
         self.start_with(number, self.bootpeers.clone());
-    }
-
-    /// Starts a node that knows only some bootpeers, by their numbers.
-    pub fn start_knowing(&self, number: usize, bootpeers: &[usize]) {
-        self.start_with(number, bootpeers.iter().map(|i| self.bootpeers[*i].clone()).collect());
     }
 
     fn start_with(&self, number: usize, bootpeers: Vec<Contact>) {

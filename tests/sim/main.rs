@@ -1,5 +1,10 @@
 //! Whole networks in virtual time: the real actors, an in-memory network, memory disks. Every run is repeated by its seed.
 
+mod crashes;
 mod delivery;
+mod names;
+mod partitions;
 mod people;
+mod rebuilding;
+mod town;
 mod trace;

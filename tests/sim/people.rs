@@ -1,10 +1,9 @@
 //! People of a simulated network, and what they do.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use timeline::actors::{LoggedIn, PageRequest, Posted, Relation, ShownPost};
-use timeline::sim::Simulation;
+use timeline::sim::{SimConfig, Simulation};
 use timeline::types::{Problem, Username};
 
 /// Within this everything has to be done that needs nothing but messages.
@@ -17,6 +16,11 @@ pub fn name(text: &str) -> Username {
     text.parse().expect("a name")
 }
 
+/// A network of so many nodes, three of them bootpeers; everything else as usual.
+pub fn network(seed: u64, nodes: usize) -> Simulation {
+    Simulation::new(seed, SimConfig { nodes, ..SimConfig::default() })
+}
+
 pub async fn register(sim: &Simulation, node: usize, user: &str) -> Result<LoggedIn, Problem> {
     sim.doors(node).session.register(name(user), PASSWORD.to_owned().into()).await
 }
@@ -25,20 +29,28 @@ pub async fn login(sim: &Simulation, node: usize, user: &str) -> Result<LoggedIn
     sim.doors(node).session.login(name(user), PASSWORD.to_owned().into(), false).await
 }
 
-pub async fn follow(sim: &Simulation, node: usize, user: &str) -> Result<Relation, Problem> {
-    sim.doors(node).session.follow(name(user), true).await
+/// Waits until the node has joined, and registers there.
+pub async fn settle(sim: &Simulation, node: usize, user: &str) {
+    joined(sim, node).await;
+    register(sim, node, user).await.unwrap_or_else(|problem| panic!("{user} registers: {problem:?}"));
 }
 
-pub async fn post(sim: &Simulation, node: usize, text: &str) -> Result<Posted, Problem> {
-    sim.doors(node).session.post(text.to_owned(), None).await
+/// Follows, which has to be published at once.
+pub async fn follow(sim: &Simulation, node: usize, user: &str) {
+    let relation: Result<Relation, Problem> = sim.doors(node).session.follow(name(user), true).await;
+    assert!(relation.as_ref().is_ok_and(|r| !r.queued), "{sim:?}: node {node} follows {user}: {relation:?}");
 }
 
-/// Everybody registers, each on a node of their own; waits until the network is joined first.
-pub async fn settle(sim: &Simulation, people: &BTreeMap<usize, &str>) {
-    for (node, user) in people {
-        joined(sim, *node).await;
-        register(sim, *node, user).await.unwrap_or_else(|p| panic!("{user} registers: {p:?}"));
-    }
+pub async fn post(sim: &Simulation, node: usize, text: &str) -> Posted {
+    let posted = sim.doors(node).session.post(text.to_owned(), None).await;
+    posted.unwrap_or_else(|problem| panic!("{sim:?}: node {node} posts: {problem:?}"))
+}
+
+/// Posts, which has to be published at once.
+pub async fn publish(sim: &Simulation, node: usize, text: &str) -> Posted {
+    let posted = post(sim, node, text).await;
+    assert!(posted.published, "{sim:?}: {text}: {posted:?}");
+    posted
 }
 
 /// Waits until a node knows somebody.
@@ -69,4 +81,14 @@ pub async fn reads(sim: &Simulation, node: usize, wanted: &[&str], within: Durat
 pub async fn flushed(sim: &Simulation, node: usize, within: Duration) {
     let empty = async || sim.doors(node).outbox.items().await.is_ok_and(|items| items.is_empty());
     sim.until(&format!("the outbox of node {node} empties"), within, empty).await;
+}
+
+pub async fn pause(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// Tells whether this account is logged in on a node.
+pub async fn is_in(sim: &Simulation, node: usize, user: &str) -> bool {
+    let who = sim.doors(node).session.who().await;
+    who.is_ok_and(|who| who.is_some_and(|who| who.device.username == name(user)))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::held::HeldRecords;
@@ -13,8 +14,9 @@ use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known,
 use super::renew::{Own, follower, read_followers, send};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
+use crate::actors::routing::find_closest;
 use crate::records::{Record, home};
-use crate::types::{AccountId, Contact, DeviceId, Hlc, NodeId};
+use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, NodeId};
 
 /// How often own records are looked after.
 const TICK: Duration = Duration::from_secs(2);
@@ -33,9 +35,14 @@ const HOLDERS: usize = 3;
 /// Most followers remembered to be online.
 const FOLLOWERS: usize = 10_000;
 
+/// Lookups for holders under way at once: an account may follow thousands.
+const LOOKUPS: usize = 16;
+
 /// An own record and where it is held.
 struct Task {
-    holders: Vec<NodeId>,
+    holders: Vec<Contact>,
+    /// The nearest that this node knew of when the holders were chosen: somebody else among them means a change.
+    known: Vec<NodeId>,
     due: Instant,
 }
 
@@ -49,6 +56,7 @@ pub struct PresenceActor {
     followers: BTreeMap<DeviceId, Follower>,
     ask_at: Instant,
     stamp: Hlc,
+    lookups: Rc<Semaphore>,
 }
 
 impl PresenceActor {
@@ -62,6 +70,7 @@ impl PresenceActor {
             followers: BTreeMap::new(),
             ask_at: Instant::now(),
             stamp: Hlc::default(),
+            lookups: Rc::new(Semaphore::new(LOOKUPS)),
         }
     }
 
@@ -71,7 +80,7 @@ impl PresenceActor {
     }
 
     fn due_now(&mut self, author: Option<AccountId>) {
-        self.tasks.insert(author, Task { holders: Vec::new(), due: Instant::now() });
+        self.tasks.insert(author, Task { holders: Vec::new(), known: Vec::new(), due: Instant::now() });
     }
 
     fn tick(&mut self) {
@@ -87,21 +96,20 @@ impl PresenceActor {
             });
         }
         let all: Vec<(Option<AccountId>, Vec<NodeId>, bool)> =
-            self.tasks.iter().map(|(author, t)| (*author, t.holders.clone(), t.due <= now)).collect();
-        let (node, stamp) = (self.node.clone(), self.stamp());
-        for (author, holders, due) in all {
-            let (node, own) = (node.clone(), own.clone());
+            self.tasks.iter().map(|(author, t)| (*author, t.known.clone(), t.due <= now)).collect();
+        let stamp = self.stamp();
+        for (author, known, due) in all {
+            let (node, own, lookups) = (self.node.clone(), own.clone(), self.lookups.clone());
             self.node.spawn(async move {
-                let nearest = node.doors().routing.closest(own.place(author), HOLDERS).await;
-                let ids: Vec<NodeId> = nearest.iter().map(|c| c.node).collect();
-                // Every holder that is nearer than those before has to learn it; one that went is replaced.
-                if nearest.is_empty() || (!due && ids.iter().all(|id| holders.contains(id))) {
+                let nearest = nearest_known(&node, own.place(author)).await;
+                if nearest.is_empty() || (!due && nearest.iter().all(|id| known.contains(id))) {
                     return;
                 }
-                node.doors().presence.moved(author, ids).await;
-                let record = own.record(&node, author, true, stamp);
-                let taken = send(node.clone(), own.place(author), record, nearest).await;
-                node.doors().presence.renewed(author, taken).await;
+                // Until it is sent, so that no later tick begins the same again.
+                node.doors().presence.moved(author, None, nearest).await;
+                // The semaphore is never closed, so acquiring only waits.
+                let _turn = lookups.acquire().await.ok();
+                renew(&node, &own, author, stamp).await;
             });
         }
     }
@@ -190,14 +198,28 @@ impl Handler<Interested> for PresenceActor {
             self.tick();
             return;
         }
-        let (Some(own), Some(_)) = (self.own.clone(), self.tasks.remove(&Some(author))) else { return };
+        let (Some(own), Some(task)) = (self.own.clone(), self.tasks.remove(&Some(author))) else { return };
         let (node, stamp) = (self.node.clone(), self.stamp());
-        self.node.spawn(async move { goodbye(&node, &own, Some(author), stamp).await });
+        self.node.spawn(async move { goodbye(&node, &own, Some(author), stamp, task.holders).await });
     }
 }
 
-async fn goodbye(node: &Rc<Context>, own: &Own, author: Option<AccountId>, stamp: Hlc) {
-    let holders: Vec<Contact> = node.doors().routing.closest(own.place(author), HOLDERS).await;
+async fn nearest_known(node: &Rc<Context>, place: Key) -> Vec<NodeId> {
+    node.doors().routing.closest(place, HOLDERS).await.into_iter().map(|contact| contact.node).collect()
+}
+
+/// Finds the nearest live replicas, which only others know where the place is far from here, and sends them a record.
+async fn renew(node: &Rc<Context>, own: &Own, author: Option<AccountId>, stamp: Hlc) {
+    let place = own.place(author);
+    let found = find_closest(node, place).await.closest;
+    let holders: Vec<Contact> = found.into_iter().map(|(contact, ())| contact).take(HOLDERS).collect();
+    node.doors().presence.moved(author, Some(holders.clone()), nearest_known(node, place).await).await;
+    let record = own.record(node, author, true, stamp);
+    let taken = !holders.is_empty() && send(node.clone(), place, record, holders).await;
+    node.doors().presence.renewed(author, taken).await;
+}
+
+async fn goodbye(node: &Rc<Context>, own: &Own, author: Option<AccountId>, stamp: Hlc, holders: Vec<Contact>) {
     let record = own.record(node, author, false, stamp);
     send(node.clone(), own.place(author), record, holders).await;
 }
@@ -206,12 +228,12 @@ impl Handler<End> for PresenceActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: End, _: &mut Ctx<Self>) -> Self::Result {
-        let tasks: Vec<Option<AccountId>> = std::mem::take(&mut self.tasks).into_keys().collect();
+        let tasks = std::mem::take(&mut self.tasks);
         self.followers.clear();
         let (node, own, stamp) = (self.node.clone(), self.own.take(), self.stamp());
         Box::pin(async move {
             let Some(own) = own else { return };
-            let all = tasks.into_iter().map(|author| goodbye(&node, &own, author, stamp));
+            let all = tasks.into_iter().map(|(author, task)| goodbye(&node, &own, author, stamp, task.holders));
             if timeout(GOODBYE, join_all(all)).await.is_err() {
                 tracing::debug!("some goodbyes were not heard in time");
             }
@@ -248,10 +270,11 @@ impl Handler<Gone> for PresenceActor {
 impl Handler<Moved> for PresenceActor {
     type Result = ();
 
-    fn handle(&mut self, message: Moved, _: &mut Ctx<Self>) {
-        let renew = if message.author.is_some() { RENEW_INTEREST } else { RENEW_PRESENCE };
-        if let Some(task) = self.tasks.get_mut(&message.author) {
-            *task = Task { holders: message.holders, due: Instant::now() + renew };
+    fn handle(&mut self, Moved { author, holders, known }: Moved, _: &mut Ctx<Self>) {
+        let renew = if author.is_some() { RENEW_INTEREST } else { RENEW_PRESENCE };
+        if let Some(task) = self.tasks.get_mut(&author) {
+            let holders = holders.unwrap_or_else(|| std::mem::take(&mut task.holders));
+            *task = Task { holders, known, due: Instant::now() + renew };
         }
     }
 }

@@ -6,7 +6,7 @@ use super::actor::PresenceActor;
 use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Moved, Renewed};
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
-use crate::types::{AccountId, DeviceId, Key, NodeId, SectionSet};
+use crate::types::{AccountId, Contact, DeviceId, Key, NodeId, SectionSet};
 
 /// A handle to the presence actor.
 #[derive(Clone)]
@@ -55,8 +55,8 @@ impl PresenceHandle {
         self.0.hint(Gone(device));
     }
 
-    pub(super) async fn moved(&self, author: Option<AccountId>, holders: Vec<NodeId>) {
-        if self.0.ask(Moved { author, holders }).await.is_err() {
+    pub(super) async fn moved(&self, author: Option<AccountId>, holders: Option<Vec<Contact>>, known: Vec<NodeId>) {
+        if self.0.ask(Moved { author, holders, known }).await.is_err() {
             tracing::debug!("presence was rebuilt during a renewal");
         }
     }

@@ -68,14 +68,16 @@ pub struct Learned(pub Vec<Follower>);
 #[rtype(result = "()")]
 pub struct Gone(pub DeviceId);
 
-/// An own record goes to these holders now.
+/// An own record is being sent.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Moved {
     /// Which: an author, or none for the own presence.
     pub author: Option<AccountId>,
-    /// The holders.
-    pub holders: Vec<NodeId>,
+    /// To these holders, once they are found.
+    pub holders: Option<Vec<Contact>>,
+    /// The nearest that this node knows.
+    pub known: Vec<NodeId>,
 }
 
 /// Puts that ended: the holders that have the record now.

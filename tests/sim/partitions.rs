@@ -1,0 +1,59 @@
+//! When a cut heals, everybody gets what they missed, by itself.
+
+use std::time::Duration;
+
+use super::people::{SOON, flushed, follow, network, pause, post, publish, reads, settle, texts};
+
+#[test]
+fn a_follower_behind_a_cut_gets_what_it_missed() {
+    let sim = network(50, 20);
+    sim.run(async {
+        settle(&sim, 5, "alice").await;
+        settle(&sim, 6, "bob").await;
+        follow(&sim, 6, "alice").await;
+        pause(5).await;
+        let others: Vec<usize> = (0..20).filter(|node| *node != 6).collect();
+        sim.cut(&[6], &others);
+        let posted = publish(&sim, 5, "can you hear me").await;
+        assert_eq!(posted.delivered, 0, "{posted:?}");
+        pause(300).await;
+        assert!(texts(&sim, 6).await.is_empty());
+        sim.heal();
+        reads(&sim, 6, &["can you hear me"], Duration::from_secs(90)).await;
+        pause(60).await;
+        let posted = publish(&sim, 5, "and now").await;
+        assert_eq!(posted.delivered, 1, "bob is known to be online again: {posted:?}");
+    });
+}
+
+#[test]
+fn both_halves_of_a_network_go_on_and_agree_after_it_heals() {
+    let sim = network(51, 24);
+    sim.run(async {
+        for (node, user) in [(4, "alice"), (5, "bob"), (14, "carol"), (15, "dave")] {
+            settle(&sim, node, user).await;
+        }
+        for (node, user) in [(5, "alice"), (15, "alice"), (5, "carol"), (15, "carol")] {
+            follow(&sim, node, user).await;
+        }
+        pause(5).await;
+        // Bootpeers 0 and 1 are on the one side, 2 on the other.
+        let one: Vec<usize> = (0..24).filter(|n| *n < 2 || (3..13).contains(n)).collect();
+        let other: Vec<usize> = (0..24).filter(|n| !one.contains(n)).collect();
+        sim.cut(&one, &other);
+        // Until the lost ones are known to be lost.
+        pause(180).await;
+        post(&sim, 4, "from the one side").await;
+        post(&sim, 14, "from the other side").await;
+        reads(&sim, 5, &["from the one side"], SOON).await;
+        reads(&sim, 15, &["from the other side"], SOON).await;
+        pause(120).await;
+        sim.heal();
+        for node in [5, 15] {
+            reads(&sim, node, &["from the one side", "from the other side"], Duration::from_secs(180)).await;
+        }
+        for node in [4, 14] {
+            flushed(&sim, node, Duration::from_secs(400)).await;
+        }
+    });
+}
