@@ -1,5 +1,6 @@
 //! What can be typed. What it means is for the commands.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -267,6 +268,27 @@ pub struct FeedArgs {
     /// Stays, and prints each new post when it comes
     #[arg(long, conflicts_with_all = ["limit", "cursor", "since", "before"])]
     pub watch: bool,
+}
+
+/// Moves every `--set` to the front of the line: the parser forgets those before the command when others follow it.
+pub fn settings_first(typed: Vec<OsString>) -> Vec<OsString> {
+    let mut words = typed.into_iter();
+    let mut settings: Vec<OsString> = words.next().into_iter().collect();
+    let mut rest = Vec::new();
+    while let Some(word) = words.next() {
+        let is_setting = word == "--set";
+        if is_setting || word.to_string_lossy().starts_with("--set=") {
+            settings.push(word);
+            settings.extend(words.next().filter(|_| is_setting));
+        } else if word == "--" {
+            rest.push(word);
+            rest.extend(words.by_ref());
+        } else {
+            rest.push(word);
+        }
+    }
+    settings.extend(rest);
+    settings
 }
 
 /// Reads `--timeout`: seconds, with or without a fraction.

@@ -3,30 +3,38 @@
 use std::ffi::OsString;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
-use super::args::{Args, Command, NetworkCommand};
+use super::args::{self, Args, Command, NetworkCommand};
 use super::context::Context;
 use super::output::Output;
 use super::problem::{self, Failure, Outcome};
 use super::{commands, net};
 use crate::node::local::OpenDoors;
+use crate::types::Code;
 
 /// Runs the command that this process was started with, and returns its exit code. `open_doors` opens the local API of a node.
 pub fn main(open_doors: OpenDoors) -> u8 {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    match Args::try_parse_from(&typed) {
+    match Args::try_parse_from(args::settings_first(typed.clone())) {
         Ok(args) => {
             let context = Context::new(args.global);
             finish(&context.output, run(&context, args.command, open_doors))
         }
-        Err(error) => match problem::of_parser(&error) {
-            Some(problem) => finish(&Output::new(wants_json(&typed), false), Err(problem.into())),
-            None => {
-                // Help into a closed pipe has done what it could.
-                let _ = error.print();
-                0
-            }
-        },
+        Err(error) => refuse(&error, wants_json(&typed)),
+    }
+}
+
+/// Answers a line that is no command: with help where it was asked for or nothing else was, else with what is wrong.
+fn refuse(error: &clap::Error, json: bool) -> u8 {
+    let is_empty = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    match problem::of_parser(error) {
+        Some(problem) if json || !is_empty => finish(&Output::new(json, false), Err(problem.into())),
+        _ => {
+            // Help into a closed pipe has done what it could.
+            let _ = error.print();
+            error.exit_code().try_into().unwrap_or(Code::Usage.exit())
+        }
     }
 }
 
@@ -55,12 +63,16 @@ fn run(context: &Context, command: Command, open_doors: OpenDoors) -> Outcome {
 }
 
 fn finish(output: &Output, outcome: Outcome) -> u8 {
+    if let Err(Failure::Problem(problem)) = &outcome {
+        output.problem(problem);
+    }
+    exit_code(&outcome)
+}
+
+fn exit_code(outcome: &Outcome) -> u8 {
     match outcome {
         Ok(()) | Err(Failure::OutputClosed) => 0,
-        Err(Failure::Problem(problem)) => {
-            output.problem(&problem);
-            problem.code.exit()
-        }
+        Err(Failure::Problem(problem)) => problem.code.exit(),
     }
 }
 
@@ -72,14 +84,13 @@ fn wants_json(typed: &[OsString]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{Code, Problem};
+    use crate::types::Problem;
 
     #[test]
     fn exit_codes_are_those_of_the_problem() {
-        let output = Output::new(true, true);
-        let code = |code| finish(&output, Err(Problem::new(code, "test").into()));
+        let code = |code| exit_code(&Err(Problem::new(code, "test").into()));
         assert_eq!([code(Code::Usage), code(Code::NoNode), code(Code::Unreachable)], [2, 4, 7]);
-        assert_eq!((finish(&output, Ok(())), finish(&output, Err(Failure::OutputClosed))), (0, 0));
+        assert_eq!((exit_code(&Ok(())), exit_code(&Err(Failure::OutputClosed))), (0, 0));
     }
 
     #[test]

@@ -68,7 +68,13 @@ pub fn of_parser(error: &clap::Error) -> Option<Problem> {
     let message: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
     let message = message.join(" ");
     let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
-    Some(usage(message, tip.unwrap_or_else(|| "timeline --help, or the command with --help, says more".into())))
+    let advice = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            "a text of several words stands in quotes; the command with --help says what it takes"
+        }
+        _ => "timeline --help, or the command with --help, says more",
+    };
+    Some(usage(message, tip.unwrap_or_else(|| advice.into())))
 }
 
 #[cfg(test)]

@@ -231,7 +231,7 @@ impl Served {
 
     /// Ends everything without waiting.
     pub fn end(&self) {
-        self.orders.send(Order::End).ok().expect("running");
+        assert!(self.orders.send(Order::End).is_ok(), "running");
     }
 
     /// Waits until everything has ended by itself.

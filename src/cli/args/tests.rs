@@ -6,7 +6,8 @@ use clap::error::ErrorKind;
 use super::*;
 
 fn parse(line: &str) -> Result<Args, clap::Error> {
-    Args::try_parse_from(std::iter::once("timeline").chain(line.split_whitespace()))
+    let words = std::iter::once("timeline").chain(line.split_whitespace());
+    Args::try_parse_from(settings_first(words.map(OsString::from).collect()))
 }
 
 fn parsed(line: &str) -> Args {
@@ -34,9 +35,15 @@ fn global_options_may_stand_anywhere() {
 }
 
 #[test]
-fn settings_add_up_on_one_side_of_the_command() {
-    assert_eq!(parsed("peer --set a.b=1 --set c.d=2").global.set, ["a.b=1", "c.d=2"]);
-    assert_eq!(parsed("--set a.b=1 --set c.d=2 net").global.set, ["a.b=1", "c.d=2"]);
+fn settings_add_up_wherever_they_stand() {
+    for line in ["peer --set a.b=1 --set c.d=2", "--set a.b=1 --set c.d=2 net", "--set a.b=1 peer 0 --set=c.d=2"] {
+        assert_eq!(parsed(line).global.set, ["a.b=1", "c.d=2"], "{line}");
+    }
+    let Command::Post(post) = parsed("post -- --set").command else { panic!("a post") };
+    assert_eq!(post.text, "--set");
+    for bad in ["peer --set", "--set", "peer --set --json"] {
+        assert!(parse(bad).is_err(), "{bad}");
+    }
 }
 
 #[test]

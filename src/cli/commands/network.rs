@@ -59,8 +59,7 @@ fn founded_text(founded: &Founded) -> String {
         words::short_id(&founded.network.id.to_string()),
     );
     for b in &founded.bootpeers {
-        let (dir, config) = (b.data_dir.display(), b.config.display());
-        out.push_str(&format!("  timeline --data-dir {dir} --config {config} bootpeer\n"));
+        out.push_str(&format!("  timeline bootpeer --config {}\n", b.config.display()));
     }
     out.push_str(&format!("\nInvite others with:\n  timeline join {}", founded.invite));
     out

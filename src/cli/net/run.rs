@@ -1,6 +1,7 @@
 //! `net`: everything up, then watched, then down again.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -153,16 +154,21 @@ fn watch(context: &Context, folder: &Path, nodes: &mut [(Node, Up)], stop: &Stop
         for ((node, _), gone) in nodes.iter_mut().zip(&mut gone) {
             if let Some(status) = node.ended().filter(|_| !*gone) {
                 *gone = true;
-                let name = &node.plan.name;
-                context.output.warn(&format!(
-                    "{name} has ended ({status}); its log: {}; start it again with: timeline net restart {name} --dir {}",
-                    node.log.display(),
-                    folder.display(),
-                ));
+                context.output.warn(&farewell(node, folder, status));
             }
         }
         thread::sleep(LOOK_AGAIN);
     }
+}
+
+fn farewell(node: &Node, folder: &Path, status: ExitStatus) -> String {
+    let (name, log, folder) = (&node.plan.name, node.log.display(), folder.display());
+    if status.success() {
+        return format!("{name} was stopped");
+    }
+    format!(
+        "{name} has ended ({status}); its log: {log}; start it again with: timeline net restart {name} --dir {folder}"
+    )
 }
 
 /// Ends all nodes, also those that were restarted by hand.
