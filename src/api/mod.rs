@@ -11,6 +11,7 @@ mod questions;
 mod routes;
 mod server;
 mod status;
+mod warnings;
 
 pub use config::ApiConfig;
 pub use server::{ApiError, ApiServer, open, serve};

@@ -4,18 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::warnings::{Facts, warnings};
 use crate::actors::{BootpeerState, Gone, Held, RoutingOverview, Waiting, WhoAmI};
 use crate::clock::SystemClock;
 use crate::node::local::{LocalNode, Role};
 use crate::seam::Clock;
 use crate::types::{WallTime, format_rfc3339};
-
-/// An item that waits longer than this is worth a word.
-const OUTBOX_OLD: Duration = Duration::from_secs(5 * 60);
-/// The share of the quota, in hundredths, from which on the store is worth a word.
-const STORE_FULL: u64 = 90;
-/// Less room on the disk than this is worth a word.
-const DISK_LOW: u64 = 256 << 20;
 
 /// Everything a status is made of.
 pub struct Sheet<'a> {
@@ -24,7 +18,6 @@ pub struct Sheet<'a> {
     held: Held,
     outbox: Vec<Waiting>,
     who: Option<WhoAmI>,
-    disk_free: Option<u64>,
     now: WallTime,
 }
 
@@ -46,8 +39,7 @@ impl<'a> Sheet<'a> {
             doors.outbox.items(),
             doors.session.who()
         )?;
-        let disk_free = held.free;
-        Ok(Self { node, routing, held, outbox, who, disk_free, now: SystemClock.now() })
+        Ok(Self { node, routing, held, outbox, who, now: SystemClock.now() })
     }
 
     /// Writes it.
@@ -77,9 +69,9 @@ impl<'a> Sheet<'a> {
             "outbox": self.outbox.len(),
             "outbox_oldest": self.oldest().map(format_rfc3339),
             "network_size_estimate": routing.size_estimate,
-            "warnings": self.warnings(),
+            "warnings": warnings(&self.facts()),
         });
-        if let Some(free) = self.disk_free {
+        if let Some(free) = held.free {
             status["disk_free_bytes"] = free.into();
         }
         status
@@ -89,43 +81,23 @@ impl<'a> Sheet<'a> {
         self.outbox.iter().map(|item| item.since).min()
     }
 
-    fn warnings(&self) -> Vec<Value> {
-        let mut all = Vec::new();
-        let mut warn = |code: &str, message: String, hint: &str| {
-            all.push(json!({ "code": code, "message": message, "hint": hint }));
-        };
-        let (routing, network, usage) = (&self.routing, &self.node.network, &self.held.usage);
-        // A bootpeer may be the only one, and first.
+    fn facts(&self) -> Facts {
+        let (routing, network) = (&self.routing, &self.node.network);
+        // A bootpeer may be among its own.
         let others: Vec<_> = routing.bootpeers.iter().filter(|b| b.contact.node != self.node.node_id).collect();
-        if others.is_empty() && self.node.role == Role::Peer && routing.known == 0 {
-            let hint = "join a network: timeline join INVITE, or found one: timeline network new";
-            warn("alone", "this node has no bootpeer and knows no other node".into(), hint);
-        } else if !others.is_empty() && !others.iter().any(|b| b.online) {
-            let hint = "posts wait in the outbox; are the bootpeers running, and is UDP let through?";
-            warn("no_bootpeer", format!("none of {} bootpeers answers", others.len()), hint);
+        Facts {
+            is_bootpeer: self.node.role == Role::Bootpeer,
+            bootpeers: others.len(),
+            bootpeers_online: others.iter().filter(|b| b.online).count(),
+            known: routing.known,
+            registrars: network.registrars.len(),
+            quorum: network.quorum(),
+            registrars_reachable: routing.registrars_reachable,
+            waiting: self.oldest().map(|oldest| self.now.since(oldest)).unwrap_or_default(),
+            stored: self.held.usage.bytes,
+            quota: self.held.quota,
+            disk_free: self.held.free,
         }
-        let (n, q, reachable) = (network.registrars.len(), network.quorum(), routing.registrars_reachable);
-        if n > 0 && reachable < q {
-            let message = format!("{reachable} of {n} registrars answer, {q} are needed to register");
-            warn("few_registrars", message, "a registration waits until more of them answer");
-        }
-        let waiting = self.oldest().map(|oldest| self.now.since(oldest)).unwrap_or_default();
-        if waiting > OUTBOX_OLD {
-            let message = format!("something waits in the outbox for {} minutes", waiting.as_secs() / 60);
-            warn("outbox_waits", message, "the node keeps trying");
-        }
-        if usage.bytes.saturating_mul(100) > self.held.quota.saturating_mul(STORE_FULL) {
-            let message = format!("the store holds {} of {} bytes", usage.bytes, self.held.quota);
-            warn("store_nearly_full", message, "raise store.quota, or others' records are refused");
-        }
-        if let Some(free) = self.disk_free.filter(|free| *free < DISK_LOW) {
-            warn(
-                "disk_nearly_full",
-                format!("the disk has {free} bytes left"),
-                "make room, or nothing new can be kept",
-            );
-        }
-        all
     }
 }
 
