@@ -160,8 +160,12 @@ impl Handler<Nudge> for OutboxActor {
     type Result = ();
 
     fn handle(&mut self, _: Nudge, _: &mut Ctx<Self>) {
-        for entry in self.entries.values_mut().filter(|e| !e.under_way) {
-            (entry.due, entry.attempts) = (Instant::now(), 0);
+        for entry in self.entries.values_mut() {
+            // An attempt that is under way may have missed who came: if it fails, the next one is soon.
+            entry.attempts = 0;
+            if !entry.under_way {
+                entry.due = Instant::now();
+            }
         }
     }
 }

@@ -116,9 +116,11 @@ impl Item {
 
     /// Tells whether nothing in it is of use any more.
     pub fn is_over(&self, now: WallTime) -> bool {
-        let ended = |blob: &Blob| {
-            Record::decode(Bytes::copy_from_slice(&blob.0)).map_or(true, |record| record.expires_at() <= now)
-        };
-        self.parcels.iter().all(|p| p.records.iter().all(ended))
+        self.parcels.iter().all(|p| p.records.iter().all(|blob| has_ended(blob, now)))
     }
+}
+
+/// Tells whether a record has ended, or cannot be read.
+pub fn has_ended(blob: &Blob, now: WallTime) -> bool {
+    Record::decode(Bytes::copy_from_slice(&blob.0)).map_or(true, |record| record.expires_at() <= now)
 }

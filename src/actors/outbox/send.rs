@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 
-use super::item::{Item, Parcel};
+use super::item::{Item, Parcel, has_ended};
 use super::messages::Progress;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
@@ -55,6 +55,7 @@ pub async fn attempt(node: Rc<Context>, mut item: Item, waiter: Waiter) -> Item 
 
 /// Sends one parcel; returns what stood in the way, if anything did.
 async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell::RefCell<Waiter>) -> Option<String> {
+    drop_ended(node, parcel);
     if parcel.complete {
         return None;
     }
@@ -82,7 +83,7 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
             async move { (to.node, put(&node, &to, Put { key, records, proofs: vec![] }, Patience::Disk).await) }
         })
         .collect();
-    let mut trouble = None;
+    let (mut trouble, mut fell) = (None, false);
     while let Some((peer, outcome)) = sending.next().await {
         let answer = match outcome {
             Ok(None) => {
@@ -102,10 +103,13 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
             }
         };
         if let Some((_, anchor)) = standing.anchors.iter_mut().find(|(id, _)| *id == peer) {
+            // It was up a moment ago: one lost request is not enough to go on without it for ever.
+            fell |= *anchor == Anchor::Owes && answer == Anchor::Down;
             *anchor = answer;
         }
         update(parcel, &standing, before, waiter);
     }
+    parcel.complete &= !fell;
     if parcel.published {
         return trouble.filter(|_| !parcel.complete);
     }
@@ -113,6 +117,16 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
         let anchored = standing.anchors.is_empty() || standing.anchors.iter().any(|(_, a)| *a == Anchor::Has);
         Some(if anchored { "too few replicas answered" } else { "no bootpeer could be reached" }.to_owned())
     })
+}
+
+/// Leaves out what has ended meanwhile: everybody would refuse it, and what travels with it would never be done.
+fn drop_ended(node: &Context, parcel: &mut Parcel) {
+    if node.clock.in_doubt() {
+        return;
+    }
+    let now = node.now();
+    parcel.records.retain(|blob| !has_ended(blob, now));
+    parcel.complete |= parcel.records.is_empty();
 }
 
 /// Notes how far the parcel has come.
