@@ -1,0 +1,219 @@
+//! The node under attack, its network, and what must be as before afterwards.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Once;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use timeline::actors::Settings;
+use timeline::keys::SecretKey;
+use timeline::net::{NetLimits, Quic, QuicConfig};
+use timeline::node::{Node, merge_rule, start};
+use timeline::seam::{Clock, Lane, Offload, Space, Store, World};
+use timeline::store::SqliteStore;
+use timeline::types::{Contact, Hash, Key, Network, NodeId, Rng, Section, WallTime};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::attacker::Attacker;
+use crate::fixtures::{NOW, TestNet, secret};
+
+/// Far more than anything here needs; only a hang gets there.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+thread_local! {
+    /// Panics on this thread, on which a whole test lives: its node, its attackers and itself.
+    static PANICS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs a test on one thread, as a node does; a panic in any task fails it.
+pub fn run(test: impl Future<Output = ()>) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            PANICS.with(|count| count.set(count.get() + 1));
+            before(info);
+        }));
+    });
+    actix::System::new().block_on(async { timeout(PATIENCE * 2, test).await.expect("the test hangs") });
+    assert_eq!(PANICS.with(Cell::get), 0, "something panicked");
+}
+
+/// Waits until something holds.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub fn loopback() -> SocketAddr {
+    "127.0.0.1:0".parse().expect("an address")
+}
+
+/// A network with `n` registrars and some lines of its own under `[limits]`.
+pub fn network(n: usize, k: usize, limits: &str) -> TestNet {
+    let registrars: Vec<SecretKey> = (0..n).map(|i| secret(&format!("registrar {i}"))).collect();
+    let mut text = format!("name = \"hostile\"\nepoch = 1\ntest = true\nk = {k}\nreserved_names = [\"admin\"]\n");
+    text.push_str(&format!("[limits]\n{limits}\n"));
+    for (i, key) in registrars.iter().enumerate() {
+        text.push_str(&format!("\n[[registrar]]\nname = \"r{i}\"\nkey = \"{}\"\n", key.public()));
+    }
+    TestNet { network: Network::parse(text.into_bytes().into()).expect("a valid document"), registrars }
+}
+
+/// A clock that stands at the fixtures' present until a test moves it.
+pub struct Hand(Cell<WallTime>);
+
+impl Hand {
+    pub fn forward(&self, by: Duration) {
+        self.0.set(self.0.get().plus(by));
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> WallTime {
+        self.0.get()
+    }
+
+    fn in_doubt(&self) -> bool {
+        false
+    }
+}
+
+/// A thread for each job.
+struct Spawn;
+
+impl Offload for Spawn {
+    #[allow(clippy::disallowed_methods, reason = "this is the other side of the seam")]
+    fn run(&self, _: Lane, job: Box<dyn FnOnce() + Send>) {
+        std::thread::spawn(job);
+    }
+}
+
+/// What a node is made of.
+pub struct Plan {
+    pub key: SecretKey,
+    pub bootpeers: Vec<Contact>,
+    pub store_quota: u64,
+}
+
+impl Plan {
+    /// The first registrar of the network.
+    pub fn registrar(net: &TestNet) -> Self {
+        Self::of(net.registrars[0].clone())
+    }
+
+    pub fn of(key: SecretKey) -> Self {
+        Self { key, bootpeers: vec![], store_quota: 64 << 20 }
+    }
+}
+
+/// The node under attack.
+pub struct Victim {
+    pub node: Node,
+    pub contact: Contact,
+    pub store: Rc<SqliteStore>,
+    pub clock: Rc<Hand>,
+    dir: TempDir,
+    plan: Plan,
+    network: Rc<Network>,
+}
+
+/// Everything that lies in a store, but for what the node itself changes while nobody asks: the routing table, the
+/// outbox, and times of storing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Holdings {
+    records: Vec<(Key, Section, Bytes, Hash, Bytes)>,
+    local: BTreeMap<Space, Vec<(Bytes, Bytes)>>,
+}
+
+impl Victim {
+    pub fn start(net: &TestNet) -> Self {
+        Self::with(net, Plan::registrar(net))
+    }
+
+    pub fn with(net: &TestNet, plan: Plan) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        Self::over(dir, Rc::new(net.network.clone()), plan, Rc::new(Hand(Cell::new(NOW))))
+    }
+
+    fn over(dir: TempDir, network: Rc<Network>, plan: Plan, clock: Rc<Hand>) -> Self {
+        let quic = bind(&plan.key, &network, NetLimits::default());
+        let contact = Contact::hint(quic.node_id(), quic.local_addr());
+        let store = Rc::new(SqliteStore::open(&dir.path().join("store.db"), merge_rule).expect("a store"));
+        let settings = Settings {
+            bootpeers: plan.bootpeers.clone(),
+            bootpeer: network.is_registrar(&quic.node_id()),
+            gc_interval: Duration::from_secs(60),
+            store_quota: plan.store_quota,
+            store_min_free: 0,
+            software: "timeline/test".to_owned(),
+        };
+        let world = World {
+            net: quic,
+            store: store.clone(),
+            clock: clock.clone(),
+            rng: Rng::from_seed(*plan.key.to_bytes()),
+            offload: Rc::new(Spawn),
+        };
+        let node = start(world, plan.key.clone(), network.clone(), settings);
+        Self { node, contact, store, clock, dir, plan, network }
+    }
+
+    /// Ends the node and starts it again from its disk, at another address.
+    pub async fn restart(self) -> Self {
+        let Self { node, store, clock, dir, plan, network, .. } = self;
+        node.shut_down().await;
+        drop(store);
+        Self::over(dir, network, plan, clock)
+    }
+
+    pub fn id(&self) -> NodeId {
+        self.contact.node
+    }
+
+    /// Returns everything that lies in the store.
+    pub fn holdings(&self) -> Holdings {
+        let mut reader = self.store.reader().expect("a reader");
+        let records = reader.scan(None, 100_000).expect("scanned");
+        let records = records.into_iter().map(|s| (s.key, s.section, s.slot, s.hash, s.bytes)).collect();
+        let spaces = [Space::Session, Space::Claims, Space::Followees, Space::Feed, Space::Finals];
+        let rows = |space| self.store.local(space, &[], None, 100_000).expect("read");
+        Holdings { records, local: spaces.into_iter().map(|space| (space, rows(space))).collect() }
+    }
+
+    /// Answers, holds what it held before, and never lost a part.
+    pub async fn unharmed(&self, before: &Holdings) {
+        self.alive().await;
+        assert_eq!(&self.holdings(), before);
+    }
+
+    /// Answers a stranger, and never lost a part.
+    pub async fn alive(&self) {
+        let stranger = Attacker::new(&self.network, &secret("somebody who knocks"));
+        stranger.ping(&self.contact).await;
+        assert_eq!(self.node.rebuilt(), 0);
+        assert_eq!(PANICS.with(Cell::get), 0, "something panicked");
+        stranger.close().await;
+    }
+
+    pub async fn end(self) {
+        self.alive().await;
+        self.node.shut_down().await;
+    }
+}
+
+/// Listens on loopback; dialling gives a loaded machine time.
+pub fn bind(key: &SecretKey, network: &Network, limits: NetLimits) -> Rc<Quic> {
+    let limits = NetLimits { dial: Duration::from_secs(10), ..limits };
+    let config =
+        QuicConfig { listen: loopback(), advertise: vec![], secret: *key.to_bytes(), alpn: network.alpn(), limits };
+    Quic::bind(config).expect("bound")
+}
