@@ -19,6 +19,8 @@ pub const fn wanted(r: usize) -> usize {
 pub enum Anchor {
     /// It has the record on disk.
     Has,
+    /// It is the writer itself, which has the record on disk.
+    Writer,
     /// It is full, and says so: it does not count.
     Full,
     /// It could not be reached: it does not count.
@@ -46,11 +48,16 @@ impl Publication {
 
     /// Tells whether a majority of the replicas and every anchor that counts, at least one, have the record.
     ///
-    /// Without replicas the writer is its own set. In a network without anchors the majority alone is enough.
+    /// A writer that reaches nobody is its own set; where an anchor answers but no replica, the lookup found too little. In a network
+    /// without anchors the majority alone is enough.
     pub fn is_published(&self) -> bool {
-        let enough = self.replicas.is_empty() || self.acked_replicas() >= majority(self.replicas.len());
         let said = |what| self.anchors.iter().any(|(_, a)| *a == what);
-        enough && (self.anchors.is_empty() || (said(Anchor::Has) && !said(Anchor::Owes)))
+        let enough = match self.replicas.len() {
+            0 => !said(Anchor::Has),
+            r => self.acked_replicas() >= majority(r),
+        };
+        let anchored = (said(Anchor::Has) || said(Anchor::Writer)) && !said(Anchor::Owes);
+        enough && (self.anchors.is_empty() || anchored)
     }
 
     /// Tells whether the outbox may let go: published, and with as many replicas as it wants.
@@ -87,6 +94,9 @@ mod tests {
         check(20, 11, &[], true);
         check(0, 0, &[], true);
         check(0, 0, &[Anchor::Down], false);
+        check(0, 0, &[Anchor::Has], false);
+        check(0, 0, &[Anchor::Writer], true);
+        check(2, 2, &[Anchor::Writer, Anchor::Down], true);
         check(1, 0, &[Anchor::Has], false);
         check(2, 1, &[Anchor::Has], false);
     }

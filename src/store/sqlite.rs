@@ -126,6 +126,7 @@ impl Store for SqliteStore {
         Usage { records: self.gauges.records.load(Ordering::Acquire), bytes: self.gauges.bytes.load(Ordering::Acquire) }
     }
 
+    #[cfg(unix)]
     fn free_bytes(&self) -> Option<u64> {
         let about = rustix::fs::statvfs(self.path.parent()?).ok()?;
         Some(about.f_bavail.saturating_mul(about.f_frsize))

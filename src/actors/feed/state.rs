@@ -32,12 +32,29 @@ pub struct Author {
     pub complete: bool,
     /// When its home was last read.
     pub read_at: Option<Instant>,
+    /// What watchers were told to be missing.
+    told: Vec<MissingPosts>,
 }
 
 impl Author {
     /// Starts with what is on disk.
     pub fn new(followee: Followee) -> Self {
-        Self { followee, logs: BTreeMap::new(), complete: true, read_at: None }
+        Self { followee, logs: BTreeMap::new(), complete: true, read_at: None, told: Vec::new() }
+    }
+}
+
+impl Author {
+    /// Returns what is missing of this author's logs, by reason.
+    fn missing(&self) -> Vec<MissingPosts> {
+        let mut sums = [("expired", 0), ("collected", 0), ("unreachable", 0)];
+        for (device, state) in &self.logs {
+            let missing = self.followee.logs.get(device).map(|log| log.missing(state)).unwrap_or_default();
+            sums[0].1 += missing.expired;
+            sums[1].1 += missing.collected;
+            sums[2].1 += missing.unreachable;
+        }
+        let some = sums.into_iter().filter(|(_, count)| *count > 0);
+        some.map(|(reason, count)| MissingPosts { author: self.followee.username.clone(), count, reason }).collect()
     }
 }
 
@@ -117,7 +134,9 @@ impl FeedState {
         }
         let mut posts: Vec<_> = posts.into_iter().filter_map(|b| Signed::<PostBody>::decode(b).ok()).collect();
         posts.sort_by_key(|post| (post.body.hlc, post.body.device, post.body.seq));
-        posts.iter().flat_map(|post| self.take(post, Via::Replica)).collect()
+        let ops = posts.iter().flat_map(|post| self.take(post, Via::Replica)).collect();
+        self.tell_missing(&account);
+        ops
     }
 
     /// Marks posts as shown; returns how many are here, and the changes.
@@ -214,24 +233,18 @@ impl FeedState {
         self.authors.values().all(|author| author.complete)
     }
 
+    /// Tells watchers what a reading found missing and they were not told yet.
+    fn tell_missing(&mut self, account: &AccountId) {
+        let Some(author) = self.authors.get_mut(account) else { return };
+        let missing = author.missing();
+        let news: Vec<MissingPosts> = missing.iter().filter(|m| !author.told.contains(m)).cloned().collect();
+        author.told = missing;
+        news.into_iter().for_each(|m| self.announce(&FeedEvent::Missing(m)));
+    }
+
     /// Returns what is missing, by author and reason.
     pub fn missing(&self) -> Vec<MissingPosts> {
-        let mut all = Vec::new();
-        for author in self.authors.values() {
-            let (mut expired, mut collected, mut unreachable) = (0, 0, 0);
-            for (device, state) in &author.logs {
-                let missing = author.followee.logs.get(device).map(|log| log.missing(state)).unwrap_or_default();
-                expired += missing.expired;
-                collected += missing.collected;
-                unreachable += missing.unreachable;
-            }
-            for (count, reason) in [(expired, "expired"), (collected, "collected"), (unreachable, "unreachable")] {
-                if count > 0 {
-                    all.push(MissingPosts { author: author.followee.username.clone(), count, reason });
-                }
-            }
-        }
-        all
+        self.authors.values().flat_map(Author::missing).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! One attempt at an item: every parcel to its replica set and to the anchors.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -14,8 +15,12 @@ use crate::actors::context::Context;
 use crate::actors::put::put;
 use crate::actors::routing::find_closest;
 use crate::retention::{Anchor, Publication, wanted};
-use crate::types::{Contact, NodeId};
+use crate::types::{Contact, Key, NodeId};
 use crate::wire::{Put, Status};
+
+/// How often a lookup that finds nobody is made, and the pause between: a table fills within a second of a start.
+const EMPTY_LOOKUPS: usize = 5;
+const EMPTY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Tells the caller who waits as soon as everything is published.
 pub struct Waiter {
@@ -59,8 +64,7 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
     if parcel.complete {
         return None;
     }
-    let found = find_closest(node, parcel.key).await;
-    let replicas: Vec<Contact> = found.closest.into_iter().map(|(c, ())| c).collect();
+    let replicas = find_replicas(node, parcel.key).await;
     let mut standing = Publication {
         replicas: replicas.iter().map(|c| c.node).collect(),
         acked: parcel.acked.clone(),
@@ -129,6 +133,19 @@ fn drop_ended(node: &Context, parcel: &mut Parcel) {
     parcel.complete |= parcel.records.is_empty();
 }
 
+/// Looks for the replica set; again where nobody is found although somebody is known: the node has only just started.
+async fn find_replicas(node: &Rc<Context>, key: Key) -> Vec<Contact> {
+    for _ in 0..EMPTY_LOOKUPS {
+        let found = find_closest(node, key).await;
+        let anybody = node.doors().routing.anchors().await.iter().any(|(_, answers)| *answers);
+        if !found.closest.is_empty() || !anybody {
+            return found.closest.into_iter().map(|(c, ())| c).collect();
+        }
+        tokio::time::sleep(EMPTY_PAUSE).await;
+    }
+    Vec::new()
+}
+
 /// Notes how far the parcel has come.
 fn update(parcel: &mut Parcel, standing: &Publication, before: bool, waiter: &std::cell::RefCell<Waiter>) {
     parcel.replicas_acked = standing.acked_replicas() as u32;
@@ -146,7 +163,10 @@ fn update(parcel: &mut Parcel, standing: &Publication, before: bool, waiter: &st
 async fn anchors(node: &Rc<Context>, acked: &std::collections::BTreeSet<NodeId>) -> Vec<(NodeId, Anchor)> {
     let known = node.doors().routing.anchors().await;
     let standing = |id: NodeId| {
-        if id == node.me || acked.contains(&id) {
+        if id == node.me {
+            return Anchor::Writer;
+        }
+        if acked.contains(&id) {
             return Anchor::Has;
         }
         match known.iter().find(|(c, _)| c.node == id) {
