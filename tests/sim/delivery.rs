@@ -80,11 +80,11 @@ fn a_follower_that_slept_catches_up() {
         follow(&sim, 5, "alice").await;
         pause(5).await;
         sim.set_asleep(5, true);
-        pause(3600).await;
+        pause(600).await;
         let posted = post(&sim, 4, "while you slept").await;
         assert!(posted.published, "{posted:?}");
         assert_eq!(posted.delivered, 0, "{posted:?}");
-        pause(3600).await;
+        pause(300).await;
         sim.set_asleep(5, false);
         reads(&sim, 5, &["while you slept"], Duration::from_secs(90)).await;
         let read: BTreeSet<String> = texts(&sim, 5).await.into_iter().collect();
