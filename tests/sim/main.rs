@@ -1,5 +1,6 @@
 //! Whole networks in virtual time: the real actors, an in-memory network, memory disks. Every run is repeated by its seed.
 
+mod anchors;
 mod crashes;
 mod delivery;
 mod names;
@@ -8,3 +9,4 @@ mod people;
 mod rebuilding;
 mod town;
 mod trace;
+mod waiting;

@@ -1,9 +1,11 @@
 //! Reading mutable records from the network: ask several holders, verify, merge, repair those that lag.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use super::answer::answer_get;
 use crate::actors::call::Patience;
@@ -11,7 +13,7 @@ use crate::actors::context::Context;
 use crate::actors::routing::{Asked, search};
 use crate::records::{AccountChain, Merged, ProofNeed, Record, admit, home, merge, name_key, section_at, slot};
 use crate::seam::Later;
-use crate::types::{AccountId, Contact, Hash, Key, Section, SectionSet, Username};
+use crate::types::{AccountId, Contact, DeviceId, Hash, Key, Section, SectionSet, Username};
 use crate::wire::{Blob, Get, Got, MAX_PUT_RECORDS, Put};
 
 /// How many of the closest holders a read asks: 7, and 10 for account records (all where there are fewer).
@@ -63,14 +65,45 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     .await;
     let mut complete = found.complete || brought >= want;
     let mut holders: Vec<(Option<Contact>, Page)> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
-    if holders.iter().all(|(_, page)| page.records.is_empty()) && !sections_in_memory(sections) {
-        holders.extend(ask_anchors(node, key, sections, &holders).await);
-    }
     complete &= holders.iter().any(|(c, _)| c.is_some()) || node.is_anchor();
     holders.push((None, own(node, key, sections).await));
-    let merged = collect(node, key, &holders).await;
+    let mut merged = collect(node, key, &holders).await;
+    let nothing = merged.is_empty();
+    if !sections_in_memory(sections) && (nothing || lags(sections, &holders, &merged)) {
+        let (anchors, more) = ask_anchors(node, key, sections, &holders).await;
+        // That there is nothing is believed only of somebody who would have it.
+        complete &= anchors != Anchors::Silent || !nothing;
+        if !more.is_empty() {
+            holders.extend(more);
+            merged = collect(node, key, &holders).await;
+        }
+    }
     repair(node, key, &holders, &merged);
     Reading { records: merged, complete }
+}
+
+/// Tells whether those that were asked may lack something: one of them has nothing at all, as one that came only now, or
+/// together they have less than the heads promise.
+fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Record]) -> bool {
+    let newcomer = holders.iter().any(|(c, page)| c.is_some() && page.records.is_empty());
+    let mut promised: BTreeMap<DeviceId, (u64, u64)> = BTreeMap::new();
+    let mut held: BTreeMap<DeviceId, BTreeSet<u64>> = BTreeMap::new();
+    for record in merged {
+        match record {
+            Record::Heads(r) => {
+                let (floor, last) = promised.entry(r.body.device).or_default();
+                (*floor, *last) = ((*floor).max(r.body.floor), (*last).max(r.body.last_seq));
+            }
+            Record::Post(r) => drop(held.entry(r.body.device).or_default().insert(r.body.seq)),
+            _ => {}
+        }
+    }
+    let has = |device: &DeviceId, floor: u64| {
+        held.get(device).map_or(0, |h| h.range((Bound::Excluded(floor), Bound::Unbounded)).count()) as u64
+    };
+    newcomer
+        || sections.contains(Section::Post)
+            && promised.iter().any(|(device, (floor, last))| last.saturating_sub(*floor) > has(device, *floor))
 }
 
 /// Reads who owns a name. `Ok(None)` when nobody does, as far as enough holders know.
@@ -124,20 +157,33 @@ async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: Sec
     Ok((page, contacts))
 }
 
+/// What came of asking the anchors.
+#[derive(PartialEq, Eq)]
+enum Anchors {
+    /// There are none but those asked before, or one answered.
+    Heard,
+    /// None of them answered.
+    Silent,
+}
+
+/// Asks the anchors that were not asked yet, those that are up where any is.
 async fn ask_anchors(
     node: &Rc<Context>,
     key: Key,
     sections: SectionSet,
     asked: &[(Option<Contact>, Page)],
-) -> Vec<(Option<Contact>, Page)> {
+) -> (Anchors, Vec<(Option<Contact>, Page)>) {
     let anchors = node.doors().routing.anchors().await;
-    let fresh = |c: &Contact| !asked.iter().any(|(a, _)| a.as_ref().is_some_and(|a| a.node == c.node));
-    for (contact, _) in anchors.into_iter().filter(|(c, _)| fresh(c)) {
-        if let Ok((page, _)) = ask_holder(node.clone(), contact.clone(), key, sections).await {
-            return vec![(Some(contact), page)];
-        }
-    }
-    Vec::new()
+    let (before, fresh): (Vec<_>, Vec<_>) =
+        anchors.into_iter().partition(|(c, _)| asked.iter().any(|(a, _)| a.as_ref().is_some_and(|a| a.node == c.node)));
+    let any_up = fresh.iter().any(|(_, up)| *up);
+    let ask = fresh.into_iter().filter(|(_, up)| *up || !any_up).map(|(contact, _)| {
+        let node = node.clone();
+        async move { ask_holder(node, contact.clone(), key, sections).await.ok().map(|(page, _)| (Some(contact), page)) }
+    });
+    let answers: Vec<_> = join_all(ask).await.into_iter().flatten().collect();
+    let heard = !before.is_empty() || !answers.is_empty() || node.is_anchor() || node.network.registrars.is_empty();
+    (if heard { Anchors::Heard } else { Anchors::Silent }, answers)
 }
 
 async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
