@@ -14,7 +14,7 @@ const THIS: &str = "trace::the_same_seed_gives_the_same_run_and_another_seed_ano
 
 /// More nodes than a replica set has, so that lookups matter.
 fn run(seed: u64) -> Trace {
-    town::town(seed, 24, 4)
+    town::town(seed, 50, 6)
 }
 
 #[test]
