@@ -8,12 +8,12 @@ use timeline::keys::SecretKey;
 use timeline::net::{NetLimits, Quic};
 use timeline::records::sign_contact;
 use timeline::seam::{Class, Inbound, Later, NetError, Refused, Transport};
+use timeline::types::SectionSet;
 use timeline::types::{Contact, Key, Network, NetworkId, NodeId};
 use timeline::wire::{
     Blob, Claim, Claimed, Closer, Deliver, ErrorCode, FindNode, Get, HELLO, Hello, MINOR_VERSION, Ping, Pong, Put,
     Request, Status, encode_error, encode_ok, open_answer,
 };
-use timeline::types::SectionSet;
 
 use crate::fixtures::NOW;
 use crate::support::{PATIENCE, bind};

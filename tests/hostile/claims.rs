@@ -118,9 +118,8 @@ async fn claim_all(
     claims: &[Signed<AccountBody>],
 ) -> Vec<(Signed<AccountBody>, Claimed)> {
     let asked = claims.iter().enumerate().map(|(i, claim)| (claim, &peers[i % peers.len()]));
-    let answers = asked.map(async |(claim, peer)| {
-        (claim.clone(), peer.claim(&victim.contact, claim.bytes()).await.expect("a word"))
-    });
+    let answers = asked
+        .map(async |(claim, peer)| (claim.clone(), peer.claim(&victim.contact, claim.bytes()).await.expect("a word")));
     join_all(answers).await
 }
 
@@ -130,8 +129,7 @@ fn of_fifty_claims_at_once_one_wins_everywhere_and_after_a_restart() {
         let net = network(1, 3, "");
         let victim = Victim::start(&net);
         let claims: Vec<_> = (0..50).map(|i| claim(&net, "wanted", &secret(&format!("claimant {i}")))).collect();
-        let peers: Vec<Attacker> =
-            (0..5).map(|i| Attacker::new(&net.network, &secret(&format!("peer {i}")))).collect();
+        let peers: Vec<Attacker> = (0..5).map(|i| Attacker::new(&net.network, &secret(&format!("peer {i}")))).collect();
         let mut all: BTreeSet<Bytes> = BTreeSet::new();
         let mut words = vec![];
         let answers = claim_all(&victim, &peers, &claims).await;

@@ -48,8 +48,7 @@ fn a_page_never_holds_more_entries_than_its_limit() {
             assert_eq!(statuses.iter().filter(|s| **s == Status::Split).count(), 8, "way {way}: {statuses:?}");
             assert_eq!(mallory.get(&victim.contact, at_home, following).await.len(), 4, "way {way}");
             // A page that is full still takes news of those in it.
-            let news: Vec<Bytes> =
-                (0..12).map(|i| device.edge(AccountId([i; 32]), false, 9).bytes().clone()).collect();
+            let news: Vec<Bytes> = (0..12).map(|i| device.edge(AccountId([i; 32]), false, 9).bytes().clone()).collect();
             let renewed = mallory.put(&victim.contact, at_home, &news, &[]).await;
             for (before, after) in statuses.iter().zip(&renewed) {
                 assert_eq!(before, after, "way {way}");
