@@ -69,7 +69,8 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     holders.push((None, own(node, key, sections).await));
     let mut merged = collect(node, key, &holders).await;
     let nothing = merged.is_empty();
-    if !sections_in_memory(sections) && (nothing || lags(sections, &holders, &merged)) {
+    // Few holders may all have missed the same change, as those of a small replica set that were away together.
+    if !sections_in_memory(sections) && (brought < ASKED || lags(sections, &holders, &merged)) {
         let (anchors, more) = ask_anchors(node, key, sections, &holders).await;
         // That there is nothing is believed only of somebody who would have it.
         complete &= anchors != Anchors::Silent || !nothing;
