@@ -3,6 +3,7 @@
 mod anchors;
 mod crashes;
 mod delivery;
+mod holders;
 mod names;
 mod partitions;
 mod people;
@@ -10,3 +11,4 @@ mod rebuilding;
 mod town;
 mod trace;
 mod waiting;
+mod withdrawal;

@@ -22,6 +22,9 @@ fn a_feed_that_panics_is_rebuilt_and_goes_on() {
         let posted = publish(&sim, 4, "after").await;
         assert_eq!(posted.delivered, 1, "{posted:?}");
         reads(&sim, 5, &["before", "after"], SOON).await;
+        pause(120).await;
+        let page = sim.doors(5).feed.page(PageRequest { limit: 10, ..PageRequest::default() }).await.expect("a page");
+        assert_eq!((page.missing, page.complete), (vec![], true), "it knows what it has");
         assert_eq!(sim.rebuilt(), 1);
     });
 }

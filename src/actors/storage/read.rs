@@ -102,9 +102,9 @@ fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Rec
     let has = |device: &DeviceId, floor: u64| {
         held.get(device).map_or(0, |h| h.range((Bound::Excluded(floor), Bound::Unbounded)).count()) as u64
     };
-    newcomer
-        || sections.contains(Section::Post)
-            && promised.iter().any(|(device, (floor, last))| last.saturating_sub(*floor) > has(device, *floor))
+    // Whoever was mended with the account alone looks like somebody who has it all; without any heads nothing is promised.
+    let unkept = |(device, (floor, last)): (&DeviceId, &(u64, u64))| last.saturating_sub(*floor) > has(device, *floor);
+    newcomer || sections.contains(Section::Post) && (promised.is_empty() || promised.iter().any(unkept))
 }
 
 /// Reads who owns a name. `Ok(None)` when nobody does, as far as enough holders know.

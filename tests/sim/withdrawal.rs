@@ -1,0 +1,92 @@
+//! Unfollowing and logging out hold, whatever is on its way at that moment.
+
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use timeline::sim::{SimConfig, Simulation};
+
+use super::people::{feed, follow, joined, login, name, network, pause, post, publish, register, settle};
+
+/// A small network with short ways, in which what happens at once comes at once.
+fn close(seed: u64) -> Simulation {
+    let latency = (Duration::from_millis(3), Duration::from_millis(4));
+    Simulation::new(seed, SimConfig { nodes: 5, latency, ..SimConfig::default() })
+}
+
+/// Alice posts several times in a row.
+async fn posts(sim: &Simulation) {
+    join_all((0..8).map(|i| async move {
+        tokio::time::sleep(Duration::from_millis(i)).await;
+        post(sim, 3, "late").await
+    }))
+    .await;
+}
+
+#[test]
+fn a_post_on_its_way_does_not_undo_an_unfollow() {
+    let sim = close(80);
+    sim.run(async {
+        settle(&sim, 3, "alice").await;
+        settle(&sim, 4, "bob").await;
+        // One of these moments is the one in which the post comes.
+        for moment in 0..20 {
+            follow(&sim, 4, "alice").await;
+            pause(5).await;
+            let unfollow = async {
+                tokio::time::sleep(Duration::from_millis(moment)).await;
+                sim.doors(4).session.follow(name("alice"), false).await
+            };
+            let ((), relation) = join(posts(&sim), unfollow).await;
+            assert!(relation.is_ok_and(|r| !r.follows));
+            sim.restart(4);
+            pause(90).await;
+            assert!(feed(&sim, 4).await.is_empty(), "unfollowed after {moment} ms, and followed again after a restart");
+        }
+    });
+}
+
+#[test]
+fn nothing_of_a_login_is_left_for_the_next() {
+    let sim = close(81);
+    sim.run(async {
+        settle(&sim, 3, "alice").await;
+        joined(&sim, 4).await;
+        register(&sim, 4, "bob").await.expect("bob registers");
+        follow(&sim, 4, "alice").await;
+        for moment in 0..20 {
+            pause(5).await;
+            let logout = async {
+                tokio::time::sleep(Duration::from_millis(moment)).await;
+                sim.doors(4).session.logout().await
+            };
+            let ((), left) = join(posts(&sim), logout).await;
+            assert!(left.is_ok());
+            if moment == 0 {
+                register(&sim, 4, "carol").await.expect("carol registers");
+            } else {
+                login(&sim, 4, "carol").await.expect("carol logs in");
+            }
+            sim.restart(4);
+            pause(90).await;
+            assert!(feed(&sim, 4).await.is_empty(), "bob left after {moment} ms, and carol reads what he followed");
+            sim.doors(4).session.logout().await.expect("carol leaves");
+            login(&sim, 4, "bob").await.expect("bob is back");
+        }
+    });
+}
+
+#[test]
+fn who_shuts_down_is_not_waited_for() {
+    let sim = network(82, 8);
+    sim.run(async {
+        settle(&sim, 3, "alice").await;
+        settle(&sim, 4, "bob").await;
+        follow(&sim, 4, "alice").await;
+        pause(5).await;
+        assert_eq!(publish(&sim, 3, "you are here").await.online, 1);
+        sim.shut_down(4).await;
+        pause(25).await;
+        let posted = publish(&sim, 3, "and now you are not").await;
+        assert_eq!((posted.online, posted.delivered), (0, 0), "{posted:?}");
+    });
+}
