@@ -218,12 +218,12 @@ impl FeedState {
     pub fn missing(&self) -> Vec<MissingPosts> {
         let mut all = Vec::new();
         for author in self.authors.values() {
-            let (mut expired, mut collected, mut unreachable) = (0, 0, 0);
+            let (mut expired, mut collected, mut unreachable) = (0u64, 0u64, 0u64);
             for (device, state) in &author.logs {
                 let missing = author.followee.logs.get(device).map(|log| log.missing(state)).unwrap_or_default();
-                expired += missing.expired;
-                collected += missing.collected;
-                unreachable += missing.unreachable;
+                expired = expired.saturating_add(missing.expired);
+                collected = collected.saturating_add(missing.collected);
+                unreachable = unreachable.saturating_add(missing.unreachable);
             }
             for (count, reason) in [(expired, "expired"), (collected, "collected"), (unreachable, "unreachable")] {
                 if count > 0 {
