@@ -70,8 +70,9 @@ impl DeviceLog {
         if seq > self.base && self.received.len() < SCATTERED {
             self.received.insert(seq);
         }
-        while self.received.remove(&(self.base + 1)) {
-            self.base += 1;
+        // Numbers are the author's word, up to the largest there is.
+        while let Some(next) = self.base.checked_add(1).filter(|n| self.received.remove(n)) {
+            self.base = next;
         }
     }
 
@@ -89,8 +90,8 @@ impl DeviceLog {
         if state.floor > from {
             missing.expired = state.floor - from - had(from + 1, state.floor);
         }
-        let first = from.max(state.floor) + 1;
-        if state.last_seq >= first {
+        let first = from.max(state.floor).saturating_add(1);
+        if state.last_seq > from.max(state.floor) {
             let gone: u64 = state
                 .collected
                 .iter()
@@ -99,7 +100,8 @@ impl DeviceLog {
                 .map(|(a, b)| b - a + 1 - had(a, b))
                 .sum();
             missing.collected = gone;
-            missing.unreachable = (state.last_seq - first + 1 - had(first, state.last_seq)).saturating_sub(gone);
+            let all = (state.last_seq - first).saturating_add(1);
+            missing.unreachable = all.saturating_sub(had(first, state.last_seq)).saturating_sub(gone);
         }
         missing
     }
@@ -107,13 +109,13 @@ impl DeviceLog {
     /// Notes that what is gone for good was said to the user.
     pub fn say(&mut self, state: &LogState) {
         self.said = self.said.max(state.floor);
-        let gone: Vec<u64> = (self.base.max(state.floor) + 1..=state.last_seq)
+        let gone: Vec<u64> = (self.base.max(state.floor).saturating_add(1)..=state.last_seq)
             .take(SCATTERED)
             .filter(|n| state.is_collected(*n))
             .collect();
         if self.base < state.floor {
             self.base = state.floor;
-            self.received = self.received.split_off(&(state.floor + 1));
+            self.received.retain(|n| *n > state.floor);
         }
         gone.into_iter().for_each(|n| self.note(n));
         self.note(0);
@@ -143,6 +145,23 @@ mod tests {
         log.note(7);
         log.note(10);
         assert_eq!(log.missing(&later), Missing::default());
+    }
+
+    #[test]
+    fn the_largest_numbers_are_counted_like_any() {
+        let end = u64::MAX;
+        for floor in [0, 1, end - 1, end] {
+            let mut log = DeviceLog::begin(&state(0, 0, &[]));
+            let all = state(end, floor, &[]);
+            let missing = log.missing(&all);
+            assert_eq!(missing.expired.checked_add(missing.unreachable), Some(end));
+            log.note(end);
+            log.say(&all);
+            let mut log = DeviceLog::begin(&state(end, end - 1, &[]));
+            log.note(end);
+            log.note(1);
+            assert_eq!(log.missing(&all), Missing::default());
+        }
     }
 
     proptest! {
