@@ -1,11 +1,11 @@
 //! The feed actor: short handlers around [`FeedState`], and the timers that read authors' homes.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use futures_util::future::join_all;
-use tokio::time::Instant;
 
 use super::catch_up::catch_up;
 use super::followee::Followee;
@@ -15,14 +15,14 @@ use super::messages::{
 };
 use super::page::page;
 use super::rows;
-use super::state::{Author, FeedState};
+use super::state::{Author, FeedState, feed_key};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::actors::storage::{disbelief, put_op, refusal};
 use crate::records::{PostBody, Record, Signed, admit, home};
-use crate::seam::{Op, Space};
+use crate::seam::{Batch, Op, Space};
 use crate::timeline::Via;
-use crate::types::{Code, Problem, Section};
+use crate::types::{AccountId, Code, Problem, Section};
 use crate::wire::Status;
 
 /// How often the homes of authors are read, beside what comes by itself.
@@ -38,13 +38,23 @@ const READS: usize = 16;
 pub struct FeedActor {
     node: Rc<Context>,
     state: FeedState,
-    next_read: Instant,
+    /// Whether the homes of authors are being read because their time has come.
+    reading: Rc<Cell<bool>>,
+}
+
+/// A pass over authors' homes that is under way.
+struct Pass(Rc<Cell<bool>>);
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 impl FeedActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { state: FeedState::new(node.clone()), node, next_read: Instant::now() }
+        Self { state: FeedState::new(node.clone()), node, reading: Rc::default() }
     }
 
     fn logged_in(&self) -> Result<(), Problem> {
@@ -91,8 +101,12 @@ impl Actor for FeedActor {
         arm(ctx);
         let node = self.node.clone();
         ctx.spawn(actix::fut::wrap_future(async move {
+            let mut changed = Box::pin(node.peers_changed.notified());
             loop {
-                node.peers_changed.notified().await;
+                changed.as_mut().await;
+                // Whoever comes while homes are read counts as well.
+                changed.set(node.peers_changed.notified());
+                changed.as_mut().enable();
                 tokio::time::sleep(SETTLE).await;
                 node.doors().feed.catch_up().await;
             }
@@ -102,11 +116,13 @@ impl Actor for FeedActor {
 
 fn arm(ctx: &mut Ctx<FeedActor>) {
     ctx.run_later(Duration::from_secs(1), |actor, ctx| {
-        let now = Instant::now();
-        if actor.next_read <= now {
-            actor.next_read = now + CATCH_UP;
-            let reading = actor.read_older_than(CATCH_UP / 2);
-            actor.node.spawn(reading);
+        // One pass at a time: where holders are slow, passes would pile up.
+        if !actor.reading.replace(true) {
+            let (pass, reading) = (Pass(actor.reading.clone()), actor.read_older_than(CATCH_UP));
+            actor.node.spawn(async move {
+                reading.await;
+                drop(pass);
+            });
         }
         arm(ctx);
     });
@@ -116,22 +132,27 @@ impl Handler<Begin> for FeedActor {
     type Result = ();
 
     fn handle(&mut self, Begin { account, username, followees }: Begin, _: &mut Ctx<Self>) {
-        let rows = self.node.store.local(Space::Followees, &account.0, None, 1).unwrap_or_default();
-        let own = rows.first().and_then(|(_, value)| Followee::read(value));
-        let own =
-            own.unwrap_or_else(|| Followee::new(account, username.clone(), Default::default(), Default::default()));
-        let authors = followees.into_iter().chain(std::iter::once(own));
-        self.state.authors = authors.map(|followee| (followee.account, Author::new(followee))).collect();
-        self.state.me = Some((account, username));
-        self.next_read = Instant::now();
+        let on_disk = |account: &AccountId| {
+            let rows = self.node.store.local(Space::Followees, &account.0, None, 1).unwrap_or_default();
+            rows.first().and_then(|(_, value)| Followee::read(value))
+        };
+        // Whoever begins knows whom the account follows; what came of their logs is on the disk.
+        let followed = followees.into_iter().map(|f| on_disk(&f.account).filter(|d| d.hlc == f.hlc).unwrap_or(f));
+        let fresh = || Followee::new(account, username.clone(), Default::default(), Default::default());
+        let own = on_disk(&account).unwrap_or_else(fresh);
+        let all: Vec<Followee> = followed.chain(std::iter::once(own)).collect();
+        self.state.begin((account, username), all.into_iter());
     }
 }
 
 impl Handler<End> for FeedActor {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: End, _: &mut Ctx<Self>) {
+    fn handle(&mut self, _: End, _: &mut Ctx<Self>) -> Self::Result {
         self.state.clear();
+        // Commits are made in their order: after this one nothing of the feed is on its way to the disk.
+        let last = self.node.store.commit(Batch::default());
+        Box::pin(async move { drop(last.await) })
     }
 }
 
@@ -150,7 +171,11 @@ impl Handler<Unfollowed> for FeedActor {
 
     fn handle(&mut self, Unfollowed(account): Unfollowed, _: &mut Ctx<Self>) {
         self.state.authors.remove(&account);
-        self.keep_later(self.ops_of(|post| post.body.account == account));
+        // Once more: a post that came meanwhile has put the author back on the disk.
+        let mut ops = self.ops_of(|post| post.body.account == account);
+        ops.extend(self.state.pending_of(account).map(|key| Op::DropLocal(Space::Feed, key.clone())));
+        ops.push(Followee::forget(&account));
+        self.keep_later(ops);
     }
 }
 
@@ -195,7 +220,7 @@ impl Handler<Push> for FeedActor {
             return refused(disbelief(error));
         }
         let mut ops = self.state.take(post, Via::Direct);
-        let known = ops.is_empty();
+        let known = !ops.iter().any(|op| feed_key(op).is_some());
         ops.push(put_op(&record, home(&post.body.account), Section::Post, self.node.now()));
         let kept = self.state.keep(ops);
         Box::pin(async move {

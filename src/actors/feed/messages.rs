@@ -21,7 +21,7 @@ pub struct Begin {
     pub followees: Vec<Followee>,
 }
 
-/// The account logs out: its feed is forgotten here.
+/// The account logs out: its feed is forgotten here. Ready when nothing of it is on its way to the disk.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct End;

@@ -21,6 +21,8 @@ use crate::types::{AccountId, DeviceId, Hash, Username};
 const LAG: usize = 1024;
 /// Watchers at once.
 const WATCHERS: usize = 64;
+/// A reading that found too few holders is repeated after this.
+const AGAIN: Duration = Duration::from_secs(3);
 
 /// An author, and where the reading of it stands.
 pub struct Author {
@@ -76,6 +78,20 @@ impl FeedState {
         Self { node, me: None, authors: BTreeMap::new(), pending: BTreeMap::new(), watchers: Vec::new() }
     }
 
+    /// Shows the feed of an account; of authors that are here already, what came of their logs stays.
+    pub fn begin(&mut self, me: (AccountId, Username), followees: impl Iterator<Item = Followee>) {
+        let mut before = std::mem::take(&mut self.authors);
+        if self.me.as_ref().is_none_or(|(account, _)| *account != me.0) {
+            before.clear();
+        }
+        let author = |followee: Followee| {
+            let known = before.remove(&followee.account).filter(|a| a.followee.hlc == followee.hlc);
+            (followee.account, known.unwrap_or_else(|| Author::new(followee)))
+        };
+        self.authors = followees.map(author).collect();
+        self.me = Some(me);
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.me = None;
@@ -89,23 +105,37 @@ impl FeedState {
         self.watchers.retain(|watcher| watcher.try_send(event.clone()).is_ok());
     }
 
-    /// Takes a verified post; returns the changes that keep it, none when it is not of this feed or already in it.
+    /// Returns the keys of an author's rows whose commit is under way.
+    pub fn pending_of(&self, author: AccountId) -> impl Iterator<Item = &Bytes> {
+        self.pending.iter().filter(move |(_, row)| row.post.body.account == author).map(|(key, _)| key)
+    }
+
+    /// Takes a verified post; returns the changes that keep it, no row among them when it is already in the feed.
     pub fn take(&mut self, post: &Signed<PostBody>, via: Via) -> Vec<Op> {
         let body = &post.body;
         let Some(author) = self.authors.get_mut(&body.account) else { return Vec::new() };
+        if body.expires_at() <= self.node.now() {
+            return Vec::new();
+        }
         let row =
             FeedRow { author: author.followee.username.clone(), via, shown: via == Via::Local, post: post.clone() };
         let key = row.key();
         let stored = || self.node.store.local(Space::Feed, &key, None, 1).is_ok_and(|rows| !rows.is_empty());
-        if self.pending.contains_key(&key) || stored() || body.expires_at() <= self.node.now() {
-            return Vec::new();
-        }
+        let known = self.pending.contains_key(&key) || stored();
         // The first sign of a log proves numbers; what lies before it is told by the heads.
         let log = author.followee.logs.entry(body.device).or_insert_with(|| {
             DeviceLog::begin(&LogState { floor: body.seq - 1, last_seq: body.seq, collected: vec![] })
         });
+        // A row whose number is not noted is left by an end between the two; it is not missing.
+        if known && log.has(body.seq) {
+            return Vec::new();
+        }
         log.note(body.seq);
-        let ops = vec![rows::put(&row), author.followee.keep()];
+        let keep = author.followee.keep();
+        if known {
+            return vec![keep];
+        }
+        let ops = vec![rows::put(&row), keep];
         self.announce(&FeedEvent::Post(rows::shown(&row)));
         self.pending.insert(key, row);
         ops
@@ -221,10 +251,13 @@ impl FeedState {
         });
     }
 
-    /// Returns the authors whose homes were not read within `age`.
+    /// Returns the authors whose homes were not read within `age`, or not from enough holders and not just now.
     pub fn not_read_within(&self, age: Duration) -> Vec<AccountId> {
         let now = Instant::now();
-        let stale = |a: &Author| a.read_at.is_none_or(|at| now.duration_since(at) >= age);
+        let stale = |a: &Author| {
+            let age = if a.complete { age } else { age.min(AGAIN) };
+            a.read_at.is_none_or(|at| now.duration_since(at) >= age)
+        };
         self.authors.iter().filter(|(_, a)| stale(a)).map(|(account, _)| *account).collect()
     }
 
@@ -248,7 +281,8 @@ impl FeedState {
     }
 }
 
-fn feed_key(op: &Op) -> Option<Bytes> {
+/// Returns the key of the row that a change puts into the feed.
+pub fn feed_key(op: &Op) -> Option<Bytes> {
     match op {
         Op::SetLocal(Space::Feed, key, _) => Some(key.clone()),
         _ => None,

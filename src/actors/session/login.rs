@@ -240,11 +240,15 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     let record = Signed::sign(body, &session.device(), &node.network.id);
     let now: WallTime = node.now();
     let item = Item::pack("retirement", record.hash(), &[Record::Retirement(record.clone())], now);
-    shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await?;
+    // The feed ends first: a post that arrives now would put its author and itself back on the disk.
+    node.doors().feed.end().await;
+    if let Err(error) = shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await {
+        shared.begin().await;
+        return Err(error.into());
+    }
     *shared.session.borrow_mut() = None;
     shared.followees.borrow_mut().clear();
     *shared.rate.borrow_mut() = Default::default();
-    node.doors().feed.end().await;
     shared.dispatch(item).await;
     Ok(session.username.clone())
 }
