@@ -150,7 +150,11 @@ impl Handler<Unfollowed> for FeedActor {
 
     fn handle(&mut self, Unfollowed(account): Unfollowed, _: &mut Ctx<Self>) {
         self.state.authors.remove(&account);
-        self.keep_later(self.ops_of(|post| post.body.account == account));
+        let mut ops = self.ops_of(|post| post.body.account == account);
+        ops.extend(self.state.drop_pending(&account));
+        // A post that came just before has written the author's state again.
+        ops.push(Followee::forget(&account));
+        self.keep_later(ops);
     }
 }
 

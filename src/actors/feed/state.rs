@@ -97,18 +97,31 @@ impl FeedState {
             FeedRow { author: author.followee.username.clone(), via, shown: via == Via::Local, post: post.clone() };
         let key = row.key();
         let stored = || self.node.store.local(Space::Feed, &key, None, 1).is_ok_and(|rows| !rows.is_empty());
-        if self.pending.contains_key(&key) || stored() || body.expires_at() <= self.node.now() {
+        let here = self.pending.contains_key(&key) || stored();
+        if !here && body.expires_at() <= self.node.now() {
             return Vec::new();
         }
         // The first sign of a log proves numbers; what lies before it is told by the heads.
         let log = author.followee.logs.entry(body.device).or_insert_with(|| {
             DeviceLog::begin(&LogState { floor: body.seq - 1, last_seq: body.seq, collected: vec![] })
         });
+        let noted = log.has(body.seq);
         log.note(body.seq);
+        if here {
+            // A row whose number was not noted: the feed was rebuilt, or the node ended between the two.
+            return if noted { Vec::new() } else { vec![author.followee.keep()] };
+        }
         let ops = vec![rows::put(&row), author.followee.keep()];
         self.announce(&FeedEvent::Post(rows::shown(&row)));
         self.pending.insert(key, row);
         ops
+    }
+
+    /// Forgets rows of an author whose commit is under way; returns the changes that undo it.
+    pub fn drop_pending(&mut self, account: &AccountId) -> Vec<Op> {
+        let gone: Vec<Bytes> =
+            self.pending.iter().filter(|(_, row)| row.post.body.account == *account).map(|(key, _)| key.clone()).collect();
+        gone.into_iter().inspect(|key| drop(self.pending.remove(key))).map(|key| Op::DropLocal(Space::Feed, key)).collect()
     }
 
     /// Notes a post of this node's user, which is on disk already.

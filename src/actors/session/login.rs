@@ -18,7 +18,7 @@ use crate::keys::{OpenError, SecretKey, Secrets};
 use crate::records::{
     AccountChain, BundleBody, DeviceBody, HeadsBody, Record, RetirementBody, Signed, bundle_key, home,
 };
-use crate::seam::{Lane, Op, offload};
+use crate::seam::{Batch, Lane, Op, offload};
 use crate::types::{Code, DeviceId, Hlc, Problem, Section, SectionSet, Username, WallTime};
 
 /// Logs in.
@@ -240,11 +240,19 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     let record = Signed::sign(body, &session.device(), &node.network.id);
     let now: WallTime = node.now();
     let item = Item::pack("retirement", record.hash(), &[Record::Retirement(record.clone())], now);
-    shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await?;
+    // The feed ends first: what comes later is not kept, and a commit waits for those before it.
+    node.doors().feed.end().await;
+    let cleared = match node.store.commit(Batch::default()).await {
+        Ok(_) => shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = cleared {
+        shared.begin().await;
+        return Err(error.into());
+    }
     *shared.session.borrow_mut() = None;
     shared.followees.borrow_mut().clear();
     *shared.rate.borrow_mut() = Default::default();
-    node.doors().feed.end().await;
     shared.dispatch(item).await;
     Ok(session.username.clone())
 }
