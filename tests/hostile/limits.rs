@@ -135,6 +135,34 @@ fn a_peer_puts_so_many_records_a_minute_and_others_are_not_hindered() {
 }
 
 #[test]
+fn an_account_keeps_no_more_at_its_home_than_its_quota() {
+    run(async {
+        let net = network(1, 3, "account_quota = 3000");
+        let victim = Victim::start(&net);
+        let mallory = Attacker::new(&net.network, &secret("mallory"));
+        let alice = net.account("alice");
+        let device = alice.device(&net, "1");
+        let at_home = home(&alice.id());
+        let posts: Vec<Bytes> = device.posts(40).iter().map(|p| p.bytes().clone()).collect();
+        let statuses = mallory.put(&victim.contact, at_home, &posts, &proofs(&alice, &device)).await;
+        let kept: usize =
+            posts.iter().zip(&statuses).filter(|(_, s)| **s == Status::Stored).map(|(p, _)| p.len()).sum();
+        assert!((3000 - posts[0].len()..=3000).contains(&kept), "{kept} bytes: {statuses:?}");
+        assert!(statuses.contains(&Status::Quota));
+        // Others have quotas of their own.
+        let bob = net.account("bob");
+        let other = bob.device(&net, "1");
+        let post = other.posts(1)[0].bytes().clone();
+        let status = mallory.put_one(&victim.contact, home(&bob.id()), &post, &proofs(&bob, &other)).await;
+        assert_eq!(status, Status::Stored);
+        // What was put twice is counted once, when it comes to it.
+        let again = mallory.put(&victim.contact, at_home, &posts[..4], &[]).await;
+        assert!(again.iter().all(|s| matches!(s, Status::Known | Status::Quota)), "{again:?}");
+        victim.end().await;
+    });
+}
+
+#[test]
 fn a_full_node_refuses_posts_and_keeps_what_must_always_be_kept() {
     for anchor in [true, false] {
         run(async move {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::coming::Coming;
 use super::intake::{Passed, is_full, judge, put_op};
 use super::messages::{Absorb, Accept, Held, HowMuch};
+use super::quota::{Quotas, Share, UsedUp};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::records::{Record, home};
@@ -25,12 +26,13 @@ pub struct StorageActor {
     /// Puts of each peer within its current minute.
     counts: BTreeMap<NodeId, (WallTime, u32)>,
     coming: Coming,
+    quotas: Quotas,
 }
 
 impl StorageActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { node, counts: BTreeMap::new(), coming: Coming::default() }
+        Self { node, counts: BTreeMap::new(), coming: Coming::default(), quotas: Quotas::default() }
     }
 
     /// Counts puts of a peer; false when it is over its limit.
@@ -63,6 +65,7 @@ impl StorageActor {
                     for ((i, passed), outcome) in passed.iter().zip(applied.0) {
                         statuses[*i] = match outcome {
                             Outcome::Done => {
+                                passed.share.iter().for_each(Share::keep);
                                 if let Record::Post(post) = &passed.record {
                                     node.doors().feed.replicated(post.bytes().clone());
                                 }
@@ -115,11 +118,15 @@ impl Handler<Accept> for StorageActor {
                     fleeting.push(passed.record.bytes().clone());
                     statuses[i] = Status::Stored;
                 }
-                Ok(passed) => {
-                    // Later records of the same put may rest on this one.
-                    self.node.learn(std::slice::from_ref(&passed.record));
-                    durable.push((i, passed));
-                }
+                Ok(mut passed) => match self.quotas.take(&self.node, &key, passed.section, &passed.record) {
+                    Err(UsedUp) => statuses[i] = Status::Quota,
+                    Ok(share) => {
+                        passed.share = share;
+                        // Later records of the same put may rest on this one.
+                        self.node.learn(std::slice::from_ref(&passed.record));
+                        durable.push((i, passed));
+                    }
+                },
             }
         }
         if !fleeting.is_empty() {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::coming::{Coming, Place};
+use super::quota::Share;
 use crate::actors::context::Context;
 use crate::records::{ChainError, ProofError, Record, RecordError, admit, section_at, slot};
 use crate::seam::{Op, Stored};
@@ -18,6 +19,8 @@ pub struct Passed {
     pub record: Record,
     /// Its section at the key.
     pub section: Section,
+    /// Its share of its account's quota, taken by whoever keeps it.
+    pub share: Option<Share>,
     /// Its place in a limited list, held until the record is on disk.
     _place: Option<Place>,
 }
@@ -29,7 +32,7 @@ pub fn judge(node: &Rc<Context>, coming: &Coming, key: &Key, bytes: Bytes) -> Re
     admit(&record, node.now(), node.network.limits()).map_err(refusal)?;
     node.verify(&record).map_err(disbelief)?;
     let place = room(node, coming, key, section, &record)?;
-    Ok(Passed { record, section, _place: place })
+    Ok(Passed { record, section, share: None, _place: place })
 }
 
 /// Returns the change that stores a record.
@@ -95,8 +98,7 @@ fn room(
     if !always && !section.in_memory() && is_full(node) {
         return Err(if node.is_anchor() { Status::AnchorFull } else { Status::Quota });
     }
-    let limited =
-        matches!(section, Section::Following | Section::Followers | Section::Device | Section::Retirement);
+    let limited = matches!(section, Section::Following | Section::Followers | Section::Device | Section::Retirement);
     Ok(limited.then(|| coming.take(*key, section, slot(record, section))))
 }
 

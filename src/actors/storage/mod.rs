@@ -6,6 +6,7 @@ mod coming;
 mod handle;
 mod intake;
 mod messages;
+mod quota;
 mod read;
 
 pub use actor::StorageActor;
