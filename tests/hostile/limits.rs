@@ -115,7 +115,7 @@ fn a_peer_puts_so_many_records_a_minute_and_others_are_not_hindered() {
         let own = proofs(&alice, &device);
         let posts: Vec<Bytes> = device.posts(12).iter().map(|p| p.bytes().clone()).collect();
         // Refused ones count, too: guessing is not free.
-        let junk = vec![Bytes::from_static(b"junk"); 17];
+        let junk = vec![Bytes::from_static(b"\x01\x07junk"); 17];
         assert_eq!(mallory.put(&victim.contact, at_home, &junk, &[]).await, [Status::Invalid; 17]);
         assert_eq!(mallory.put(&victim.contact, at_home, &posts[..3], &own).await, [Status::Stored; 3]);
         let before = victim.holdings();

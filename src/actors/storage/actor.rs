@@ -6,6 +6,7 @@ use std::rc::Rc;
 use actix::{Actor, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use bytes::Bytes;
 
+use super::coming::Coming;
 use super::intake::{Passed, is_full, judge, put_op};
 use super::messages::{Absorb, Accept, Held, HowMuch};
 use crate::actors::context::Context;
@@ -23,12 +24,13 @@ pub struct StorageActor {
     node: Rc<Context>,
     /// Puts of each peer within its current minute.
     counts: BTreeMap<NodeId, (WallTime, u32)>,
+    coming: Coming,
 }
 
 impl StorageActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { node, counts: BTreeMap::new() }
+        Self { node, counts: BTreeMap::new(), coming: Coming::default() }
     }
 
     /// Counts puts of a peer; false when it is over its limit.
@@ -107,7 +109,7 @@ impl Handler<Accept> for StorageActor {
         let mut statuses = vec![Status::Invalid; records.len()];
         let (mut durable, mut fleeting) = (Vec::new(), Vec::new());
         for (i, bytes) in records.into_iter().enumerate() {
-            match judge(&self.node, &key, bytes) {
+            match judge(&self.node, &self.coming, &key, bytes) {
                 Err(status) => statuses[i] = status,
                 Ok(passed) if passed.section.in_memory() => {
                     fleeting.push(passed.record.bytes().clone());

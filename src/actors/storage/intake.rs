@@ -1,9 +1,11 @@
 //! Judging records that peers bring: each gets a status, those that pass become changes to the store.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bytes::Bytes;
 
+use super::coming::{Coming, Place};
 use crate::actors::context::Context;
 use crate::records::{ChainError, ProofError, Record, RecordError, admit, section_at, slot};
 use crate::seam::{Op, Stored};
@@ -16,16 +18,18 @@ pub struct Passed {
     pub record: Record,
     /// Its section at the key.
     pub section: Section,
+    /// Its place in a limited list, held until the record is on disk.
+    _place: Option<Place>,
 }
 
-/// Judges one record that a peer brings to `key`.
-pub fn judge(node: &Rc<Context>, key: &Key, bytes: Bytes) -> Result<Passed, Status> {
+/// Judges one record that a peer brings to `key`; those that passed before and are not on disk yet count as well.
+pub fn judge(node: &Rc<Context>, coming: &Coming, key: &Key, bytes: Bytes) -> Result<Passed, Status> {
     let record = Record::decode(bytes).map_err(refusal)?;
     let section = section_at(&record, key).ok_or(Status::Misplaced)?;
     admit(&record, node.now(), node.network.limits()).map_err(refusal)?;
     node.verify(&record).map_err(disbelief)?;
-    room(node, key, section, &record)?;
-    Ok(Passed { record, section })
+    let place = room(node, coming, key, section, &record)?;
+    Ok(Passed { record, section, _place: place })
 }
 
 /// Returns the change that stores a record.
@@ -62,14 +66,20 @@ pub fn disbelief(error: ProofError) -> Status {
     }
 }
 
-/// Checks the limits of pages and devices, and this node's quota.
-fn room(node: &Rc<Context>, key: &Key, section: Section, record: &Record) -> Result<(), Status> {
+/// Checks the limits of pages and devices, and this node's quota; returns the place that the record takes in a list.
+fn room(
+    node: &Rc<Context>,
+    coming: &Coming,
+    key: &Key,
+    section: Section,
+    record: &Record,
+) -> Result<Option<Place>, Status> {
     let limits = node.network.limits();
     match section {
         Section::Following | Section::Followers => {
-            full(node, key, section, record, limits.page_entries as usize, Status::Split)?;
+            page(node, coming, key, section, record, limits.page_entries as usize)?;
         }
-        Section::Device => devices(node, key, record, limits.devices as usize)?,
+        Section::Device => devices(node, coming, key, record, limits.devices as usize)?,
         _ => {}
     }
     // What certifies an account, and what says how far its logs go, is always kept.
@@ -85,7 +95,9 @@ fn room(node: &Rc<Context>, key: &Key, section: Section, record: &Record) -> Res
     if !always && !section.in_memory() && is_full(node) {
         return Err(if node.is_anchor() { Status::AnchorFull } else { Status::Quota });
     }
-    Ok(())
+    let limited =
+        matches!(section, Section::Following | Section::Followers | Section::Device | Section::Retirement);
+    Ok(limited.then(|| coming.take(*key, section, slot(record, section))))
 }
 
 /// Tells whether this node takes no more records of strangers.
@@ -94,29 +106,33 @@ pub fn is_full(node: &Context) -> bool {
     little_free || node.store.usage().bytes >= node.settings.store_quota
 }
 
-fn full(
+fn page(
     node: &Rc<Context>,
+    coming: &Coming,
     key: &Key,
     section: Section,
     record: &Record,
     most: usize,
-    refused: Status,
 ) -> Result<(), Status> {
     let held =
         node.store.read(key, SectionSet::of(&[section]), None, most, node.now()).map_err(|_| Status::StoreFailed)?;
-    let slot = slot(record, section);
-    let renewed = held.iter().any(|s| s.slot == slot);
-    if held.len() >= most && !renewed { Err(refused) } else { Ok(()) }
+    let mut entries = coming.slots(key, section);
+    entries.extend(held.into_iter().map(|s| s.slot));
+    let renewed = entries.contains(&slot(record, section));
+    if entries.len() >= most && !renewed { Err(Status::Split) } else { Ok(()) }
 }
 
-fn devices(node: &Rc<Context>, key: &Key, record: &Record, most: usize) -> Result<(), Status> {
+fn devices(node: &Rc<Context>, coming: &Coming, key: &Key, record: &Record, most: usize) -> Result<(), Status> {
     /// Certificates and retirements looked at: an account that made more has other troubles.
     const LOOKED_AT: usize = 1024;
     let sections = SectionSet::of(&[Section::Device, Section::Retirement]);
     let held = node.store.read(key, sections, None, LOOKED_AT, node.now()).map_err(|_| Status::StoreFailed)?;
-    let (certificates, retirements): (Vec<_>, Vec<_>) = held.into_iter().partition(|s| s.section == Section::Device);
-    let slot = slot(record, Section::Device);
-    let live = certificates.iter().filter(|c| !retirements.iter().any(|r| r.slot == c.slot)).count();
-    let renewed = certificates.iter().any(|c| c.slot == slot);
+    let all = |section: Section| -> BTreeSet<Bytes> {
+        let stored = held.iter().filter(|s| s.section == section).map(|s| s.slot.clone());
+        stored.chain(coming.slots(key, section)).collect()
+    };
+    let (certified, retired) = (all(Section::Device), all(Section::Retirement));
+    let live = certified.difference(&retired).count();
+    let renewed = certified.contains(&slot(record, Section::Device));
     if live >= most && !renewed { Err(Status::TooManyDevices) } else { Ok(()) }
 }

@@ -2,6 +2,7 @@
 
 mod actor;
 mod answer;
+mod coming;
 mod handle;
 mod intake;
 mod messages;

@@ -1,0 +1,72 @@
+//! Places in limited lists that records on their way to the disk have taken, where a read does not find them yet.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::types::{Key, Section};
+
+type Spot = (Key, Section, Bytes);
+
+/// The places taken, each by so many records; no more than the puts under way bring.
+#[derive(Clone, Default)]
+pub struct Coming(Rc<RefCell<BTreeMap<Spot, usize>>>);
+
+/// A place in a list, given back when the record is on disk or refused.
+pub struct Place {
+    of: Coming,
+    spot: Spot,
+}
+
+impl Coming {
+    /// Returns the slots of a list that are taken.
+    pub fn slots(&self, key: &Key, section: Section) -> BTreeSet<Bytes> {
+        let taken = self.0.borrow();
+        let from = (*key, section, Bytes::new());
+        let list = taken.range(from..).take_while(|((k, s, _), _)| k == key && *s == section);
+        list.map(|((_, _, slot), _)| slot.clone()).collect()
+    }
+
+    /// Takes a place.
+    pub fn take(&self, key: Key, section: Section, slot: Bytes) -> Place {
+        let spot = (key, section, slot);
+        *self.0.borrow_mut().entry(spot.clone()).or_default() += 1;
+        Place { of: self.clone(), spot }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.of.0.borrow_mut();
+        if let Some(count) = taken.get_mut(&self.spot) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.spot);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_taken_until_the_last_record_for_it_is_gone() {
+        let coming = Coming::default();
+        let (here, there) = (Key([1; 32]), Key([2; 32]));
+        let slot = Bytes::from_static(b"slot");
+        let check = |expected: usize| assert_eq!(coming.slots(&here, Section::Device).len(), expected);
+        let first = coming.take(here, Section::Device, slot.clone());
+        let again = coming.take(here, Section::Device, slot.clone());
+        let _elsewhere = coming.take(there, Section::Device, slot.clone());
+        let _other = coming.take(here, Section::Following, slot);
+        check(1);
+        drop(first);
+        check(1);
+        drop(again);
+        check(0);
+    }
+}
