@@ -70,7 +70,8 @@ impl DeviceLog {
         if seq > self.base && self.received.len() < SCATTERED {
             self.received.insert(seq);
         }
-        while self.received.remove(&(self.base + 1)) {
+        // Numbers are the author's to choose, the last one there is included.
+        while self.base.checked_add(1).is_some_and(|next| self.received.remove(&next)) {
             self.base += 1;
         }
     }
@@ -84,22 +85,26 @@ impl DeviceLog {
     pub fn missing(&self, state: &LogState) -> Missing {
         let mut missing = Missing::default();
         let from = self.base.max(self.said);
+        // How many there are from the first to the last, and did not come.
+        let lacks = |first: u64, last: u64| {
+            let had = self.received.range(first..=last).count() as u64;
+            (last - first).saturating_add(1).saturating_sub(had)
+        };
         // Numbers up to the floor are gone for good; those above exist unless the author collected them.
-        let had = |first: u64, last: u64| self.received.range(first..=last).count() as u64;
         if state.floor > from {
-            missing.expired = state.floor - from - had(from + 1, state.floor);
+            missing.expired = lacks(from + 1, state.floor);
         }
-        let first = from.max(state.floor) + 1;
-        if state.last_seq >= first {
-            let gone: u64 = state
+        let gone = from.max(state.floor);
+        if state.last_seq > gone {
+            let first = gone + 1;
+            let collected = state
                 .collected
                 .iter()
                 .map(|(a, b)| (*a.max(&first), *b.min(&state.last_seq)))
                 .filter(|(a, b)| a <= b)
-                .map(|(a, b)| b - a + 1 - had(a, b))
-                .sum();
-            missing.collected = gone;
-            missing.unreachable = (state.last_seq - first + 1 - had(first, state.last_seq)).saturating_sub(gone);
+                .map(|(a, b)| lacks(a, b));
+            missing.collected = collected.fold(0, u64::saturating_add);
+            missing.unreachable = lacks(first, state.last_seq).saturating_sub(missing.collected);
         }
         missing
     }
@@ -107,13 +112,14 @@ impl DeviceLog {
     /// Notes that what is gone for good was said to the user.
     pub fn say(&mut self, state: &LogState) {
         self.said = self.said.max(state.floor);
-        let gone: Vec<u64> = (self.base.max(state.floor) + 1..=state.last_seq)
+        let gone: Vec<u64> = (self.base.max(state.floor)..=state.last_seq)
+            .skip(1)
             .take(SCATTERED)
             .filter(|n| state.is_collected(*n))
             .collect();
         if self.base < state.floor {
             self.base = state.floor;
-            self.received = self.received.split_off(&(state.floor + 1));
+            self.received.retain(|n| *n > state.floor);
         }
         gone.into_iter().for_each(|n| self.note(n));
         self.note(0);
@@ -143,6 +149,28 @@ mod tests {
         log.note(7);
         log.note(10);
         assert_eq!(log.missing(&later), Missing::default());
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range_are_numbers_like_others() {
+        const END: u64 = u64::MAX;
+        let check = |floor: u64, collected: &[(u64, u64)], expected: Missing| {
+            let at = state(END, floor, collected);
+            let mut log = DeviceLog::default();
+            log.note(END);
+            assert_eq!(log.missing(&at), expected);
+            log.say(&at);
+            log.note(END - 1);
+            assert!(log.has(END) && log.has(END - 1));
+            let mut late = DeviceLog::begin(&at);
+            late.note(END);
+            assert_eq!(late.missing(&at).expired, 0);
+        };
+        check(0, &[], Missing { unreachable: END - 1, ..Missing::default() });
+        check(END, &[], Missing { expired: END - 1, ..Missing::default() });
+        check(END - 1, &[], Missing { expired: END - 1, ..Missing::default() });
+        check(0, &[(1, END)], Missing { collected: END - 1, ..Missing::default() });
+        check(3, &[(5, END - 1)], Missing { expired: 3, collected: END - 5, unreachable: 1 });
     }
 
     proptest! {

@@ -46,12 +46,12 @@ impl Author {
 impl Author {
     /// Returns what is missing of this author's logs, by reason.
     fn missing(&self) -> Vec<MissingPosts> {
-        let mut sums = [("expired", 0), ("collected", 0), ("unreachable", 0)];
+        let mut sums = [("expired", 0u64), ("collected", 0), ("unreachable", 0)];
         for (device, state) in &self.logs {
             let missing = self.followee.logs.get(device).map(|log| log.missing(state)).unwrap_or_default();
-            sums[0].1 += missing.expired;
-            sums[1].1 += missing.collected;
-            sums[2].1 += missing.unreachable;
+            sums[0].1 = sums[0].1.saturating_add(missing.expired);
+            sums[1].1 = sums[1].1.saturating_add(missing.collected);
+            sums[2].1 = sums[2].1.saturating_add(missing.unreachable);
         }
         let some = sums.into_iter().filter(|(_, count)| *count > 0);
         some.map(|(reason, count)| MissingPosts { author: self.followee.username.clone(), count, reason }).collect()
