@@ -8,8 +8,7 @@ use timeline::keys::SecretKey;
 use timeline::net::{NetLimits, Quic};
 use timeline::records::sign_contact;
 use timeline::seam::{Class, Inbound, Later, NetError, Refused, Transport};
-use timeline::types::SectionSet;
-use timeline::types::{Contact, Key, Network, NetworkId, NodeId};
+use timeline::types::{Contact, Key, Network, NetworkId, NodeId, SectionSet};
 use timeline::wire::{
     Blob, Claim, Claimed, Closer, Deliver, ErrorCode, FindNode, Get, HELLO, Hello, MINOR_VERSION, Ping, Pong, Put,
     Request, Status, encode_error, encode_ok, open_answer,
@@ -28,6 +27,8 @@ pub struct Mouth {
     pub greetings: Cell<usize>,
     /// Requests that came, HELLOs not counted.
     pub asked: Cell<usize>,
+    /// Whether it takes requests and never answers.
+    pub silent: Cell<bool>,
     answer: RefCell<Rc<Answer>>,
 }
 
@@ -47,6 +48,9 @@ impl Inbound for Mouth {
             return Box::pin(std::future::ready(Ok(answer.into())));
         }
         self.asked.set(self.asked.get() + 1);
+        if self.silent.get() {
+            return Box::pin(std::future::pending());
+        }
         let answer = self.answer.borrow().clone();
         let said = answer(from, &body).unwrap_or_else(|| match body.first() {
             Some(&Ping::NUMBER) => encode_ok(&Pong { time: NOW }),
@@ -84,6 +88,7 @@ impl Attacker {
             hello: RefCell::new(hello(network.id, signed).to_frame()),
             greetings: Cell::new(0),
             asked: Cell::new(0),
+            silent: Cell::new(false),
             answer: RefCell::new(Rc::new(|_, _| None)),
         });
         let weak: Weak<Mouth> = Rc::downgrade(&mouth);

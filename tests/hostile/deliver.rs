@@ -12,7 +12,7 @@ use timeline::wire::Status;
 use crate::attacker::Attacker;
 use crate::fixtures::{PASSWORD, TestAccount, TestDevice, TestNet, at, secret};
 use crate::puts::proofs;
-use crate::support::{Victim, network, run};
+use crate::support::{Victim, network, run, until};
 
 /// Puts an account with its first device where it belongs.
 pub async fn settle(victim: &Victim, by: &Attacker, account: &TestAccount, device: &TestDevice) {
@@ -41,6 +41,16 @@ pub async fn bob_follows_alice(victim: &Victim) {
 pub async fn feed(victim: &Victim) -> Vec<String> {
     let page = victim.node.doors().feed.page(PageRequest { limit: 100, ..PageRequest::default() }).await;
     page.expect("somebody is logged in").posts.into_iter().map(|post| post.text).collect()
+}
+
+/// Starts the node again; whoever was logged in is so again.
+async fn again(victim: Victim) -> Victim {
+    let victim = victim.restart().await;
+    until("the session is resumed", async || {
+        victim.node.doors().feed.page(PageRequest { limit: 1, ..PageRequest::default() }).await.is_ok()
+    })
+    .await;
+    victim
 }
 
 /// A node where bob follows alice, alice's device, and a peer that may bring what it likes.
@@ -155,7 +165,7 @@ fn a_post_is_shown_once_however_often_and_by_whatever_way_it_comes() {
             events.push(event);
         }
         assert_eq!(events.len(), 2, "{events:?}");
-        let victim = victim.restart().await;
+        let victim = again(victim).await;
         mallory.close().await;
         let mallory = Attacker::new(&net.network, &secret("another mallory"));
         assert_eq!(mallory.deliver(&victim.contact, &first, &own).await, Status::Known);
@@ -222,7 +232,7 @@ fn a_followed_author_may_claim_any_numbers() {
         assert!(page.missing.iter().all(|m| m.author.as_str() == "alice"), "{:?}", page.missing);
         let ids = page.posts.iter().map(|p| p.id).collect();
         assert_eq!(victim.node.doors().feed.shown(ids).await, Ok(5));
-        let victim = victim.restart().await;
+        let victim = again(victim).await;
         assert_eq!(feed(&victim).await.len(), 5);
         victim.end().await;
     });
