@@ -1,7 +1,7 @@
 //! Direct delivery: a new post to the nodes of followers that are online.
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use futures_util::FutureExt;
@@ -13,7 +13,7 @@ use crate::actors::context::Context;
 use crate::actors::presence::{Follower, read_followers};
 use crate::actors::put::evidence;
 use crate::records::{PostBody, Signed};
-use crate::types::DeviceId;
+use crate::types::{DeviceId, NodeId};
 use crate::wire::{Blob, Deliver, Status};
 
 /// The most followers a post is brought to directly.
@@ -48,29 +48,49 @@ pub fn deliver(node: Rc<Context>, post: Signed<PostBody>) -> Delivery {
     Delivery { counts, done: end.map(|_| ()).boxed_local() }
 }
 
+/// Whom a delivery has come to.
+#[derive(Default)]
+struct Tried {
+    /// Each device with the number of the contact it was tried at: one that moved meanwhile is tried where it is now.
+    at: BTreeMap<DeviceId, (NodeId, u64)>,
+    has: BTreeSet<DeviceId>,
+}
+
+impl Tried {
+    /// Tells whether a device is still to be tried at this contact, and notes that it is.
+    fn take(&mut self, follower: &Follower) -> bool {
+        let place = (follower.contact.node, follower.contact.seq);
+        !self.has.contains(&follower.device) && self.at.insert(follower.device, place) != Some(place)
+    }
+}
+
 async fn run(node: Rc<Context>, post: Signed<PostBody>, counts: Rc<Counts>) {
-    let mut tried: BTreeSet<DeviceId> = BTreeSet::new();
+    let tried = RefCell::new(Tried::default());
     let known = node.doors().presence.known().await;
     let fresh = read_followers(&node, post.body.account);
-    let first = bring(&node, &post, known, &mut tried, &counts);
+    let first = bring(&node, &post, known, &tried, &counts);
     let (fresh, ()) = tokio::join!(fresh, first);
     node.doors().presence.learned(fresh.clone());
-    bring(&node, &post, fresh, &mut tried, &counts).await;
+    bring(&node, &post, fresh, &tried, &counts).await;
 }
 
 async fn bring(
     node: &Rc<Context>,
     post: &Signed<PostBody>,
     followers: Vec<Follower>,
-    tried: &mut BTreeSet<DeviceId>,
+    tried: &RefCell<Tried>,
     counts: &Counts,
 ) {
-    let new: Vec<Follower> =
-        followers.into_iter().filter(|f| f.contact.node != node.me && tried.insert(f.device)).take(MOST).collect();
-    counts.online.set(counts.online.get() + new.len() as u32);
+    let others = followers.into_iter().filter(|f| f.contact.node != node.me);
+    let new: Vec<Follower> = others.filter(|f| tried.borrow_mut().take(f)).take(MOST).collect();
+    counts.online.set(tried.borrow().at.len() as u32);
     join_all(new.iter().map(|follower| async move {
         match push(node, follower, post).await {
-            Some(status) if status.is_acknowledged() => counts.delivered.set(counts.delivered.get() + 1),
+            Some(status) if status.is_acknowledged() => {
+                let mut tried = tried.borrow_mut();
+                tried.has.insert(follower.device);
+                counts.delivered.set(tried.has.len() as u32);
+            }
             Some(status) => tracing::debug!(?status, "a follower did not take a post"),
             None => node.doors().presence.gone(follower.device),
         }
@@ -87,4 +107,24 @@ async fn push(node: &Rc<Context>, follower: &Follower, post: &Signed<PostBody>) 
         answer = node.call(&follower.contact, &request, Patience::Disk).await.ok()?;
     }
     Some(Status::from_number(answer.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{AccountId, Contact};
+
+    #[test]
+    fn a_device_that_moved_is_tried_again_unless_it_has_the_post() {
+        let at = |node: u8, seq: u64| {
+            let hint = Contact::hint(NodeId([node; 32]), ([192, 0, 2, node], 9).into());
+            Follower { account: AccountId([1; 32]), device: DeviceId([2; 32]), contact: Contact { seq, ..hint } }
+        };
+        let mut tried = Tried::default();
+        assert!(tried.take(&at(1, 5)) && !tried.take(&at(1, 5)));
+        assert!(tried.take(&at(1, 6)) && tried.take(&at(3, 6)));
+        assert_eq!(tried.at.len(), 1, "it is one device");
+        tried.has.insert(DeviceId([2; 32]));
+        assert!(!tried.take(&at(4, 7)));
+    }
 }
