@@ -18,7 +18,7 @@ use crate::keys::{OpenError, SecretKey, Secrets};
 use crate::records::{
     AccountChain, BundleBody, DeviceBody, HeadsBody, Record, RetirementBody, Signed, bundle_key, home,
 };
-use crate::seam::{Lane, Op, offload};
+use crate::seam::{Batch, Lane, Op, offload};
 use crate::types::{Code, DeviceId, Hlc, Problem, Section, SectionSet, Username, WallTime};
 
 /// Logs in.
@@ -240,9 +240,14 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     let record = Signed::sign(body, &session.device(), &node.network.id);
     let now: WallTime = node.now();
     let item = Item::pack("retirement", record.hash(), &[Record::Retirement(record.clone())], now);
-    // The feed ends first: a post that arrives now would put its author and itself back on the disk.
+    // The feed ends first: a post that arrives now would put its author and itself back on the disk. What it wrote before
+    // can be seen, and so forgotten, when a commit behind it is done.
     node.doors().feed.end().await;
-    if let Err(error) = shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await {
+    let cleared = match node.store.commit(Batch::default()).await {
+        Ok(_) => shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = cleared {
         shared.begin().await;
         return Err(error.into());
     }
