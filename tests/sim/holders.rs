@@ -36,7 +36,7 @@ fn posts_that_the_present_replicas_lack_are_read_from_the_anchors() {
         }
         // Those that keep them go, and others take their place, with what is new alone.
         sim.crash(4);
-let nearest = nearest(&sim, &alice);
+        let nearest = nearest(&sim, &alice);
         assert!(nearest.iter().position(|node| *node == 0) > Some(8), "another seed, please: {nearest:?}");
         nearest[..4].iter().for_each(|node| sim.crash(*node));
         pause(200).await;
