@@ -21,6 +21,8 @@ pub struct SimConfig {
     pub latency: (Duration, Duration),
     /// Of a thousand messages, how many have to be sent again, which costs them time.
     pub loss_per_mille: u64,
+    /// How long a commit takes.
+    pub commit: Duration,
     /// How often nodes remove what has ended.
     pub gc_interval: Duration,
     /// Bytes of records a node takes from strangers.
@@ -35,6 +37,7 @@ impl Default for SimConfig {
             k: 20,
             latency: (Duration::from_millis(5), Duration::from_millis(50)),
             loss_per_mille: 0,
+            commit: Duration::from_millis(3),
             gc_interval: Duration::from_secs(60),
             store_quota: 64 * 1024 * 1024,
         }

@@ -5,6 +5,7 @@
 
 mod config;
 mod crew;
+mod disk;
 mod faults;
 mod links;
 mod simulation;

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::config::SimConfig;
 use super::crew::{Crew, Seat};
-use super::faults::{self, Treacherous};
+use super::disk::SimStore;
+use super::faults;
 use super::links::Links;
 use super::trace::Trace;
 use super::transport::SimTransport;
@@ -140,10 +141,12 @@ impl Simulation {
         let process = self.wire.begin(machine.key.public().node_id(), machine.address);
         let transport = SimTransport::new(process, machine.address, self.wire.clone());
         let port = Rc::downgrade(&transport.0);
+        let set = Rc::new(LocalSet::new());
+        let inside = set.enter();
         let store = MemoryStore::on(machine.disk.clone(), merge_rule);
         let world = World {
             net: Rc::new(transport),
-            store: Rc::new(Treacherous { store, trap: machine.trap.clone() }),
+            store: Rc::new(SimStore::open(store, self.config.commit, machine.trap.clone())),
             clock: Rc::new(SimClock { began: self.began, skew: machine.skew.clone() }),
             rng: self.rng.fork(&format!("node {number} run {}", process.run)),
             offload: Rc::new(InPlace),
@@ -156,8 +159,6 @@ impl Simulation {
             store_min_free: 0,
             software: "timeline simulated".to_owned(),
         };
-        let set = Rc::new(LocalSet::new());
-        let inside = set.enter();
         let node = start(world, machine.key.clone(), self.network.clone(), settings);
         drop(inside);
         self.wire.plug(process, Rc::downgrade(&set), port);

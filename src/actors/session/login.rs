@@ -240,7 +240,8 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     let record = Signed::sign(body, &session.device(), &node.network.id);
     let now: WallTime = node.now();
     let item = Item::pack("retirement", record.hash(), &[Record::Retirement(record.clone())], now);
-    // The feed ends first: what comes later is not kept, and a commit waits for those before it.
+    // The feed ends first: a post that arrives now would put its author and itself back on the disk. What it wrote before
+    // can be seen, and so forgotten, when a commit behind it is done.
     node.doors().feed.end().await;
     let cleared = match node.store.commit(Batch::default()).await {
         Ok(_) => shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await,
