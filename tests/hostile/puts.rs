@@ -105,7 +105,7 @@ fn no_byte_of_a_record_can_be_changed() {
         let device = alice.device(&net, "1");
         let proofs = proofs(&alice, &device);
         for record in every_kind(&net) {
-            let destination = record.destinations()[0].clone();
+            let destination = record.destinations()[0];
             let bytes = record.bytes();
             let altered: Vec<Bytes> = (0..bytes.len())
                 .map(|i| bytes.iter().enumerate().map(|(j, b)| if i == j { b ^ 1 } else { *b }).collect())

@@ -30,9 +30,9 @@ pub fn town(seed: u64, nodes: usize, people: usize) -> Trace {
         for (n, user) in people.iter().enumerate() {
             settle(&sim, place(n), user).await;
         }
-        for n in 0..people.len() {
+        for (n, user) in people.iter().enumerate() {
             for far in far.iter().copied() {
-                follow(&sim, follower(n, far), people[n]).await;
+                follow(&sim, follower(n, far), user).await;
             }
         }
         // The authors' homes have to learn where their followers are.
