@@ -13,7 +13,7 @@ mod deliver;
 mod fixtures;
 mod floods;
 mod frames;
-
+mod lies;
 mod limits;
 mod merges;
 mod puts;
