@@ -33,8 +33,8 @@ fn two_thousand_requests_at_once_are_all_answered_and_others_served_meanwhile() 
                 0 => Ping {}.to_frame(),
                 1 => FindNode { key: timeline::types::Key(rng.bytes()) }.to_frame(),
                 2 => Get { key: at_home, sections: SectionSet::all(), limit: 500, after: None }.to_frame(),
-                3 => Put { key: at_home, records: blobs(&[post.clone()]), proofs: blobs(&own) }.to_frame(),
-                _ => Deliver { post: blobs(&[post.clone()]).remove(0), proofs: blobs(&own) }.to_frame(),
+                3 => Put { key: at_home, records: blobs(std::slice::from_ref(&post)), proofs: blobs(&own) }.to_frame(),
+                _ => Deliver { post: blobs(std::slice::from_ref(&post)).remove(0), proofs: blobs(&own) }.to_frame(),
             })
             .collect();
         let flood = stream::iter(frames).map(|frame| mallory.raw(&victim.contact, frame)).buffer_unordered(64);

@@ -38,7 +38,7 @@ fn an_old_edge_replayed_does_not_bring_back_what_it_said() {
                 assert_eq!(mallory.put_one(&victim.contact, place, &unfollow, &[]).await, Status::Known);
             }
             let held = mallory.get(&victim.contact, place, SectionSet::of(&[section])).await;
-            assert_eq!(held, [unfollow.clone()]);
+            assert_eq!(held, std::slice::from_ref(&unfollow));
             victim.unharmed(&before).await;
         }
         victim.end().await;
