@@ -51,7 +51,7 @@ async fn ask(
 ) -> Option<Result<Claimed, ErrorCode>> {
     let id = registrar.node_id();
     if let (true, Some(own)) = (id == node.me, &node.doors().registrar) {
-        return Some(own.claim(claim.bytes().clone()).await);
+        return Some(own.claim(node.me, claim.bytes().clone()).await);
     }
     let contact = reach(node, id).await?;
     match node.call(&contact, &Claim { record: claim.bytes().into() }, Patience::Disk).await {
