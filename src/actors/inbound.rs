@@ -120,7 +120,7 @@ async fn answer(node: &Rc<Context>, from: NodeId, frame: &[u8]) -> Result<Bytes,
         Claim::NUMBER => {
             let Claim { record } = read(frame)?;
             let registrar = node.doors().registrar.as_ref().ok_or(ErrorCode::NotRegistrar)?;
-            registrar.claim(record.into_bytes()).await.map(|claimed| encode_ok(&claimed))
+            registrar.claim(from, record.into_bytes()).await.map(|claimed| encode_ok(&claimed))
         }
         NameStatus::NUMBER => {
             let NameStatus { name } = read(frame)?;

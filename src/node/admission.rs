@@ -13,7 +13,9 @@ use crate::net::Quic;
 use crate::records::sign_contact;
 use crate::seam::{Class, Inbound, Later, Refused, Transport};
 use crate::types::{Code, Contact, Network, NetworkId, NodeId, Problem, WallTime};
-use crate::wire::{Blob, ErrorCode, GetNetwork, Hello, MINOR_VERSION, Request, encode_error, open_answer};
+use crate::wire::{
+    Blob, ErrorCode, GetNetwork, HELLO, Hello, MINOR_VERSION, Request, encode_error, encode_ok, open_answer,
+};
 
 /// The network of a node that was told of none: nobody is in it, nobody can register.
 const ALONE: &str = "name = \"alone\"\nepoch = 1\n";
@@ -104,8 +106,8 @@ struct Guest {
     addresses: Vec<SocketAddr>,
 }
 
-impl Inbound for Guest {
-    fn hello(&self) -> Bytes {
+impl Guest {
+    fn own_hello(&self) -> Hello {
         let contact = sign_contact(&self.key, &self.id, &self.addresses, 1);
         Hello {
             minor: MINOR_VERSION,
@@ -115,7 +117,12 @@ impl Inbound for Guest {
             software: super::run::software(),
             flags: 0,
         }
-        .to_frame()
+    }
+}
+
+impl Inbound for Guest {
+    fn hello(&self) -> Bytes {
+        self.own_hello().to_frame()
     }
 
     fn greeted(&self, _: NodeId, answer: Bytes) -> Result<(), Refused> {
@@ -125,7 +132,12 @@ impl Inbound for Guest {
         }
     }
 
-    fn handle(&self, _: NodeId, _: Bytes) -> Later<Result<Bytes, Bytes>> {
-        Box::pin(std::future::ready(Err(encode_error(ErrorCode::Busy, "still joining"))))
+    /// Greets back: a bootpeer that we asked dials us to see whether we can be reached, and would hold a refusal for a failure.
+    fn handle(&self, _: NodeId, body: Bytes) -> Later<Result<Bytes, Bytes>> {
+        let answer = match body.first() {
+            Some(&HELLO) => encode_ok(&self.own_hello()),
+            _ => encode_error(ErrorCode::Busy, "still joining"),
+        };
+        Box::pin(std::future::ready(Ok(answer)))
     }
 }

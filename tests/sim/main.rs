@@ -3,6 +3,7 @@
 mod anchors;
 mod crashes;
 mod delivery;
+mod devices;
 mod holders;
 mod names;
 mod partitions;

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::held::HeldRecords;
+use super::held::{HeldRecords, Taken};
 use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Moved, Renewed};
 use super::renew::{Own, follower, read_followers, send};
 use crate::actors::context::Context;
@@ -155,13 +155,13 @@ impl Handler<Hold> for PresenceActor {
 
     fn handle(&mut self, Hold { key, records }: Hold, _: &mut Ctx<Self>) {
         for bytes in records {
-            if self.own.as_ref().is_some_and(|own| home(&own.account) == key)
-                && let Ok(record) = Record::decode(bytes.clone())
-            {
-                self.note_own_follower(&record);
-            }
-            if !self.held.put(key, bytes, self.node.now()) {
-                tracing::debug!("no room for a presence record");
+            let own = self.own.as_ref().filter(|own| home(&own.account) == key);
+            let own = own.and_then(|_| Record::decode(bytes.clone()).ok());
+            match self.held.put(key, bytes, self.node.now()) {
+                // An older record, sent again by whoever, says nothing about now.
+                Taken::Merged => own.iter().for_each(|record| self.note_own_follower(record)),
+                Taken::Superseded => {}
+                Taken::NoRoom => tracing::debug!("no room for a presence record"),
             }
         }
     }

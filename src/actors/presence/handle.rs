@@ -24,13 +24,17 @@ impl PresenceHandle {
     }
 
     /// Starts to say that a device is here, and what it is interested in.
-    pub fn begin(&self, account: AccountId, device: SecretKey, authors: Vec<AccountId>) {
-        self.0.hint(Begin { account, device, authors });
+    pub async fn begin(&self, account: AccountId, device: SecretKey, authors: Vec<AccountId>) {
+        if self.0.ask(Begin { account, device, authors }).await.is_err() {
+            tracing::debug!("presence was rebuilt during a login");
+        }
     }
 
     /// Notes that the account follows one more, or one less.
-    pub fn interested(&self, author: AccountId, follows: bool) {
-        self.0.hint(Interested { author, follows });
+    pub async fn interested(&self, author: AccountId, follows: bool) {
+        if self.0.ask(Interested { author, follows }).await.is_err() {
+            tracing::debug!("presence was rebuilt during a follow");
+        }
     }
 
     /// Says goodbye; ready when it is said, or a second has passed.

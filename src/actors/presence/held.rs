@@ -10,29 +10,40 @@ use crate::types::{Key, Section, SectionSet, WallTime};
 /// Most records held: 64 bytes of key and 512 of record each make 12 MiB.
 const MOST: usize = 20_000;
 
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is held now.
+    Merged,
+    /// It cannot be read, or what is held wins over it.
+    Superseded,
+    /// There is no room.
+    NoRoom,
+}
+
 #[derive(Debug, Default)]
 pub struct HeldRecords {
     records: BTreeMap<(Key, Section, Bytes), (WallTime, Bytes)>,
 }
 
 impl HeldRecords {
-    /// Merges a verified record in; false when there is no room.
-    pub fn put(&mut self, key: Key, bytes: Bytes, now: WallTime) -> bool {
-        let Ok(record) = Record::decode(bytes) else { return false };
-        let Some(section) = section_at(&record, &key) else { return false };
+    /// Merges a verified record in.
+    pub fn put(&mut self, key: Key, bytes: Bytes, now: WallTime) -> Taken {
+        let Ok(record) = Record::decode(bytes) else { return Taken::Superseded };
+        let Some(section) = section_at(&record, &key) else { return Taken::Superseded };
         let place = (key, section, slot(&record, section));
         let held: Vec<Bytes> = self.records.get(&place).map(|(_, b)| b.clone()).into_iter().collect();
         if merge(section, &held, record.bytes()) == Merged::Superseded {
-            return true;
+            return Taken::Superseded;
         }
         if self.records.len() >= MOST && held.is_empty() {
             self.expire(now);
             if self.records.len() >= MOST {
-                return false;
+                return Taken::NoRoom;
             }
         }
         self.records.insert(place, (record.expires_at(), record.bytes().clone()));
-        true
+        Taken::Merged
     }
 
     /// Returns what is held at a key.

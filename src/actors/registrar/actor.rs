@@ -1,37 +1,65 @@
 //! The registrar actor and its door.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix::{Actor, Context as Ctx, Handler, Message, ResponseFuture};
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::actors::context::Context;
 use crate::actors::door::{Door, MAILBOX};
 use crate::records::{AccountBody, Signed};
 use crate::registry::{ClaimError, Decision, decide, final_key};
 use crate::seam::{Batch, Op, Outcome, Space};
-use crate::types::Username;
+use crate::types::{NodeId, Username};
 use crate::wire::{Blob, Claimed, ErrorCode, Standing};
 
 /// A claim of a name.
 #[derive(Message)]
 #[rtype(result = "Result<Claimed, ErrorCode>")]
-struct ClaimName(Bytes);
+struct ClaimName {
+    from: NodeId,
+    record: Bytes,
+}
 
 /// Asks what was signed for a name.
 #[derive(Message)]
 #[rtype(result = "Standing")]
 struct Ask(Username);
 
+/// New names that one peer may have decided within an hour: a decision stays for ever.
+const NAMES_PER_HOUR: u32 = 120;
+/// Most peers whose claims are counted; beyond that the one counted longest ago starts anew.
+const COUNTED_PEERS: usize = 4096;
+
 /// The actor.
 pub struct RegistrarActor {
     node: Rc<Context>,
+    /// Names decided for each peer within its current hour.
+    counts: BTreeMap<NodeId, (Instant, u32)>,
 }
 
 impl RegistrarActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { node }
+        Self { node, counts: BTreeMap::new() }
+    }
+
+    /// Counts a new name of a peer; false when it is over its limit.
+    fn within_rate(&mut self, peer: NodeId) -> bool {
+        let now = Instant::now();
+        if self.counts.len() >= COUNTED_PEERS && !self.counts.contains_key(&peer) {
+            let oldest = self.counts.iter().min_by_key(|(id, (since, _))| (*since, **id)).map(|(id, _)| *id);
+            oldest.map(|id| self.counts.remove(&id));
+        }
+        let (since, count) = self.counts.entry(peer).or_insert((now, 0));
+        if now.duration_since(*since) >= Duration::from_secs(3600) {
+            (*since, *count) = (now, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= NAMES_PER_HOUR
     }
 
     fn held(&self, key: &[u8]) -> Option<Decision> {
@@ -51,7 +79,7 @@ impl Actor for RegistrarActor {
 impl Handler<ClaimName> for RegistrarActor {
     type Result = ResponseFuture<Result<Claimed, ErrorCode>>;
 
-    fn handle(&mut self, ClaimName(bytes): ClaimName, _: &mut Ctx<Self>) -> Self::Result {
+    fn handle(&mut self, ClaimName { from, record: bytes }: ClaimName, _: &mut Ctx<Self>) -> Self::Result {
         let refused = |code| -> Self::Result { Box::pin(std::future::ready(Err(code))) };
         let Ok(record) = Signed::<AccountBody>::decode(bytes) else { return refused(ErrorCode::BadClaim) };
         let key = final_key(&record.body.username, record.body.seq);
@@ -67,6 +95,9 @@ impl Handler<ClaimName> for RegistrarActor {
             Err(ClaimError::Reserved) => return refused(ErrorCode::NameReserved),
             Err(ClaimError::Invalid | ClaimError::NotGenesis) => return refused(ErrorCode::BadClaim),
         };
+        if !self.within_rate(from) {
+            return refused(ErrorCode::Busy);
+        }
         // Two claims may be here at once: the store decides which was first, and only that one is ever signed for.
         let once = Op::SetLocalOnce(Space::Finals, key, decision.to_bytes());
         let commit = self.node.store.commit(Batch(vec![once]));
@@ -106,8 +137,8 @@ pub struct RegistrarHandle(pub(in crate::actors) Door<RegistrarActor>);
 
 impl RegistrarHandle {
     /// Decides a claim; the decision is on disk before this returns.
-    pub async fn claim(&self, record: Bytes) -> Result<Claimed, ErrorCode> {
-        self.0.ask(ClaimName(record)).await.unwrap_or(Err(ErrorCode::Internal))
+    pub async fn claim(&self, from: NodeId, record: Bytes) -> Result<Claimed, ErrorCode> {
+        self.0.ask(ClaimName { from, record }).await.unwrap_or(Err(ErrorCode::Internal))
     }
 
     /// Returns what was signed for a name.

@@ -14,14 +14,18 @@ use crate::wire::{Claim, Claimed, ErrorCode, NameStatus, Standing};
 /// One after another, in one order for everybody: of two claims at the same time, one is ahead everywhere.
 ///
 /// # Errors
-/// `NameReserved` and `BadClaim` as a registrar says.
+/// `NameReserved` and `BadClaim` when all registrars answered, none signed for the claim, and one says so: whoever may have
+/// signed already must not see the claim given up because of another.
 pub async fn ask_registrars(node: &Rc<Context>, claim: &Signed<AccountBody>) -> Result<Verdict, ErrorCode> {
     let mut tally = Tally::new(node.network.registrars.len(), node.network.quorum());
+    let (mut refused, mut refusals) = (None, 0);
     // In the order of their NodeIds: the network keeps them so.
     for registrar in &node.network.registrars {
         match ask(node, registrar, claim).await {
             Some(Ok(claimed)) => count(node, &mut tally, registrar, claim, claimed),
-            Some(Err(code @ (ErrorCode::NameReserved | ErrorCode::BadClaim))) => return Err(code),
+            Some(Err(code @ (ErrorCode::NameReserved | ErrorCode::BadClaim))) => {
+                (refused, refusals) = (Some(code), refusals + 1);
+            }
             Some(Err(code)) => tracing::warn!(?code, "a registrar did not decide"),
             None => tracing::debug!("a registrar was not reached"),
         }
@@ -30,7 +34,14 @@ pub async fn ask_registrars(node: &Rc<Context>, claim: &Signed<AccountBody>) -> 
             verdict => return Ok(verdict),
         }
     }
-    Ok(tally.verdict())
+    match (tally.verdict(), refused) {
+        (Verdict::Pending { signed: 0, reached, .. }, Some(code))
+            if reached + refusals == node.network.registrars.len() =>
+        {
+            Err(code)
+        }
+        (verdict, _) => Ok(verdict),
+    }
 }
 
 async fn ask(
@@ -40,7 +51,7 @@ async fn ask(
 ) -> Option<Result<Claimed, ErrorCode>> {
     let id = registrar.node_id();
     if let (true, Some(own)) = (id == node.me, &node.doors().registrar) {
-        return Some(own.claim(claim.bytes().clone()).await);
+        return Some(own.claim(node.me, claim.bytes().clone()).await);
     }
     let contact = reach(node, id).await?;
     match node.call(&contact, &Claim { record: claim.bytes().into() }, Patience::Disk).await {

@@ -13,12 +13,16 @@ use super::messages::{
 use super::post::{post, recount, tend_log};
 use super::register::{pursue_all, register};
 use super::state::{Session, Shared};
+use super::sync::sync_follows;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::types::{Problem, Username};
 
 /// How often pending registrations are tried again, beside whenever peers come.
 const PURSUE: Duration = Duration::from_secs(15);
+
+/// How often whom the account follows is compared with what its home says.
+const SYNC: Duration = Duration::from_secs(30);
 
 /// The actor.
 pub struct SessionActor {
@@ -41,6 +45,7 @@ impl Actor for SessionActor {
         let shared = self.shared.clone();
         ctx.spawn(actix::fut::wrap_future(async move { shared.begin().await }));
         arm(ctx);
+        arm_sync(ctx);
         let node = self.shared.node.clone();
         ctx.spawn(actix::fut::wrap_future(async move {
             loop {
@@ -56,6 +61,13 @@ fn arm(ctx: &mut Ctx<SessionActor>) {
         let pursuit = pursue_all(actor.shared.clone());
         actor.shared.node.spawn(pursuit);
         arm(ctx);
+    });
+}
+
+fn arm_sync(ctx: &mut Ctx<SessionActor>) {
+    ctx.run_later(SYNC, |actor, ctx| {
+        actor.shared.node.spawn(sync_follows(actor.shared.clone()));
+        arm_sync(ctx);
     });
 }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::messages::Relation;
-use super::state::Shared;
+use super::state::{Session, Shared};
+use super::sync::newest_edge;
 use crate::actors::feed::Followee;
 use crate::actors::outbox::Item;
 use crate::actors::storage::read_account;
-use crate::records::{AccountChain, EdgeBody, Record, Signed};
-use crate::types::{Code, Problem, Username};
+use crate::records::{EdgeBody, Record, Signed};
+use crate::types::{AccountId, Code, Problem, Username};
 
 /// Follows, or no longer follows; waits for the network no longer than `within`.
 pub async fn follow(
@@ -25,60 +26,67 @@ pub async fn follow(
     if session.username == username {
         return Err(Problem::new(Code::FollowSelf, "your own posts are in your feed already"));
     }
-    let now_follows = shared.followees.borrow().iter().any(|f| f.username == username);
-    if now_follows == follows && now_follows {
-        return Ok(Relation { username, follows, queued: false });
-    }
-    let reading = read_account(&shared.node, &username);
-    let found = match deadline {
-        None => reading.await,
-        Some(deadline) => timeout_at(deadline, reading).await.unwrap_or(Err(())),
+    let known = shared.followees.borrow().iter().find(|f| f.username == username).map(|f| f.account);
+    let account = match known {
+        Some(_) if follows => return Ok(Relation { username, follows, queued: false }),
+        Some(account) => account,
+        None => find(&shared, &username, deadline).await?,
     };
-    let chain = match found {
-        Ok(Some(chain)) => chain,
-        Ok(None) => return Err(Problem::new(Code::NoSuchUser, format!("nobody is called {username}"))),
-        Err(()) => return Err(Problem::new(Code::Unreachable, "nobody who could know this account was reached")),
-    };
-    if now_follows == follows {
+    let Some(item) = change(&shared, &session, account, &username, follows).await? else {
         return Ok(Relation { username, follows, queued: false });
-    }
-    let item = change(&shared, &chain, follows).await?;
+    };
     let progress = shared.dispatch_until(item, deadline).await;
     Ok(Relation { username, follows, queued: !progress.published })
 }
 
-/// Signs the edge and puts it on disk; feed and presence know at once.
-async fn change(shared: &Rc<Shared>, chain: &AccountChain, follows: bool) -> Result<Item, Problem> {
+/// Finds out who has a name.
+async fn find(shared: &Rc<Shared>, username: &Username, deadline: Option<Instant>) -> Result<AccountId, Problem> {
+    let reading = read_account(&shared.node, username);
+    let found = match deadline {
+        None => reading.await,
+        Some(deadline) => timeout_at(deadline, reading).await.unwrap_or(Err(())),
+    };
+    match found {
+        Ok(Some(chain)) => Ok(chain.account),
+        Ok(None) => Err(Problem::new(Code::NoSuchUser, format!("nobody is called {username}"))),
+        Err(()) => Err(Problem::new(Code::Unreachable, "nobody who could know this account was reached")),
+    }
+}
+
+/// Signs the edge and puts it on disk; feed and presence know at once. `None` when there is nothing to change.
+async fn change(
+    shared: &Rc<Shared>,
+    asked: &Session,
+    account: AccountId,
+    username: &Username,
+    follows: bool,
+) -> Result<Option<Item>, Problem> {
     let _turn = shared.turn.lock().await;
     let (node, mut session) = (&shared.node, shared.session()?);
+    if session.device_id() != asked.device_id() {
+        return Err(Problem::new(Code::NotLoggedIn, "another account logged in meanwhile"));
+    }
+    // The same may have been asked twice at once.
+    if shared.followees.borrow().iter().any(|f| f.account == account) == follows {
+        return Ok(None);
+    }
     let most = node.network.limits().followees as usize;
     if follows && shared.followees.borrow().len() >= most {
         return Err(Problem::new(Code::Quota, format!("an account follows at most {most} others")));
     }
+    // Another device whose clock is ahead may have spoken last: what is said now has to win over it.
+    session.hlc = session.hlc.max(newest_edge(shared, &session, &account));
     let hlc = session.stamp(node.now());
     let since = hlc.wall();
-    let body = EdgeBody {
-        follower: session.account,
-        device: session.device_id(),
-        followed: chain.account,
-        hlc,
-        follows,
-        since,
-    };
+    let body =
+        EdgeBody { follower: session.account, device: session.device_id(), followed: account, hlc, follows, since };
     let edge = Record::Edge(Signed::sign(body, &session.device(), &node.network.id));
     let item =
         Item::pack(if follows { "follow" } else { "unfollow" }, edge.hash(), std::slice::from_ref(&edge), node.now());
-    let followee = Followee::new(chain.account, chain.username().clone(), since, hlc);
-    let local = if follows { followee.keep() } else { Followee::forget(&chain.account) };
+    let followee = Followee::new(account, username.clone(), since, hlc);
+    let local = if follows { followee.keep() } else { Followee::forget(&account) };
     shared.commit(std::slice::from_ref(&edge), &item, vec![session.keep(), local]).await?;
     *shared.session.borrow_mut() = Some(session);
-    shared.followees.borrow_mut().retain(|f| f.account != chain.account);
-    if follows {
-        shared.followees.borrow_mut().push(followee.clone());
-        node.doors().feed.followed(followee).await;
-    } else {
-        node.doors().feed.unfollowed(chain.account).await;
-    }
-    node.doors().presence.interested(chain.account, follows);
-    Ok(item)
+    shared.relate(followee, follows).await;
+    Ok(Some(item))
 }

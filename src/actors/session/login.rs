@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::claim::Claim;
@@ -159,10 +161,13 @@ impl Home {
         Ok(Some(Record::Retirement(Signed::sign(body, &SecretKey::from_bytes(&secrets.root), &node.network.id))))
     }
 
-    /// Returns whom the account follows; names that cannot be found now are left for later.
+    /// Returns whom the account follows; names that cannot be found now, or not soon, are left for later.
     async fn followees(&self, shared: &Rc<Shared>) -> Vec<Followee> {
         /// Names looked up at once.
         const AT_ONCE: usize = 16;
+        /// A login waits no longer for them.
+        const LONGEST: Duration = Duration::from_secs(4);
+        let deadline = Instant::now() + LONGEST;
         let edges: Vec<_> = self
             .records
             .iter()
@@ -173,13 +178,14 @@ impl Home {
             .collect();
         let mut out = Vec::new();
         for some in edges.chunks(AT_ONCE) {
-            let chains = join_all(some.iter().map(|edge| account_of(&shared.node, edge.followed))).await;
+            let chains = join_all(some.iter().map(|edge| account_of(&shared.node, edge.followed)));
+            let Ok(chains) = timeout_at(deadline, chains).await else { break };
             for (edge, chain) in some.iter().zip(chains) {
                 match chain {
                     Some(chain) => {
                         out.push(Followee::new(edge.followed, chain.username().clone(), edge.since, edge.hlc));
                     }
-                    None => tracing::warn!(account = %edge.followed.short(), "a followed account could not be found"),
+                    None => tracing::info!(account = %edge.followed.short(), "a followed account was not found yet"),
                 }
             }
         }

@@ -10,6 +10,7 @@ mod messages;
 mod post;
 mod register;
 mod state;
+mod sync;
 
 pub use actor::SessionActor;
 pub use handle::SessionHandle;

@@ -6,15 +6,15 @@ use zeroize::Zeroizing;
 
 use super::claim::{Claim, OpenClaim};
 use super::messages::LoggedIn;
-use super::state::{Session, Shared};
+use super::state::{Once, Session, Shared};
 use crate::actors::outbox::Item;
 use crate::actors::registrar::ask_registrars;
 use crate::actors::storage::read_account;
 use crate::keys::{MAX_PASSWORD_BYTES, strength};
-use crate::records::{AccountChain, Link, Record};
+use crate::records::{AccountChain, Link, Record, bundle_key};
 use crate::registry::Verdict;
 use crate::seam::{Batch, Lane, Op, Space, offload};
-use crate::types::{Code, Hash, Problem, Username};
+use crate::types::{Code, Hash, Problem, Section, SectionSet, Username};
 use crate::wire::ErrorCode;
 
 /// Registers a name, or resumes.
@@ -27,6 +27,10 @@ pub async fn register(
     let node = &shared.node;
     if let Ok(session) = shared.session() {
         let who = &session.username;
+        // The node may have finished the registration by itself a moment ago; only who knows the password is told so.
+        if *who == username && opens(&shared, &username, password).await {
+            return Ok(session.logged_in());
+        }
         return Err(
             Problem::new(Code::AlreadyLoggedIn, format!("{who} is logged in on this node")).hint("timeline logout")
         );
@@ -44,6 +48,19 @@ pub async fn register(
     };
     let open = claim.open().ok_or_else(|| Problem::new(Code::StoreDamaged, "the kept claim cannot be read"))?;
     pursue(&shared, open).await
+}
+
+/// Tells whether a password opens the bundle that lies on this disk.
+async fn opens(shared: &Rc<Shared>, username: &Username, password: Zeroizing<String>) -> bool {
+    let node = &shared.node;
+    let sections = SectionSet::of(&[Section::Bundle]);
+    let kept = node.store.read(&bundle_key(username), sections, None, 1, node.now()).unwrap_or_default();
+    let Some(Ok(Record::Bundle(bundle))) = kept.into_iter().next().map(|row| Record::decode(row.bytes)) else {
+        return false;
+    };
+    let network = node.network.as_ref().clone();
+    let opened = offload(&*node.offload, Lane::Password, move || bundle.body.open(&password, &network).is_ok());
+    opened.await == Some(true)
 }
 
 /// Checks name and password, and makes a claim.
@@ -87,9 +104,19 @@ async fn resume(shared: &Rc<Shared>, claim: Claim, password: Zeroizing<String>) 
 }
 
 /// Asks the registrars; with a certificate, the account begins.
-pub async fn pursue(shared: &Rc<Shared>, claim: OpenClaim) -> Result<LoggedIn, Problem> {
+async fn pursue(shared: &Rc<Shared>, claim: OpenClaim) -> Result<LoggedIn, Problem> {
+    let verdict = ask_registrars(&shared.node, &claim.record).await;
+    settle(shared, claim, verdict).await
+}
+
+/// Does what the registrars' verdict asks for.
+async fn settle(
+    shared: &Rc<Shared>,
+    claim: OpenClaim,
+    verdict: Result<Verdict, ErrorCode>,
+) -> Result<LoggedIn, Problem> {
     let username = claim.record.body.username.clone();
-    match ask_registrars(&shared.node, &claim.record).await {
+    match verdict {
         Ok(Verdict::Certified(finals)) => establish(shared, claim, finals).await,
         Ok(Verdict::Taken) => give_up(shared, &username, taken(&username)).await,
         Ok(Verdict::Contested) => {
@@ -158,11 +185,18 @@ pub async fn pursue_all(shared: Rc<Shared>) {
     if shared.node.store.local(Space::Claims, &[], None, 1).map_or(true, |rows| rows.is_empty()) {
         return;
     }
-    // A command that is under way does the same work.
-    let Ok(_turn) = shared.turn.try_lock() else { return };
+    let Some(_once) = Once::begin(&shared.pursuing) else { return };
     for claim in Claim::all(&shared.node) {
         let Some(open) = claim.open() else { continue };
-        match pursue(&shared, open).await {
+        // Nobody waits for registrars that may be down: the turn is taken only for what comes of asking them.
+        let verdict = ask_registrars(&shared.node, &open.record).await;
+        let _turn = shared.turn.lock().await;
+        let kept = Claim::load(&shared.node, &open.record.body.username).and_then(Claim::open);
+        if kept.is_none_or(|kept| kept.record.hash() != open.record.hash()) {
+            // A command was faster.
+            continue;
+        }
+        match settle(&shared, open, verdict).await {
             Ok(done) => tracing::info!(username = %done.username, "a pending registration is finished"),
             Err(problem) => tracing::debug!(code = %problem.code, "a registration is still pending"),
         }

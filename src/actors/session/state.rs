@@ -1,6 +1,6 @@
 //! The logged-in device, in memory and on disk.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -143,6 +143,26 @@ pub struct Shared {
     pub rate: RefCell<Rate>,
     /// One change of the log or of the login at a time: its records are chained.
     pub turn: Mutex<()>,
+    /// Whether pending registrations are being pursued.
+    pub pursuing: Rc<Cell<bool>>,
+    /// Whether the followees are being brought in step with the home.
+    pub syncing: Rc<Cell<bool>>,
+}
+
+/// Something that is done once at a time; over when this is dropped.
+pub struct Once(Rc<Cell<bool>>);
+
+impl Once {
+    /// Begins; `None` when it is under way.
+    pub fn begin(under_way: &Rc<Cell<bool>>) -> Option<Self> {
+        (!under_way.replace(true)).then(|| Self(under_way.clone()))
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 impl Shared {
@@ -154,7 +174,15 @@ impl Shared {
             followees.retain(|f| f.account != session.account);
         }
         let (session, followees) = (RefCell::new(session), RefCell::new(followees));
-        Rc::new(Self { node, session, followees, rate: RefCell::default(), turn: Mutex::new(()) })
+        Rc::new(Self {
+            node,
+            session,
+            followees,
+            rate: RefCell::default(),
+            turn: Mutex::new(()),
+            pursuing: Rc::default(),
+            syncing: Rc::default(),
+        })
     }
 
     /// Returns a copy of the session.
@@ -174,7 +202,20 @@ impl Shared {
         let authors = followees.iter().map(|f| f.account).collect();
         let doors = self.node.doors();
         doors.feed.begin(session.account, session.username.clone(), followees).await;
-        doors.presence.begin(session.account, session.device(), authors);
+        doors.presence.begin(session.account, session.device(), authors).await;
+    }
+
+    /// Lets memory, feed and presence know of a change that is on disk: the account follows somebody, or no longer.
+    pub async fn relate(&self, followee: Followee, follows: bool) {
+        let (account, doors) = (followee.account, self.node.doors());
+        self.followees.borrow_mut().retain(|f| f.account != account);
+        if follows {
+            self.followees.borrow_mut().push(followee.clone());
+            doors.feed.followed(followee).await;
+        } else {
+            doors.feed.unfollowed(account).await;
+        }
+        doors.presence.interested(account, follows).await;
     }
 
     /// Puts records, local changes and the outbox item on disk in one transaction.

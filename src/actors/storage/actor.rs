@@ -155,7 +155,7 @@ impl Handler<HowMuch> for StorageActor {
 impl Handler<Absorb> for StorageActor {
     type Result = ResponseFuture<()>;
 
-    /// Keeps local copies: accounts, devices, heads and posts at their authors' homes.
+    /// Keeps local copies: accounts, devices, heads, posts and edges at their authors' homes.
     fn handle(&mut self, Absorb(records): Absorb, _: &mut Ctx<Self>) -> Self::Result {
         let now = self.node.now();
         let keep = |bytes: Bytes| {
@@ -164,7 +164,12 @@ impl Handler<Absorb> for StorageActor {
             let destination = record.destinations().into_iter().find(|d| d.key == at)?;
             let wanted = matches!(
                 destination.section,
-                Section::Account | Section::Device | Section::Retirement | Section::Heads | Section::Post
+                Section::Account
+                    | Section::Device
+                    | Section::Retirement
+                    | Section::Heads
+                    | Section::Post
+                    | Section::Following
             );
             wanted.then(|| put_op(&record, at, destination.section, now))
         };

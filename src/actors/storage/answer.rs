@@ -32,7 +32,14 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     let next = cut(&mut records, limit);
     let mut bytes: Vec<Bytes> = records.into_iter().map(|s| s.bytes).collect();
     if next.is_none() && get.sections.0 & fleeting.0 != 0 {
-        bytes.extend(node.doors().presence.held(get.key, get.sections).await);
+        let mut room = MOST_BYTES.saturating_sub(bytes.iter().map(Bytes::len).sum());
+        let held = node.doors().presence.held(get.key, get.sections).await;
+        // More than fit are more than anybody is brought posts directly; an answer that does not fit brings nobody any.
+        bytes.extend(held.into_iter().take_while(|record| {
+            let fits = record.len() <= room;
+            room = room.saturating_sub(record.len());
+            fits
+        }));
     }
     let proofs = proofs(node, &get.key, &bytes);
     let k = node.network.k();
