@@ -164,3 +164,30 @@ fn many_peers_that_greet_and_go_leave_no_trace() {
         victim.end().await;
     });
 }
+
+#[test]
+fn no_follower_crowds_out_the_others_interest() {
+    run(async {
+        let net = network(1, 3, "puts_per_minute = 100000");
+        let victim = Victim::start(&net);
+        let mallory = Attacker::new(&net.network, &secret("mallory"));
+        let (alice, bob) = (net.account("alice"), net.account("bob"));
+        let place = home(&alice.id());
+        let node = secret("a node");
+        let interest = |account: &crate::fixtures::TestAccount, label: &str| {
+            let device = account.device(&net, label);
+            let record = timeline::records::countersign(device.interest(1, alice.id(), &node), &node, &net.id());
+            (record.bytes().clone(), proofs(account, &device))
+        };
+        for i in 0..600 {
+            let (record, proofs) = interest(&bob, &i.to_string());
+            assert!(mallory.put_one(&victim.contact, place, &record, &proofs).await.is_acknowledged());
+        }
+        let (wanted, proofs) = interest(&net.account("carol"), "1");
+        assert!(mallory.put_one(&victim.contact, place, &wanted, &proofs).await.is_acknowledged());
+        let held = mallory.get(&victim.contact, place, SectionSet::of(&[timeline::types::Section::Interest])).await;
+        assert!(held.contains(&wanted), "{} are held", held.len());
+        assert!(held.len() <= 65, "{} are held", held.len());
+        victim.end().await;
+    });
+}

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::records::{Merged, Record, merge, section_at, slot};
-use crate::types::{Key, Section, SectionSet, WallTime};
+use crate::types::{AccountId, Key, Section, SectionSet, WallTime};
 
 /// Most records held: 64 bytes of key and 512 of record each make 12 MiB.
 const MOST: usize = 20_000;
+/// Most records of one account at one key: as many as it may have devices, so that no follower crowds out the others.
+const MOST_OF_ACCOUNT: usize = 64;
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +38,27 @@ impl HeldRecords {
         if merge(section, &held, record.bytes()) == Merged::Superseded {
             return Taken::Superseded;
         }
-        if self.records.len() >= MOST && held.is_empty() {
+        if held.is_empty() && self.is_full(&place, record.account()) {
             self.expire(now);
-            if self.records.len() >= MOST {
+            if self.is_full(&place, record.account()) {
                 return Taken::NoRoom;
             }
         }
         self.records.insert(place, (record.expires_at(), record.bytes().clone()));
         Taken::Merged
+    }
+
+    fn is_full(&self, (key, section, _): &(Key, Section, Bytes), account: Option<AccountId>) -> bool {
+        let own = || {
+            // In the slots of interest the follower comes first; presence is of the one account whose home it is.
+            let first = match section {
+                Section::Interest => account.map(|a| Bytes::copy_from_slice(&a.0)).unwrap_or_default(),
+                _ => Bytes::new(),
+            };
+            let of_account = self.records.range((*key, *section, first.clone())..);
+            of_account.take_while(|((k, s, slot), _)| k == key && s == section && slot.starts_with(&first)).count()
+        };
+        self.records.len() >= MOST || own() >= MOST_OF_ACCOUNT
     }
 
     /// Returns what is held at a key.
