@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::answer::answer_get;
-use crate::actors::call::Patience;
+use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
 use crate::actors::routing::{Asked, search};
 use crate::records::{AccountChain, Merged, ProofNeed, Record, admit, home, merge, name_key, section_at, slot};
@@ -23,6 +23,8 @@ const ASKED_FOR_ACCOUNTS: usize = 10;
 const PAGES: usize = 40;
 /// Records asked for at once.
 const PAGE: u32 = 500;
+/// Most records, and most proofs, that an honest page has: those held in memory come on top, and each record may need two.
+const PAGE_HOLDS: usize = 2 * PAGE as usize;
 
 /// What a read brought.
 #[derive(Debug, Default)]
@@ -70,7 +72,8 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     let mut merged = collect(node, key, &holders).await;
     let nothing = merged.is_empty();
     // Few holders may all have missed the same change, as those of a small replica set that were away together.
-    if !sections_in_memory(sections) && (brought < ASKED || lags(sections, &holders, &merged)) {
+    // Pages full of nothing that holds count for nothing.
+    if !sections_in_memory(sections) && (nothing || brought < ASKED || lags(sections, &holders, &merged)) {
         let (anchors, more) = ask_anchors(node, key, sections, &holders).await;
         // That there is nothing is believed only of somebody who would have it.
         complete &= anchors != Anchors::Silent || !nothing;
@@ -145,13 +148,17 @@ async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: Sec
             Err(_) if round > 0 => break,
             Err(error) => return Err(error),
         };
+        if got.records.len() > PAGE_HOLDS || got.proofs.len() > PAGE_HOLDS {
+            return Err(CallError::Malformed);
+        }
+        let empty = got.records.is_empty();
         page.records.extend(got.records.into_iter().map(Blob::into_bytes));
         page.proofs.extend(got.proofs);
         if round == 0 {
             contacts = node.open_contacts(got.contacts);
         }
         after = got.next;
-        if after.is_none() {
+        if after.is_none() || empty {
             break;
         }
     }
