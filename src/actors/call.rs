@@ -61,6 +61,7 @@ impl Context {
         let routing = &self.doors().routing;
         match answer {
             Ok(frame) => {
+                self.found(to.node, true);
                 let rtt = self.net.path(&to.node).map_or_else(|| started.elapsed(), |p| p.srtt);
                 routing.reached(self.signed(to), rtt);
                 match open_answer::<R::Answer>(&frame) {
@@ -71,6 +72,10 @@ impl Context {
             }
             Err(NetError::Closed) => Err(NetError::Closed.into()),
             Err(error) => {
+                // One that is there and slow is worth another try at once; one that is not costs a dial each time.
+                if error == NetError::Unreachable {
+                    self.found(to.node, false);
+                }
                 if error != NetError::TooLarge {
                     routing.failed(to.node);
                 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::Future;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::doors::Doors;
 use crate::keys::SecretKey;
@@ -48,6 +49,10 @@ pub struct Greeting {
 const GREETINGS: usize = 4096;
 /// Most contacts whose signatures are remembered to hold: the same ones come in answer after answer.
 const OPENED: usize = 4096;
+/// Peers that were not reached are passed over by lookups for so long: a sequence of lookups waits for each of them once.
+const PASSED_OVER: Duration = Duration::from_secs(20);
+/// Most such peers remembered: several lookups among the dead alone; beyond that the next one is waited for again.
+const ABSENT: usize = 1024;
 /// Most accounts whose proofs are remembered: the followees an account may have, and as many strangers.
 const PROVED_ACCOUNTS: usize = 10_000;
 
@@ -75,6 +80,7 @@ pub struct Context {
     proofs: RefCell<Proofs>,
     greetings: RefCell<BTreeMap<NodeId, Greeting>>,
     opened: RefCell<BTreeMap<Bytes, Contact>>,
+    absent: RefCell<BTreeMap<NodeId, Instant>>,
     contact: RefCell<Option<Contact>>,
     doors: OnceCell<Doors>,
     closing: Cell<bool>,
@@ -97,6 +103,7 @@ impl Context {
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
             greetings: RefCell::default(),
             opened: RefCell::default(),
+            absent: RefCell::default(),
             contact: RefCell::default(),
             doors: OnceCell::new(),
             closing: Cell::new(false),
@@ -151,8 +158,29 @@ impl Context {
         }
     }
 
+    /// Notes whether a peer was there when it was asked.
+    pub fn found(&self, node: NodeId, there: bool) {
+        let (now, mut absent) = (Instant::now(), self.absent.borrow_mut());
+        if there {
+            absent.remove(&node);
+            return;
+        }
+        if absent.len() >= ABSENT {
+            absent.retain(|_, since| now.duration_since(*since) < PASSED_OVER);
+        }
+        if absent.len() < ABSENT {
+            absent.insert(node, now);
+        }
+    }
+
+    /// Tells whether a peer was dialled in vain just now, and has not been heard from since.
+    pub fn is_absent(&self, node: &NodeId) -> bool {
+        self.absent.borrow().get(node).is_some_and(|since| since.elapsed() < PASSED_OVER)
+    }
+
     /// Remembers what a peer said of itself.
     pub fn greeted(&self, greeting: Greeting) {
+        self.found(greeting.contact.node, true);
         let mut greetings = self.greetings.borrow_mut();
         if greetings.len() >= GREETINGS && !greetings.contains_key(&greeting.contact.node) {
             greetings.pop_first();

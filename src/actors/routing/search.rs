@@ -47,7 +47,11 @@ where
     E: FnMut(&T) -> bool,
 {
     let k = node.network.k();
-    let seeds = node.doors().routing.closest(target, k).await;
+    let mut seeds = node.doors().routing.closest(target, k).await;
+    // Where nobody was reached of late, it may have been our own fault: then all are asked again.
+    if !seeds.iter().all(|seed| node.is_absent(&seed.node)) {
+        seeds.retain(|seed| !node.is_absent(&seed.node));
+    }
     let mut lookup = Lookup::new(target, node.me, k, seeds);
     let mut asking: FuturesUnordered<Later<Event<T>>> = FuturesUnordered::new();
     let mut said: Vec<(Contact, T)> = Vec::new();
@@ -72,7 +76,10 @@ where
                         asking.push(Box::pin(async move { Event::Ended(contact, rest.await) }));
                     }
                     Some(Event::Ended(contact, Err(_))) => lookup.on_failure(&contact.node),
-                    Some(Event::Ended(contact, Ok((value, contacts)))) => {
+                    Some(Event::Ended(contact, Ok((value, mut contacts)))) => {
+                        // No more are looked at, whether they are there or not: nobody can name one dead peer after another.
+                        contacts.truncate(k);
+                        contacts.retain(|contact| !node.is_absent(&contact.node));
                         lookup.on_answer(&contact.node, contacts);
                         if enough(&value) {
                             lookup.finish();
