@@ -11,15 +11,17 @@ pub struct LogState {
     pub last_seq: u64,
     /// The number up to which all posts are collected or expired.
     pub floor: u64,
-    /// Collected above the floor: first and last number of each range.
+    /// Collected or expired above the floor: first and last number of each range.
     pub collected: Vec<(u64, u64)>,
+    /// The version of the heads that say so; zero where it is known from a post alone.
+    pub version: u64,
 }
 
 impl LogState {
     /// Joins two states of one log: numbers never fall.
     pub fn join(&mut self, other: LogState) {
-        if other.last_seq > self.last_seq || other.floor > self.floor {
-            self.collected = other.collected;
+        if other.version > self.version {
+            (self.version, self.collected) = (other.version, other.collected);
         }
         self.last_seq = self.last_seq.max(other.last_seq);
         self.floor = self.floor.max(other.floor);
@@ -134,7 +136,7 @@ mod tests {
     use super::*;
 
     fn state(last_seq: u64, floor: u64, collected: &[(u64, u64)]) -> LogState {
-        LogState { last_seq, floor, collected: collected.to_vec() }
+        LogState { last_seq, floor, collected: collected.to_vec(), version: 1 }
     }
 
     #[test]
@@ -172,6 +174,15 @@ mod tests {
         check(END - 1, &[], Missing { expired: END - 1, ..Missing::default() });
         check(0, &[(1, END)], Missing { collected: END - 1, ..Missing::default() });
         check(3, &[(5, END - 1)], Missing { expired: 3, collected: END - 5, unreachable: 1 });
+    }
+
+    #[test]
+    fn a_post_beyond_the_heads_does_not_take_back_what_they_say() {
+        let mut known = state(5, 1, &[(3, 4)]);
+        known.join(LogState { last_seq: 7, ..LogState::default() });
+        assert_eq!(known, LogState { last_seq: 7, ..state(5, 1, &[(3, 4)]) });
+        known.join(LogState { version: 2, ..state(7, 1, &[(3, 6)]) });
+        assert_eq!(known.collected, [(3, 6)]);
     }
 
     proptest! {

@@ -28,7 +28,8 @@ pub async fn catch_up(node: Rc<Context>, account: AccountId) {
             }
             Record::Heads(heads) => {
                 let body = &heads.body;
-                let state = LogState { last_seq: body.last_seq, floor: body.floor, collected: body.collected.clone() };
+                let (last_seq, floor, version) = (body.last_seq, body.floor, body.version);
+                let state = LogState { last_seq, floor, version, collected: body.collected.clone() };
                 logs.entry(body.device).or_default().join(state);
             }
             _ => {}

@@ -124,7 +124,7 @@ impl FeedState {
         let known = self.pending.contains_key(&key) || stored();
         // The first sign of a log proves numbers; what lies before it is told by the heads.
         let log = author.followee.logs.entry(body.device).or_insert_with(|| {
-            DeviceLog::begin(&LogState { floor: body.seq - 1, last_seq: body.seq, collected: vec![] })
+            DeviceLog::begin(&LogState { floor: body.seq - 1, last_seq: body.seq, ..LogState::default() })
         });
         // A row whose number is not noted is left by an end between the two; it is not missing.
         if known && log.has(body.seq) {

@@ -12,7 +12,7 @@ use crate::actors::outbox::Item;
 use crate::records::{PostBody, Record, Signed, TextError, checked_text, home};
 use crate::seam::Op;
 use crate::timeline::{FeedRow, Rate, Via};
-use crate::types::{Code, DEFAULT_TTL, MAX_TTL, MIN_TTL, Problem, Section, SectionSet};
+use crate::types::{Code, DEFAULT_TTL, Hash, MAX_TTL, MIN_TTL, Problem, Section, SectionSet};
 
 /// How long an answer waits for followers that are slow; their delivery goes on.
 const SLOW_FOLLOWERS: Duration = Duration::from_millis(1500);
@@ -91,16 +91,18 @@ fn text_problem(error: TextError) -> Problem {
 /// Most own posts looked at: as many as an hour's limit gives in a month would be 216,000; ended ones are not stored.
 const OWN_POSTS: usize = 10_000;
 
-/// Raises the floor of the own log to what has ended, and says so in its heads.
+/// Notes what has ended of the own log, and says so in its heads.
 pub async fn tend_log(shared: Rc<Shared>) {
     let _turn = shared.turn.lock().await;
     let (node, Ok(mut session)) = (&shared.node, shared.session()) else { return };
-    let Some(first_alive) = first_alive(&shared, &session) else { return };
-    let floor = first_alive.saturating_sub(1).min(session.last_seq);
-    if floor <= session.floor {
+    let Some(alive) = alive(&shared, &session) else { return };
+    let (floor, mut ended) = ended(&alive, session.last_seq);
+    // The floor never falls, even where a clock was set back since.
+    ended.retain(|(first, _)| *first > session.floor);
+    if floor <= session.floor && ended == session.ended {
         return;
     }
-    session.floor = floor;
+    (session.floor, session.ended) = (floor.max(session.floor), ended);
     let heads = Record::Heads(session.heads(node));
     let item = Item::pack("heads", heads.hash(), std::slice::from_ref(&heads), node.now());
     if let Err(error) = shared.commit(std::slice::from_ref(&heads), &item, vec![session.keep()]).await {
@@ -114,14 +116,33 @@ pub async fn tend_log(shared: Rc<Shared>) {
     });
 }
 
-/// Returns the number of the oldest own post that has not ended, or the next number where there is none.
-fn first_alive(shared: &Rc<Shared>, session: &Session) -> Option<u64> {
+/// Returns the numbers of the own posts that have not ended, as many as are looked at; all above those count as alive.
+fn alive(shared: &Rc<Shared>, session: &Session) -> Option<Vec<u64>> {
     let (node, device) = (&shared.node, session.device_id());
+    // Slots of posts begin with the device.
+    let before = (Section::Post, bytes::Bytes::copy_from_slice(device.as_bytes()), Hash([0; 32]));
     let sections = SectionSet::of(&[Section::Post]);
-    let stored = node.store.read(&home(&session.account), sections, None, OWN_POSTS, node.now()).ok()?;
-    let numbers = stored.into_iter().filter_map(|s| Signed::<PostBody>::decode(s.bytes).ok());
-    let own = numbers.filter(|post| post.body.device == device).map(|post| post.body.seq);
-    Some(own.min().unwrap_or(session.last_seq + 1))
+    let stored = node.store.read(&home(&session.account), sections, Some(&before), OWN_POSTS, node.now()).ok()?;
+    let cut = stored.len() >= OWN_POSTS;
+    let posts = stored.into_iter().filter_map(|s| Signed::<PostBody>::decode(s.bytes).ok());
+    let mut own: Vec<u64> = posts.take_while(|post| post.body.device == device).map(|post| post.body.seq).collect();
+    own.dedup();
+    if cut {
+        let from = own.last().map_or(1, |last| last + 1);
+        own.extend(from..=session.last_seq);
+    }
+    Some(own)
+}
+
+/// The most ranges that heads list.
+const MAX_RANGES: usize = 16;
+
+/// Returns up to which number all posts have ended, and the first ranges of ended ones above that.
+fn ended(alive: &[u64], last_seq: u64) -> (u64, Vec<(u64, u64)>) {
+    let floor = alive.first().map_or(last_seq, |first| first - 1).min(last_seq);
+    let gaps = alive.windows(2).filter(|pair| pair[1] - pair[0] > 1).map(|pair| (pair[0] + 1, pair[1] - 1));
+    let tail = alive.last().filter(|last| **last < last_seq).map(|last| (last + 1, last_seq));
+    (floor, gaps.chain(tail).take(MAX_RANGES).collect())
 }
 
 /// Counts the posts of the last hour again after a start.
@@ -140,4 +161,19 @@ pub fn recount(shared: &Rc<Shared>) {
     let mut rate = Rate::default();
     times.into_iter().for_each(|at| rate.note(at));
     *shared.rate.borrow_mut() = rate;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_is_the_floor_and_ranges_above_it() {
+        assert_eq!(ended(&[1, 2, 3], 3), (0, vec![]));
+        assert_eq!(ended(&[], 5), (5, vec![]));
+        assert_eq!(ended(&[], 0), (0, vec![]));
+        assert_eq!(ended(&[3, 6, 7], 9), (2, vec![(4, 5), (8, 9)]));
+        let every_second: Vec<u64> = (1..100).step_by(2).collect();
+        assert_eq!(ended(&every_second, 99).1.len(), MAX_RANGES);
+    }
 }

@@ -40,10 +40,13 @@ pub struct Session {
     pub version: u64,
     #[serde(rename = "F")]
     pub floor: u64,
+    /// What has ended above the floor, as the heads say it.
+    #[serde(rename = "C", default)]
+    pub ended: Vec<(u64, u64)>,
 }
 
 impl Known for Session {
-    const FIELDS: &'static [&'static str] = &["U", "A", "K", "T", "H", "Q", "P", "V", "F"];
+    const FIELDS: &'static [&'static str] = &["U", "A", "K", "T", "H", "Q", "P", "V", "F", "C"];
 }
 
 impl Drop for Session {
@@ -68,6 +71,7 @@ impl Session {
             last_hash: None,
             version: 0,
             floor: 0,
+            ended: Vec::new(),
         }
     }
 
@@ -115,7 +119,7 @@ impl Session {
             last_seq: self.last_seq,
             last_hash: self.last_hash,
             floor: self.floor,
-            collected: vec![],
+            collected: self.ended.clone(),
         };
         Signed::sign(body, &self.device(), &node.network.id)
     }
