@@ -1,7 +1,9 @@
 //! The gc actor and its door.
 
 use std::rc::Rc;
+use std::time::Duration;
 
+use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, AsyncContext, Context as Ctx, Handler, Message, ResponseFuture};
 
 use crate::actors::context::Context;
@@ -12,6 +14,9 @@ use crate::seam::{Batch, Op};
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Sweep;
+
+/// Sweeps are at least this far apart, whatever is configured.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The actor.
 pub struct GcActor {
@@ -33,11 +38,11 @@ impl Actor for GcActor {
     }
 }
 
-fn arm(ctx: &mut Ctx<GcActor>, every: std::time::Duration) {
-    ctx.run_later(every, move |actor, ctx| {
-        let node = actor.node.clone();
-        actor.node.spawn(async move { sweep(node).await });
-        arm(ctx, every);
+/// Arms the next sweep; the one after it only when that has ended, as a long login may hold it up.
+fn arm(ctx: &mut Ctx<GcActor>, every: Duration) {
+    ctx.run_later(every.max(SHORTEST), move |actor, ctx| {
+        let sweep = wrap_future::<_, GcActor>(sweep(actor.node.clone()));
+        ctx.spawn(sweep.map(move |(), _, ctx| arm(ctx, every)));
     });
 }
 

@@ -80,10 +80,12 @@ impl OutboxActor {
 }
 
 fn start(node: &Rc<Context>, item: Item, told: oneshot::Sender<Progress>) {
-    let node = node.clone();
+    let (node, before) = (node.clone(), item.clone());
     node.clone().spawn(async move {
         let waiter = Waiter::new(&item, told);
-        let item = attempt(node.clone(), item, waiter).await;
+        let attempt = tokio::task::spawn_local(attempt(node.clone(), item, waiter));
+        // An attempt that panicked is a bug, and no reason never to make another one.
+        let item = attempt.await.unwrap_or(before);
         node.doors().outbox.attempted(item).await;
     });
 }
