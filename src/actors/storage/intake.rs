@@ -95,8 +95,7 @@ fn room(
     if !always && !section.in_memory() && is_full(node) {
         return Err(if node.is_anchor() { Status::AnchorFull } else { Status::Quota });
     }
-    let limited =
-        matches!(section, Section::Following | Section::Followers | Section::Device | Section::Retirement);
+    let limited = matches!(section, Section::Following | Section::Followers | Section::Device | Section::Retirement);
     Ok(limited.then(|| coming.take(*key, section, slot(record, section))))
 }
 
