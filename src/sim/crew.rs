@@ -28,7 +28,7 @@ impl Seat {
     /// Stops polling, or goes on.
     pub(super) fn set_asleep(&self, asleep: bool) {
         self.asleep.set(asleep);
-        if let (false, Some(waker)) = (asleep, self.waker.borrow_mut().take()) {
+        if !asleep && let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
         }
     }

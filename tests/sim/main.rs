@@ -1,6 +1,7 @@
 //! Whole networks in virtual time: the real actors, an in-memory network, memory disks. Every run is repeated by its seed.
 
 mod anchors;
+mod chaos;
 mod crashes;
 mod delivery;
 mod devices;
