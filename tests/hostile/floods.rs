@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream;
 use timeline::records::{home, name_key};
 use timeline::seam::{Class, Transport};
@@ -126,7 +127,7 @@ fn a_peer_that_does_not_read_its_answers_hinders_nobody() {
         recv.read_to_end(1 << 16).await.expect("greeted");
         let get = Get { key, sections: SectionSet::all(), limit: 500, after: None }.to_frame();
         let mut unread = vec![];
-        for _ in 0..32 {
+        for _ in 0..30 {
             let (mut send, recv) = slow.open_bi().await.expect("a stream");
             send.write_all(&get).await.expect("sent");
             send.finish().expect("open");
@@ -136,6 +137,7 @@ fn a_peer_that_does_not_read_its_answers_hinders_nobody() {
             helper.ping(&victim.contact).await;
         }
         assert_eq!(helper.get(&victim.contact, key, SectionSet::all()).await.len(), 98);
+        slow.close(0u8.into(), b"");
         drop(unread);
         victim.end().await;
     });
@@ -152,9 +154,7 @@ fn many_peers_that_greet_and_go_leave_no_trace() {
         for peer in &peers {
             peer.ping(&victim.contact).await;
         }
-        for peer in peers {
-            peer.close().await;
-        }
+        join_all(peers.into_iter().map(Attacker::close)).await;
         let alice = net.account("alice");
         let honest = Attacker::new(&net.network, &secret("an honest peer"));
         assert!(honest.get(&victim.contact, name_key(alice.chain.username()), SectionSet::all()).await.is_empty());
