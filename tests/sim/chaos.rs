@@ -121,8 +121,8 @@ impl<'a> Life<'a> {
                 self.sim.start(node);
             }
         }
-        for person in 0..PEOPLE.len() {
-            assert!(is_in(self.sim, node_of(person), PEOPLE[person]).await, "{:?}: a login is lost", self.sim);
+        for (person, name) in PEOPLE.iter().enumerate() {
+            assert!(is_in(self.sim, node_of(person), name).await, "{:?}: a login is lost", self.sim);
             flushed(self.sim, node_of(person), MENDED).await;
         }
     }
@@ -163,7 +163,7 @@ impl<'a> Life<'a> {
 }
 
 fn live(seed: u64) {
-    let k = if seed % 2 == 0 { 20 } else { 4 };
+    let k = if seed.is_multiple_of(2) { 20 } else { 4 };
     let sim = Simulation::new(seed, SimConfig { nodes: NODES, k, loss_per_mille: 5, ..SimConfig::default() });
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
