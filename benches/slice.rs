@@ -161,7 +161,7 @@ fn lines_of(child: &mut Child) -> Receiver<String> {
 }
 
 fn terminate(child: &mut Child) {
-    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status().unwrap();
     child.wait().unwrap();
 }
 

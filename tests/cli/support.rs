@@ -185,8 +185,9 @@ fn drain(stderr: std::process::ChildStderr) {
 
 /// Sends a signal by name.
 pub fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
-    assert!(sent.is_ok(), "kill can be run");
+    // The shell's own `kill`: not every machine has one as a program.
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {pid} 2>/dev/null")]).status();
+    assert!(sent.is_ok(), "a shell can be run");
 }
 
 /// A network of processes.
