@@ -32,6 +32,11 @@ const PERSIST: Duration = Duration::from_secs(60);
 /// Most probes under way at once.
 const PROBES: usize = 32;
 
+/// Most peers that greeted us and are tried again: as many as are probed within some ticks.
+const KNOCKED: usize = 256;
+/// How often such a peer is tried again before it has to greet us anew.
+const KNOCK_TRIES: u8 = 3;
+
 /// What is known of a peer that matters whether or not it is in the table: bootpeers and anchors.
 #[derive(Default, Clone, Copy)]
 struct Health {
@@ -48,6 +53,8 @@ pub struct RoutingActor {
     /// Bootpeers and anchors: at most the configured bootpeers and the registrars.
     health: BTreeMap<NodeId, Health>,
     bootpeers: Vec<Contact>,
+    /// Peers that greeted us and were not reached yet, with how often they are still tried; at most [`KNOCKED`].
+    knocked: BTreeMap<NodeId, (Contact, u8)>,
     joined: bool,
     persisted: WallTime,
     rng: Rng,
@@ -61,7 +68,17 @@ impl RoutingActor {
         let health = registrars.chain(bootpeers.iter().map(|b| b.node)).map(|id| (id, Health::default())).collect();
         let table = RoutingTable::new(node.me, node.network.k());
         let rng = node.rng("routing");
-        Self { table, probing: BTreeMap::new(), health, bootpeers, joined: false, persisted: node.now(), rng, node }
+        Self {
+            table,
+            probing: BTreeMap::new(),
+            health,
+            bootpeers,
+            knocked: BTreeMap::new(),
+            joined: false,
+            persisted: node.now(),
+            rng,
+            node,
+        }
     }
 
     fn probe(&mut self, contact: Contact) {
@@ -86,6 +103,20 @@ impl RoutingActor {
         });
     }
 
+    /// Probes peers that greeted us and have not answered a probe: it may have been lost, or we were busy.
+    fn try_those_that_knocked(&mut self) {
+        self.knocked.retain(|_, (_, left)| *left > 0);
+        let again: Vec<Contact> = self
+            .knocked
+            .values_mut()
+            .map(|(contact, left)| {
+                *left -= 1;
+                contact.clone()
+            })
+            .collect();
+        again.into_iter().for_each(|contact| self.probe(contact));
+    }
+
     fn tick(&mut self) {
         let now = self.node.now();
         for contact in self.bootpeers.clone() {
@@ -94,6 +125,7 @@ impl RoutingActor {
                 self.probe(self.known(&contact));
             }
         }
+        self.try_those_that_knocked();
         let mut silent: Vec<_> =
             self.table.contacts().into_iter().filter(|c| now.since(c.last_seen) >= SILENT).collect();
         silent.sort_by_key(|c| (c.last_seen, c.contact.node));
@@ -169,6 +201,9 @@ impl Handler<Greeted> for RoutingActor {
     fn handle(&mut self, Greeted(contact): Greeted, _: &mut Ctx<Self>) {
         let known = self.table.contact(&contact.node).is_some_and(|held| held.seq >= contact.seq);
         if !known {
+            if self.knocked.len() < KNOCKED {
+                self.knocked.insert(contact.node, (contact.clone(), KNOCK_TRIES));
+            }
             self.probe(contact);
         }
     }
@@ -179,6 +214,7 @@ impl Handler<Reached> for RoutingActor {
 
     fn handle(&mut self, Reached(contact, rtt): Reached, _: &mut Ctx<Self>) {
         let now = self.node.now();
+        self.knocked.remove(&contact.node);
         if let Some(health) = self.health.get_mut(&contact.node) {
             let back = health.failed || health.answered.is_none();
             *health = Health { answered: Some(now), failed: false };
