@@ -138,6 +138,7 @@ impl Simulation {
         let mut machines = self.machines.borrow_mut();
         let machine = &mut machines[number];
         assert!(machine.running.is_none(), "node {number} runs already");
+        machine.trap.set(None);
         let process = self.wire.begin(machine.key.public().node_id(), machine.address);
         let transport = SimTransport::new(process, machine.address, self.wire.clone());
         let port = Rc::downgrade(&transport.0);

@@ -10,7 +10,7 @@ use timeline::types::{Problem, Username};
 pub const SOON: Duration = Duration::from_secs(20);
 
 /// Good enough for a test network.
-const PASSWORD: &str = "velvet otter canyon marble drift";
+pub const PASSWORD: &str = "velvet otter canyon marble drift";
 
 pub fn name(text: &str) -> Username {
     text.parse().expect("a name")
