@@ -1,7 +1,6 @@
 //! Random lives of a small network: whatever happens, once it is over everybody has what was said to them.
 //!
-//! A plain model notes what was acknowledged; what a crash cut short may have happened or not. `TIMELINE_SIM_SEEDS` names
-//! other seeds, as in `TIMELINE_SIM_SEEDS=100..200`.
+//! A plain model notes what was acknowledged; what a crash cut short may have happened or not.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +14,7 @@ use timeline::seam::Space;
 use timeline::sim::{SimConfig, Simulation};
 use timeline::types::Rng;
 
-use super::people::{PASSWORD, feed, flushed, is_in, joined, login, name, pause, settle};
+use super::people::{PASSWORD, feed, flushed, is_in, joined, login, name, pause, seeds, settle};
 
 /// Everything that was interrupted is finished this long after the last fault.
 const MENDED: Duration = Duration::from_secs(900);
@@ -246,13 +245,7 @@ fn live(seed: u64) {
     });
 }
 
-fn seeds() -> std::ops::Range<u64> {
-    let named = std::env::var("TIMELINE_SIM_SEEDS").ok();
-    let range = named.as_deref().and_then(|text| text.split_once(".."));
-    range.and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?)).unwrap_or(1..3)
-}
-
 #[test]
 fn once_all_faults_are_over_everybody_has_what_was_said_to_them() {
-    seeds().for_each(live);
+    seeds(1..3).for_each(live);
 }

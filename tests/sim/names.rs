@@ -1,11 +1,16 @@
 //! A name has one owner, whatever races, crashes and partitions there are; and a registration that can end well does.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
-use timeline::types::Code;
+use futures_util::stream::FuturesUnordered;
+use timeline::sim::{SimConfig, Simulation};
+use timeline::types::{AccountId, Code, Rng};
 
-use super::people::{is_in, joined, login, network, pause, publish, register, settle};
+use super::people::{PASSWORD, is_in, joined, login, name, network, pause, publish, register, seeds, settle};
 
 /// Within this a pending registration is tried again and ends.
 const PURSUED: Duration = Duration::from_secs(60);
@@ -116,4 +121,59 @@ fn a_claimant_that_crashes_half_way_finishes_after_its_restart() {
         });
     }
     assert!(by_itself > 0, "no crash came between the claim and its end");
+}
+
+/// Whatever happens to claimants and registrars: who was told that a name is theirs keeps it, and nobody else has it.
+#[test]
+fn names_keep_their_owners_through_random_faults() {
+    for seed in seeds(300..304) {
+        let bootpeers = 3 + (seed % 3) as usize;
+        let sim = Simulation::new(seed, SimConfig { nodes: 12, bootpeers, ..SimConfig::default() });
+        let rng = RefCell::new(Rng::from_seed([seed as u8; 32]));
+        let below = |bound: usize| rng.borrow_mut().below(bound as u64) as usize;
+        let told: RefCell<BTreeMap<&str, BTreeSet<AccountId>>> = RefCell::default();
+        let names = ["alice", "bob"];
+        sim.run(async {
+            for node in bootpeers..12 {
+                joined(&sim, node).await;
+            }
+            let mut claims = FuturesUnordered::new();
+            for _ in 0..40 {
+                let (node, any, user) = (bootpeers + below(12 - bootpeers), below(12), names[below(2)]);
+                match below(8) {
+                    0..=3 if sim.is_running(node) => {
+                        let (session, told) = (sim.doors(node).session, &told);
+                        claims.push(async move {
+                            if let Ok(owner) = session.register(name(user), PASSWORD.to_owned().into()).await {
+                                told.borrow_mut().entry(user).or_default().insert(owner.account);
+                            }
+                        });
+                    }
+                    4 if sim.is_running(any) => sim.crash(any),
+                    4 | 5 if !sim.is_running(any) => sim.start(any),
+                    6 => sim.cut(&[node], &[any, below(12), below(12)]),
+                    _ => sim.heal(),
+                }
+                let busy = async { while claims.next().await.is_some() {} };
+                // Claims that are under way go on beside what happens next.
+                let _ = tokio::time::timeout(Duration::from_millis(below(400) as u64), busy).await;
+            }
+            sim.heal();
+            (0..12).filter(|node| !sim.is_running(*node)).for_each(|node| sim.start(node));
+            while claims.next().await.is_some() {}
+            pause(120).await;
+            for user in names {
+                let mut owners = told.borrow().get(user).cloned().unwrap_or_default();
+                for node in 0..12 {
+                    let who = sim.doors(node).session.who().await.expect("a session");
+                    owners.extend(who.filter(|w| w.device.username == name(user)).map(|w| w.device.account));
+                }
+                assert!(owners.len() <= 1, "{sim:?}: {user} has several owners: {owners:?}");
+                let fresh = sim.add();
+                joined(&sim, fresh).await;
+                let found = login(&sim, fresh, user).await.map(|owner| owner.account);
+                assert_eq!(found.ok(), owners.first().copied(), "{sim:?}: {user}");
+            }
+        });
+    }
 }

@@ -1,5 +1,6 @@
 //! People of a simulated network, and what they do.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use timeline::actors::{LoggedIn, PageRequest, Posted, Relation, ShownPost};
@@ -11,6 +12,13 @@ pub const SOON: Duration = Duration::from_secs(20);
 
 /// Good enough for a test network.
 pub const PASSWORD: &str = "velvet otter canyon marble drift";
+
+/// Returns the seeds to run: those that `TIMELINE_SIM_SEEDS` names, as in `TIMELINE_SIM_SEEDS=100..200`, or the usual ones.
+pub fn seeds(usual: Range<u64>) -> Range<u64> {
+    let named = std::env::var("TIMELINE_SIM_SEEDS").ok();
+    let range = named.as_deref().and_then(|text| text.split_once(".."));
+    range.and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?)).unwrap_or(usual)
+}
 
 pub fn name(text: &str) -> Username {
     text.parse().expect("a name")
