@@ -35,7 +35,7 @@ const PROBES: usize = 32;
 /// Most peers that greeted us and are tried again: as many as are probed within some ticks.
 const KNOCKED: usize = 256;
 /// How often such a peer is tried again before it has to greet us anew.
-const KNOCK_TRIES: u8 = 3;
+const KNOCK_TRIES: u8 = 5;
 
 /// What is known of a peer that matters whether or not it is in the table: bootpeers and anchors.
 #[derive(Default, Clone, Copy)]
@@ -165,7 +165,7 @@ impl Actor for RoutingActor {
         for contact in contacts::load(&self.node).into_iter().chain(self.bootpeers.clone()) {
             self.probe(contact);
         }
-        arm(ctx, TICK);
+        arm(ctx, TICK / 5);
     }
 }
 
@@ -173,7 +173,8 @@ impl Actor for RoutingActor {
 fn arm(ctx: &mut Ctx<RoutingActor>, after: Duration) {
     ctx.run_later(after, |actor, ctx| {
         actor.tick();
-        arm(ctx, if actor.table.is_empty() { TICK / 5 } else { TICK });
+        let hurry = actor.table.is_empty() || !actor.knocked.is_empty();
+        arm(ctx, if hurry { TICK / 5 } else { TICK });
     });
 }
 
