@@ -5,7 +5,9 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use timeline::sim::{SimConfig, Simulation};
 
-use super::people::{feed, follow, joined, login, name, network, pause, post, publish, register, settle};
+use super::people::{
+    SOON, feed, follow, joined, login, name, network, pause, post, publish, reads, register, settle, texts,
+};
 
 /// A small network with short ways, in which what happens at once comes at once.
 fn close(seed: u64) -> Simulation {
@@ -41,6 +43,34 @@ fn a_post_on_its_way_does_not_undo_an_unfollow() {
             sim.restart(4);
             pause(90).await;
             assert!(feed(&sim, 4).await.is_empty(), "unfollowed after {moment} ms, and followed again after a restart");
+        }
+    });
+}
+
+#[test]
+fn an_unfollow_that_a_crash_cuts_short_is_done_whole_or_not_at_all() {
+    let sim = close(83);
+    sim.run(async {
+        settle(&sim, 3, "alice").await;
+        settle(&sim, 4, "bob").await;
+        for moment in 0..12 {
+            follow(&sim, 4, "alice").await;
+            let (old, new) = (format!("old {moment}"), format!("new {moment}"));
+            publish(&sim, 3, &old).await;
+            reads(&sim, 4, &[&old], SOON).await;
+            let session = sim.doors(4).session;
+            let unfollow = session.follow(name("alice"), false);
+            let ended = tokio::time::timeout(Duration::from_millis(moment), unfollow).await;
+            sim.restart(4);
+            publish(&sim, 3, &new).await;
+            pause(70).await;
+            let texts = texts(&sim, 4).await;
+            let follows = texts.contains(&new);
+            assert!(!follows || ended.is_err(), "an acknowledged unfollow is undone");
+            assert_eq!(texts.contains(&old), follows, "cut short after {moment} ms: {texts:?}");
+            if follows {
+                sim.doors(4).session.follow(name("alice"), false).await.expect("bob unfollows");
+            }
         }
     });
 }

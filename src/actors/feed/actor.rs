@@ -142,6 +142,8 @@ impl Handler<Begin> for FeedActor {
         let own = on_disk(&account).unwrap_or_else(fresh);
         let all: Vec<Followee> = followed.chain(std::iter::once(own)).collect();
         self.state.begin((account, username), all.into_iter());
+        // The node may have ended between an unfollow and the removal of what was to go with it.
+        self.keep_later(self.ops_of(|post| !self.state.authors.contains_key(&post.body.account)));
     }
 }
 

@@ -20,7 +20,7 @@ use crate::keys::{OpenError, SecretKey, Secrets};
 use crate::records::{
     AccountChain, BundleBody, DeviceBody, HeadsBody, Record, RetirementBody, Signed, bundle_key, home,
 };
-use crate::seam::{Batch, Lane, Op, offload};
+use crate::seam::{Lane, Op, offload};
 use crate::types::{Code, DeviceId, Hlc, Problem, Section, SectionSet, Username, WallTime};
 
 /// Logs in.
@@ -246,14 +246,9 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     let record = Signed::sign(body, &session.device(), &node.network.id);
     let now: WallTime = node.now();
     let item = Item::pack("retirement", record.hash(), &[Record::Retirement(record.clone())], now);
-    // The feed ends first: a post that arrives now would put its author and itself back on the disk. What it wrote before
-    // can be seen, and so forgotten, when a commit behind it is done.
+    // The feed ends first, with all that it had on its way to the disk: what came now would bring its author back.
     node.doors().feed.end().await;
-    let cleared = match node.store.commit(Batch::default()).await {
-        Ok(_) => shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = cleared {
+    if let Err(error) = shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await {
         shared.begin().await;
         return Err(error.into());
     }
