@@ -2,10 +2,12 @@
 
 mod anchors;
 mod chaos;
+mod clocks;
 mod crashes;
 mod delivery;
 mod devices;
 mod holders;
+mod moments;
 mod names;
 mod partitions;
 mod people;
