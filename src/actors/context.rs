@@ -12,9 +12,11 @@ use tokio::time::Instant;
 
 use super::doors::Doors;
 use crate::keys::SecretKey;
-use crate::records::{ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact};
+use crate::records::{
+    FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
+};
 use crate::seam::{Clock, Offload, Store, Transport, World};
-use crate::types::{Contact, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::types::{Contact, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
 /// What a node is told at its start, beside the world.
@@ -124,6 +126,16 @@ impl Context {
     /// Returns the time.
     pub fn now(&self) -> WallTime {
         self.clock.now()
+    }
+
+    /// Returns the stamp that follows `last`.
+    ///
+    /// One that lies further ahead than anybody takes was made by a clock that was wrong, and stamps start anew from good
+    /// time; else all that is signed until then would be refused.
+    pub fn stamp(&self, last: Hlc) -> Hlc {
+        let now = self.now();
+        let spoilt = !self.clock.in_doubt() && last.wall() > now.plus(FUTURE_TOLERANCE);
+        if spoilt { Hlc::new(now, 0) } else { last.tick(now) }
     }
 
     /// Returns a random stream for one purpose.

@@ -75,7 +75,7 @@ impl PresenceActor {
     }
 
     fn stamp(&mut self) -> Hlc {
-        self.stamp = self.stamp.tick(self.node.now());
+        self.stamp = self.node.stamp(self.stamp);
         self.stamp
     }
 

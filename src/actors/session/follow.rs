@@ -76,7 +76,7 @@ async fn change(
     }
     // Another device whose clock is ahead may have spoken last: what is said now has to win over it.
     session.hlc = session.hlc.max(newest_edge(shared, &session, &account));
-    let hlc = session.stamp(node.now());
+    let hlc = session.stamp(node);
     let since = hlc.wall();
     let body =
         EdgeBody { follower: session.account, device: session.device_id(), followed: account, hlc, follows, since };

@@ -240,7 +240,7 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
         device: session.device_id(),
         last_seq: session.last_seq,
         last_hash: session.last_hash,
-        hlc: session.stamp(node.now()),
+        hlc: session.stamp(node),
         root_seq: None,
     };
     let record = Signed::sign(body, &session.device(), &node.network.id);

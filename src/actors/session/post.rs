@@ -60,7 +60,7 @@ async fn make(shared: &Rc<Shared>, text: String, ttl: Duration) -> Result<(Signe
         account: session.account,
         device: session.device_id(),
         seq: session.last_seq + 1,
-        hlc: session.stamp(now),
+        hlc: session.stamp(node),
         prev: session.last_hash,
         text,
         lifetime_ms: ttl.as_millis() as u64,

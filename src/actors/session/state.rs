@@ -103,8 +103,8 @@ impl Session {
     }
 
     /// Returns the next stamp and remembers it.
-    pub fn stamp(&mut self, now: WallTime) -> Hlc {
-        self.hlc = self.hlc.tick(now);
+    pub fn stamp(&mut self, node: &Context) -> Hlc {
+        self.hlc = node.stamp(self.hlc);
         self.hlc
     }
 
@@ -115,7 +115,7 @@ impl Session {
             account: self.account,
             device: self.device_id(),
             version: self.version,
-            hlc: self.stamp(node.now()),
+            hlc: self.stamp(node),
             last_seq: self.last_seq,
             last_hash: self.last_hash,
             floor: self.floor,
