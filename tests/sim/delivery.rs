@@ -112,3 +112,21 @@ fn messages_that_are_lost_on_the_way_cost_time_and_nothing_else() {
         flushed(&sim, 7, Duration::from_secs(120)).await;
     });
 }
+
+#[test]
+fn a_follower_is_known_to_be_online_for_hours_and_holders_may_change() {
+    let sim = network(14, 5);
+    sim.run(async {
+        settle(&sim, 3, "alice").await;
+        settle(&sim, 4, "bob").await;
+        follow(&sim, 4, "alice").await;
+        // Longer than a word of interest lasts, then than a round of renewals.
+        for (minutes, text) in [(65, "an hour later"), (2, "with other holders")] {
+            pause(minutes * 60).await;
+            let posted = publish(&sim, 3, text).await;
+            assert_eq!((posted.online, posted.delivered), (1, 1), "{posted:?}");
+            reads(&sim, 4, &[text], Duration::ZERO).await;
+            (0..3).for_each(|node| sim.restart(node));
+        }
+    });
+}

@@ -83,7 +83,7 @@ fn nothing_of_a_login_is_left_for_the_next() {
         joined(&sim, 4).await;
         register(&sim, 4, "bob").await.expect("bob registers");
         follow(&sim, 4, "alice").await;
-        for moment in 0..20 {
+        for moment in (0..20).step_by(2) {
             pause(5).await;
             let logout = async {
                 tokio::time::sleep(Duration::from_millis(moment)).await;
