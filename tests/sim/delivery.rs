@@ -6,7 +6,7 @@ use std::time::Duration;
 use timeline::actors::FeedEvent;
 use timeline::sim::{SimConfig, Simulation};
 
-use super::people::{SOON, flushed, follow, login, network, pause, post, publish, reads, settle, texts};
+use super::people::{SOON, flushed, follow, login, network, pause, post, publish, reads, register, settle, texts};
 
 #[test]
 fn a_post_that_comes_by_two_ways_is_shown_once() {
@@ -128,5 +128,21 @@ fn a_follower_is_known_to_be_online_for_hours_and_holders_may_change() {
             reads(&sim, 4, &[text], Duration::ZERO).await;
             (0..3).for_each(|node| sim.restart(node));
         }
+    });
+}
+
+#[test]
+fn a_network_begins_with_one_node() {
+    let sim = Simulation::new(15, SimConfig { nodes: 1, bootpeers: 1, ..SimConfig::default() });
+    sim.run(async {
+        register(&sim, 0, "alice").await.expect("she is her own registrar");
+        publish(&sim, 0, "anybody here").await;
+        flushed(&sim, 0, SOON).await;
+        let second = sim.add();
+        settle(&sim, second, "bob").await;
+        follow(&sim, second, "alice").await;
+        reads(&sim, second, &["anybody here"], SOON).await;
+        publish(&sim, 0, "welcome").await;
+        reads(&sim, second, &["welcome"], SOON).await;
     });
 }

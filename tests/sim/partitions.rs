@@ -57,3 +57,18 @@ fn both_halves_of_a_network_go_on_and_agree_after_it_heals() {
         }
     });
 }
+
+#[test]
+fn a_follower_whom_the_author_cannot_reach_reads_from_others() {
+    let sim = network(52, 25);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        follow(&sim, 5, "alice").await;
+        pause(5).await;
+        sim.cut(&[4], &[5]);
+        let posted = publish(&sim, 4, "by way of others").await;
+        assert_eq!(posted.delivered, 0, "{posted:?}");
+        reads(&sim, 5, &["by way of others"], Duration::from_secs(65)).await;
+    });
+}

@@ -107,9 +107,7 @@ impl PresenceActor {
                 }
                 // Until it is sent, so that no later tick begins the same again.
                 node.doors().presence.moved(author, None, nearest).await;
-                // The semaphore is never closed, so acquiring only waits.
-                let _turn = lookups.acquire().await.ok();
-                renew(&node, &own, author, stamp).await;
+                renew(&node, &own, author, stamp, &lookups).await;
             });
         }
     }
@@ -209,9 +207,12 @@ async fn nearest_known(node: &Rc<Context>, place: Key) -> Vec<NodeId> {
 }
 
 /// Finds the nearest live replicas, which only others know where the place is far from here, and sends them a record.
-async fn renew(node: &Rc<Context>, own: &Own, author: Option<AccountId>, stamp: Hlc) {
+async fn renew(node: &Rc<Context>, own: &Own, author: Option<AccountId>, stamp: Hlc, lookups: &Semaphore) {
     let place = own.place(author);
+    // The semaphore is never closed, so acquiring only waits; a holder that is silent keeps no other lookup waiting.
+    let turn = lookups.acquire().await.ok();
     let found = find_closest(node, place).await.closest;
+    drop(turn);
     let holders: Vec<Contact> = found.into_iter().map(|(contact, ())| contact).take(HOLDERS).collect();
     node.doors().presence.moved(author, Some(holders.clone()), nearest_known(node, place).await).await;
     let record = own.record(node, author, true, stamp);
