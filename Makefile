@@ -6,12 +6,14 @@ PROFILE ?= dev
 PEERS ?= 5
 NET_DIR ?= target/net
 ARGS ?=
+# Twenty random lives, other ones every time.
+SEEDS ?= $(shell awk 'BEGIN { srand(); n = int(rand() * 1000000); print n ".." n + 20 }')
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net test check bench deny clean-net tools
+.PHONY: help build net test soak check bench deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +27,10 @@ net: build ## Start a network on this machine (PEERS=8, ARGS="--fresh")
 test: tools ## Run all tests (ARGS=… goes to cargo test)
 	$(CARGO) test --locked --all-targets $(ARGS)
 	$(CARGO) test --locked --doc
+
+soak: tools ## Random faults in simulated networks (SEEDS=100..200 for certain ones)
+	@echo "seeds $(SEEDS)"
+	TIMELINE_SIM_SEEDS=$(SEEDS) $(CARGO) test --locked --test sim -- random_faults
 
 check: tools ## Format, lints, documentation, architecture, dependencies
 	$(CARGO) fmt --check

@@ -127,6 +127,7 @@ fn a_claimant_that_crashes_half_way_finishes_after_its_restart() {
 #[test]
 fn names_keep_their_owners_through_random_faults() {
     for seed in seeds(300..304) {
+        println!("to repeat this life: make soak SEEDS={seed}..{}", seed + 1);
         let bootpeers = 3 + (seed % 3) as usize;
         let sim = Simulation::new(seed, SimConfig { nodes: 12, bootpeers, ..SimConfig::default() });
         let rng = RefCell::new(Rng::from_seed([seed as u8; 32]));
