@@ -15,6 +15,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 impl Rate {
     /// Tells how long to wait before the next post; `None` when it may be made now.
     pub fn wait(&mut self, now: WallTime, limits: &Limits) -> Option<Duration> {
+        // A time ahead of now was noted by a clock that was wrong; it would count for as long as that was ahead.
+        self.0.retain(|at| *at <= now);
         while self.0.front().is_some_and(|at| now.since(*at) >= HOUR) {
             self.0.pop_front();
         }
@@ -37,6 +39,15 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn posts_of_a_clock_that_was_ahead_do_not_count() {
+        let limits = Limits { posts_per_minute: 1, posts_per_hour: 1, ..Limits::default() };
+        let mut rate = Rate::default();
+        rate.note(WallTime(100_000_000));
+        assert!(rate.wait(WallTime(100_000_001), &limits).is_some());
+        assert_eq!(rate.wait(WallTime(1_000), &limits), None);
+    }
 
     #[test]
     fn a_minute_and_an_hour_have_their_limits() {
