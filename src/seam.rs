@@ -144,6 +144,20 @@ pub enum Space {
     Finals = 8,
     /// Accounts known with their proof, and names by account.
     Proofs = 9,
+    /// Pages that were full once and are split.
+    Splits = 10,
+    /// Posts that were collected here.
+    Marks = 11,
+    /// The account's mutes and blocks, opened.
+    Private = 12,
+    /// Mentions of the account.
+    Inbox = 13,
+    /// When time servers last agreed.
+    Clock = 14,
+    /// Watermarks that were signed.
+    Seen = 15,
+    /// What those who come from the same addresses keep here.
+    Sources = 16,
 }
 
 /// One change.

@@ -5,11 +5,13 @@
 mod certificate;
 mod password;
 mod place;
+mod private;
 mod sealed;
 mod signing;
 
 pub use certificate::{CertificateError, NodeCertificate, key_in_certificate};
 pub use password::{CostError, MAX_PASSWORD_BYTES, PasswordCost, Strength, strength};
 pub use place::place;
+pub use private::SealKey;
 pub use sealed::{OpenError, SealedSecrets, Secrets};
 pub use signing::{KeyError, SIGNATURE_BYTES, SecretKey, hash, verify};

@@ -113,26 +113,38 @@ impl Final {
         link: &Signed<AccountBody>,
         at: WallTime,
     ) -> Self {
-        let text = Self::text(network, account, link, at);
+        let text = Self::text(network, account, &link.body.username, link.body.seq, link.hash(), at);
         Self { registrar: key.public(), at, signature: key.sign(FINAL_CONTEXT, &network.id, &text).to_vec() }
     }
 
     /// Tells whether one of the network's registrars signed this for that state.
     pub fn holds(&self, network: &Network, account: AccountId, link: &Signed<AccountBody>) -> bool {
-        let text = Self::text(network, account, link, self.at);
+        self.certifies(network, account, &link.body.username, link.body.seq, link.hash())
+    }
+
+    /// Tells whether one of the network's registrars signed this for the state with that name, number and hash.
+    pub fn certifies(
+        &self,
+        network: &Network,
+        account: AccountId,
+        username: &Username,
+        seq: u64,
+        record: Hash,
+    ) -> bool {
+        let text = Self::text(network, account, username, seq, record, self.at);
         network.registrars.contains(&self.registrar)
             && keys::verify(&self.registrar, FINAL_CONTEXT, &network.id, &text, &self.signature)
     }
 
-    fn text(network: &Network, account: AccountId, link: &Signed<AccountBody>, at: WallTime) -> Vec<u8> {
-        to_bytes(&FinalText {
-            epoch: network.document.epoch,
-            username: &link.body.username,
-            account,
-            seq: link.body.seq,
-            record: link.hash(),
-            at,
-        })
+    fn text(
+        network: &Network,
+        account: AccountId,
+        username: &Username,
+        seq: u64,
+        record: Hash,
+        at: WallTime,
+    ) -> Vec<u8> {
+        to_bytes(&FinalText { epoch: network.document.epoch, username, account, seq, record, at })
     }
 }
 

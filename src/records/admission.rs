@@ -18,7 +18,8 @@ pub fn admit(record: &Record, now: WallTime, limits: &Limits) -> Result<(), Reco
         // Each state of a chain has the limit; the chain checks them itself.
         Record::Account(_) => u32::MAX,
         Record::Bundle(_) => limits.bundle_bytes,
-        Record::Device(_) => limits.account_bytes,
+        Record::Device(_) | Record::Directory(_) => limits.account_bytes,
+        Record::Private(_) => limits.private_bytes,
         Record::Post(_) => limits.post_bytes,
         _ => limits.other_bytes,
     };

@@ -2,10 +2,11 @@
 //!
 //! Every key comes from a label, so two calls with one label give one key.
 
-use crate::keys::{SecretKey, Secrets, hash};
+use crate::keys::{SealKey, SecretKey, Secrets, hash};
 use crate::records::{
-    AccountBody, AccountChain, BundleBody, DeviceBody, EdgeBody, Final, HeadsBody, InterestBody, Link, PostBody,
-    PresenceBody, Proofs, Record, RetirementBody, Signed, countersign, sign_contact,
+    AccountBody, AccountChain, BundleBody, DeviceBody, DirectoryBody, EdgeBody, Entry, Final, HeadsBody, InterestBody,
+    Link, MentionBody, PostBody, PresenceBody, PrivateBody, PrivateKind, ProfileBody, Proofs, Record, RetirementBody,
+    Signed, TombstoneBody, WatermarkBody, countersign, sign_contact,
 };
 use crate::types::{AccountId, ContactProof, DeviceId, Hash, Hlc, Network, NetworkId, Rng, WallTime};
 
@@ -145,6 +146,12 @@ impl TestAccount {
         Self { root, bundle, ..next }
     }
 
+    /// Returns the account's entry in the directory.
+    pub fn directory(&self) -> Signed<DirectoryBody> {
+        let finals = self.chain.links[0].finals.clone();
+        Signed::unsigned(DirectoryBody { username: self.chain.username().clone(), account: self.id(), finals })
+    }
+
     /// Adds a link as it is.
     pub fn with_link(&self, link: Link) -> Self {
         let mut links = self.chain.links.clone();
@@ -242,6 +249,66 @@ impl TestDevice {
         Signed::sign(body, root.map_or(&self.key, |(_, key)| key), &self.network)
     }
 
+    /// Signs display name and bio.
+    pub fn profile(&self, name: &str, bio: &str, ms: i64) -> Signed<ProfileBody> {
+        let (name, bio) = (name.to_owned(), bio.to_owned());
+        self.sign(ProfileBody { account: self.account, device: self.id(), hlc: at(ms), name, bio })
+    }
+
+    /// Deletes a post of the account.
+    pub fn tombstone(&self, post: &Signed<PostBody>, ms: i64) -> Signed<TombstoneBody> {
+        self.sign(TombstoneBody {
+            account: self.account,
+            device: self.id(),
+            hlc: at(ms),
+            of: post.body.device,
+            seq: post.body.seq,
+            post: post.hash(),
+            post_ends: post.body.expires_at(),
+        })
+    }
+
+    /// Says how far an author's device's log was received and seen.
+    pub fn watermark(&self, of: &TestDevice, received: u64, seen: u64, ms: i64) -> Signed<WatermarkBody> {
+        self.sign(WatermarkBody {
+            follower: self.account,
+            device: self.id(),
+            hlc: at(ms),
+            author: of.account,
+            log: of.id(),
+            received,
+            seen,
+            seen_hash: (seen > 0).then(|| hash(&seen.to_be_bytes())),
+        })
+    }
+
+    /// Seals a mute or block under a settings key.
+    pub fn private(
+        &self,
+        kind: PrivateKind,
+        subject: AccountId,
+        on: bool,
+        key: &SealKey,
+        ms: i64,
+    ) -> Signed<PrivateBody> {
+        let entry = Entry { kind: kind as u8, subject, on, position: None };
+        let mut rng = Rng::from_seed(hash(&ms.to_be_bytes()).0);
+        self.sign(PrivateBody::seal(self.account, self.id(), at(ms), &entry, key, &mut rng))
+    }
+
+    /// Tells somebody of a post that names them.
+    pub fn mention(&self, post: &Signed<PostBody>, mentioned: AccountId) -> Signed<MentionBody> {
+        self.sign(MentionBody {
+            account: self.account,
+            device: self.id(),
+            hlc: post.body.hlc,
+            mentioned,
+            post: post.hash(),
+            seq: post.body.seq,
+            ends: post.body.expires_at(),
+        })
+    }
+
     /// Says that the device is at a node; not countersigned yet.
     pub fn presence(&self, seq: u64, node: &SecretKey) -> Signed<PresenceBody> {
         self.sign(PresenceBody {
@@ -290,6 +357,12 @@ pub fn every_kind(net: &TestNet) -> Vec<Record> {
         Record::Edge(device.edge(bob.id(), true, 5)),
         Record::Presence(countersign(device.presence(1, &node), &node, &net.id())),
         Record::Interest(countersign(device.interest(1, bob.id(), &node), &node, &net.id())),
+        Record::Profile(device.profile("Alice", "on a boat", 6)),
+        Record::Tombstone(device.tombstone(&device.posts(1)[0], 7)),
+        Record::Watermark(device.watermark(&bob.device(net, "1"), 3, 2, 8)),
+        Record::Private(device.private(PrivateKind::Block, bob.id(), true, &SealKey::new([7; 32]), 9)),
+        Record::Mention(device.mention(&device.posts(1)[0], bob.id())),
+        Record::Directory(alice.directory()),
     ]
 }
 

@@ -3,10 +3,12 @@
 //! A slot keeps, for each of the ranks of its section, the record that is first by it. As every rank is a total
 //! order, the kept set depends on which records came, not on how often or in which order.
 
+use std::collections::BTreeMap;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::record::Record;
-use crate::types::{Hash, Section};
+use crate::types::{DeviceId, Hash, Section};
 
 /// What becomes of a new record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,16 +27,25 @@ pub fn slot(record: &Record, section: Section) -> Bytes {
     match (record, section) {
         (Record::Edge(r), Section::Following) => Bytes::copy_from_slice(r.body.followed.as_bytes()),
         (Record::Edge(r), _) => Bytes::copy_from_slice(r.body.follower.as_bytes()),
-        (Record::Post(r), _) => {
-            let mut slot = BytesMut::with_capacity(40);
-            slot.put_slice(r.body.device.as_bytes());
-            slot.put_u64(r.body.seq);
-            slot.freeze()
-        }
+        (Record::Post(r), _) => post_slot(&r.body.device, r.body.seq),
+        (Record::Tombstone(r), _) => post_slot(&r.body.of, r.body.seq),
         (Record::Interest(r), _) => Bytes::from([r.body.follower.0, r.body.device.0].concat()),
+        (Record::Watermark(r), _) => Bytes::from([r.body.follower.0, r.body.log.0].concat()),
+        // All mentions of one sender lie together.
+        (Record::Mention(r), _) => Bytes::from([r.body.account.0, r.body.post.0].concat()),
+        (Record::Private(r), _) => Bytes::copy_from_slice(r.body.tag.as_bytes()),
+        (Record::Profile(_), _) => Bytes::new(),
+        (Record::Directory(r), _) => Bytes::copy_from_slice(r.body.account.as_bytes()),
         (Record::Account(_) | Record::Bundle(_), _) => Bytes::new(),
         _ => record.device().map(|d| Bytes::copy_from_slice(d.as_bytes())).unwrap_or_default(),
     }
+}
+
+fn post_slot(device: &DeviceId, seq: u64) -> Bytes {
+    let mut slot = BytesMut::with_capacity(40);
+    slot.put_slice(device.as_bytes());
+    slot.put_u64(seq);
+    slot.freeze()
 }
 
 /// How many posts with one number are kept: two prove that a device key was copied, more prove nothing more.
@@ -60,10 +71,7 @@ pub fn merge(section: Section, held: &[Bytes], new: &Bytes) -> Merged {
 
 fn kept(section: Section, all: &[Option<Record>]) -> Vec<usize> {
     if section == Section::Post {
-        let mut by_hash: Vec<(Hash, usize)> =
-            all.iter().enumerate().filter_map(|(i, r)| r.as_ref().map(|r| (r.hash(), i))).collect();
-        by_hash.sort_unstable_by(|a, b| b.cmp(a));
-        return by_hash.into_iter().take(TWINS).map(|(_, i)| i).collect();
+        return kept_posts(all);
     }
     let ranked: Vec<(usize, Vec<Rank>)> =
         all.iter().enumerate().filter_map(|(i, r)| r.as_ref().map(|r| (i, ranks(r)))).collect();
@@ -71,6 +79,22 @@ fn kept(section: Section, all: &[Option<Record>]) -> Vec<usize> {
     (0..dimensions)
         .filter_map(|d| ranked.iter().filter(|(_, r)| d < r.len()).max_by_key(|(_, r)| r[d]).map(|(i, _)| *i))
         .collect()
+}
+
+/// Keeps the posts with the highest hashes, a tombstone in the place of the post that it deletes: a hash that is deleted
+/// goes on taking its place, so that what is kept does not depend on whether post or tombstone came first.
+fn kept_posts(all: &[Option<Record>]) -> Vec<usize> {
+    let mut places: BTreeMap<Hash, ((bool, u64, Hash), usize)> = BTreeMap::new();
+    for (i, record) in all.iter().enumerate() {
+        let (of, rank) = match record {
+            Some(Record::Tombstone(r)) => (r.body.post, (true, r.body.hlc.0, r.hash())),
+            Some(record) => (record.hash(), (false, 0, record.hash())),
+            None => continue,
+        };
+        let place = places.entry(of).or_insert((rank, i));
+        *place = (*place).max((rank, i));
+    }
+    places.into_values().rev().take(TWINS).map(|(_, i)| i).collect()
 }
 
 /// First what counts, then what breaks a tie, last the hash: a total order.
@@ -94,7 +118,14 @@ fn ranks(record: &Record) -> Vec<Rank> {
         Record::Edge(r) => one(r.body.hlc.0),
         Record::Presence(r) => one(r.body.seq),
         Record::Interest(r) => one(r.body.seq),
+        Record::Profile(r) => one(r.body.hlc.0),
+        Record::Private(r) => one(r.body.hlc.0),
+        // The highest number seen counts, then the highest received.
+        Record::Watermark(r) => vec![(r.body.seen, r.body.received, hash)],
+        Record::Mention(r) => one(r.body.hlc.0),
+        Record::Directory(_) => one(0),
         Record::Post(r) => one(r.body.seq),
+        Record::Tombstone(r) => one(r.body.seq),
     }
 }
 

@@ -4,32 +4,26 @@
 
 mod account;
 mod admission;
-mod bundle;
 mod codec;
 mod contact;
-mod device;
-mod edge;
 mod envelope;
 #[cfg(test)]
 pub mod fixtures;
-mod log;
+mod kinds;
 mod merge;
+mod pages;
 mod places;
-mod presence;
 mod proof;
 mod record;
 
 pub use account::{AccountBody, AccountChain, ChainError, Final, Link, Revoked};
 pub use admission::{FUTURE_TOLERANCE, admit};
-pub use bundle::BundleBody;
 pub use codec::{CodecError, Known, MAX_DEPTH, from_bytes, to_bytes};
 pub use contact::{MAX_CONTACT_BYTES, open_contact, sign_contact};
-pub use device::{DeviceBody, RetirementBody};
-pub use edge::EdgeBody;
 pub use envelope::{Body, RecordError, SUITE, Signed};
-pub use log::{HeadsBody, PostBody, ReplyTo, TextError, checked_text};
+pub use kinds::*;
 pub use merge::{Merged, merge, slot};
+pub use pages::{MAX_PAGE_DEPTH, Page};
 pub use places::{Destination, bundle_key, home, name_key, section_at};
-pub use presence::{InterestBody, PresenceBody, countersign, countersigned};
 pub use proof::{Proof, ProofError, ProofNeed, Proofs};
 pub use record::Record;

@@ -1,5 +1,6 @@
 //! Which keys a record belongs to.
 
+use super::kinds::users_key;
 use super::record::Record;
 use crate::keys::place;
 use crate::types::{AccountId, Key, Section, Username};
@@ -29,7 +30,7 @@ pub struct Destination {
 }
 
 impl Record {
-    /// Returns everywhere the record is kept.
+    /// Returns everywhere the record is kept; for lists, their first page.
     pub fn destinations(&self) -> Vec<Destination> {
         let at = |key, section| Destination { key, section };
         match self {
@@ -46,11 +47,23 @@ impl Record {
             }
             Record::Presence(r) => vec![at(home(&r.body.account), Section::Presence)],
             Record::Interest(r) => vec![at(home(&r.body.author), Section::Interest)],
+            Record::Profile(r) => vec![at(home(&r.body.account), Section::Profile)],
+            Record::Tombstone(r) => vec![at(home(&r.body.account), Section::Post)],
+            Record::Watermark(r) => vec![at(home(&r.body.author), Section::Seen)],
+            Record::Private(r) => vec![at(home(&r.body.account), Section::Private)],
+            Record::Mention(r) => vec![at(home(&r.body.mentioned), Section::Inbox)],
+            Record::Directory(r) => {
+                let name = r.body.username.as_str();
+                (0..=name.len()).map(|end| at(users_key(&name[..end]), Section::Directory)).collect()
+            }
         }
     }
 }
 
 /// Returns the section in which a record is kept at `key`; `None` when it does not belong there.
+///
+/// Where a record belongs to a list, every page on the way to it will do.
 pub fn section_at(record: &Record, key: &Key) -> Option<Section> {
-    record.destinations().into_iter().find(|d| d.key == *key).map(|d| d.section)
+    let first = record.destinations().into_iter().find(|d| d.key == *key).map(|d| d.section);
+    first.or_else(|| record.page_at(key).map(|page| page.section))
 }

@@ -7,10 +7,8 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::account::{AccountChain, ChainError};
-use super::bundle::BundleBody;
-use super::device::{DeviceBody, RetirementBody};
 use super::envelope::Signed;
-use super::presence::countersigned;
+use super::kinds::{BundleBody, DeviceBody, RetirementBody, countersigned};
 use super::record::Record;
 use crate::types::{AccountId, DeviceId, Hash, Network, PublicKey, Username};
 
@@ -71,7 +69,7 @@ impl Record {
     /// Returns what must be known before this record can be judged.
     pub fn need(&self) -> ProofNeed {
         match self {
-            Record::Account(_) => ProofNeed::Nothing,
+            Record::Account(_) | Record::Directory(_) => ProofNeed::Nothing,
             Record::Bundle(r) => ProofNeed::Name(r.body.username.clone()),
             Record::Device(r) => ProofNeed::Account(r.body.account),
             Record::Retirement(r) if r.body.root_seq.is_some() => ProofNeed::Account(r.body.account),
@@ -102,6 +100,18 @@ impl Proofs {
             Record::Heads(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
             Record::Post(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
             Record::Edge(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Profile(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Tombstone(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Watermark(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Private(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Mention(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
+            Record::Directory(r) => {
+                if r.body.certified(network) {
+                    Ok(())
+                } else {
+                    Err(ProofError::Chain(ChainError::NotCertified(0)))
+                }
+            }
             Record::Presence(r) => self
                 .verify_signed(record, |key| r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()),
             Record::Interest(r) => self

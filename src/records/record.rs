@@ -5,12 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::account::AccountChain;
-use super::bundle::BundleBody;
-use super::device::{DeviceBody, RetirementBody};
-use super::edge::EdgeBody;
 use super::envelope::{RecordError, SUITE, Signed};
-use super::log::{HeadsBody, PostBody};
-use super::presence::{InterestBody, PresenceBody};
+use super::kinds::{
+    BundleBody, DeviceBody, DirectoryBody, EdgeBody, HeadsBody, InterestBody, MentionBody, PostBody, PresenceBody,
+    PrivateBody, ProfileBody, RetirementBody, TombstoneBody, WatermarkBody,
+};
 use crate::types::{AccountId, DeviceId, Hash, Hlc, RecordKind, WallTime};
 
 /// A record of any kind that this version knows, read but not necessarily verified.
@@ -26,9 +25,17 @@ pub enum Record {
     Edge(Signed<EdgeBody>),
     Presence(Signed<PresenceBody>),
     Interest(Signed<InterestBody>),
+    Profile(Signed<ProfileBody>),
+    Tombstone(Signed<TombstoneBody>),
+    Watermark(Signed<WatermarkBody>),
+    Private(Signed<PrivateBody>),
+    Mention(Signed<MentionBody>),
+    Directory(Signed<DirectoryBody>),
 }
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+const PROFILE_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+const WATERMARK_LIFE: Duration = Duration::from_secs(60 * 24 * 3600);
 const PRESENCE_LIFE: Duration = Duration::from_secs(10 * 60);
 const INTEREST_LIFE: Duration = Duration::from_secs(60 * 60);
 
@@ -45,6 +52,12 @@ macro_rules! each {
             Record::Edge($signed) => $for_signed,
             Record::Presence($signed) => $for_signed,
             Record::Interest($signed) => $for_signed,
+            Record::Profile($signed) => $for_signed,
+            Record::Tombstone($signed) => $for_signed,
+            Record::Watermark($signed) => $for_signed,
+            Record::Private($signed) => $for_signed,
+            Record::Mention($signed) => $for_signed,
+            Record::Directory($signed) => $for_signed,
         }
     };
 }
@@ -70,6 +83,12 @@ impl Record {
             RecordKind::Edge => Record::Edge(Signed::decode(bytes)?),
             RecordKind::Presence => Record::Presence(Signed::decode(bytes)?),
             RecordKind::Interest => Record::Interest(Signed::decode(bytes)?),
+            RecordKind::Profile => Record::Profile(Signed::decode(bytes)?),
+            RecordKind::Tombstone => Record::Tombstone(Signed::decode(bytes)?),
+            RecordKind::Watermark => Record::Watermark(Signed::decode(bytes)?),
+            RecordKind::Private => Record::Private(Signed::decode(bytes)?),
+            RecordKind::Mention => Record::Mention(Signed::decode(bytes)?),
+            RecordKind::Directory => Record::Directory(Signed::decode(bytes)?),
         })
     }
 
@@ -85,6 +104,12 @@ impl Record {
             Record::Edge(_) => RecordKind::Edge,
             Record::Presence(_) => RecordKind::Presence,
             Record::Interest(_) => RecordKind::Interest,
+            Record::Profile(_) => RecordKind::Profile,
+            Record::Tombstone(_) => RecordKind::Tombstone,
+            Record::Watermark(_) => RecordKind::Watermark,
+            Record::Private(_) => RecordKind::Private,
+            Record::Mention(_) => RecordKind::Mention,
+            Record::Directory(_) => RecordKind::Directory,
         }
     }
 
@@ -110,13 +135,19 @@ impl Record {
             Record::Edge(r) => Some(r.body.follower),
             Record::Presence(r) => Some(r.body.account),
             Record::Interest(r) => Some(r.body.follower),
+            Record::Profile(r) => Some(r.body.account),
+            Record::Tombstone(r) => Some(r.body.account),
+            Record::Watermark(r) => Some(r.body.follower),
+            Record::Private(r) => Some(r.body.account),
+            Record::Mention(r) => Some(r.body.account),
+            Record::Directory(r) => Some(r.body.account),
         }
     }
 
     /// Returns the device that it is of; for a certificate, the device that it names.
     pub fn device(&self) -> Option<DeviceId> {
         match self {
-            Record::Account(_) | Record::Bundle(_) => None,
+            Record::Account(_) | Record::Bundle(_) | Record::Directory(_) => None,
             Record::Device(r) => Some(r.body.device),
             Record::Retirement(r) => Some(r.body.device),
             Record::Heads(r) => Some(r.body.device),
@@ -124,13 +155,18 @@ impl Record {
             Record::Edge(r) => Some(r.body.device),
             Record::Presence(r) => Some(r.body.device),
             Record::Interest(r) => Some(r.body.device),
+            Record::Profile(r) => Some(r.body.device),
+            Record::Tombstone(r) => Some(r.body.device),
+            Record::Watermark(r) => Some(r.body.device),
+            Record::Private(r) => Some(r.body.device),
+            Record::Mention(r) => Some(r.body.device),
         }
     }
 
     /// Returns when it was stamped; accounts and bundles carry no time.
     pub fn hlc(&self) -> Option<Hlc> {
         match self {
-            Record::Account(_) | Record::Bundle(_) => None,
+            Record::Account(_) | Record::Bundle(_) | Record::Directory(_) => None,
             Record::Device(r) => Some(r.body.hlc),
             Record::Retirement(r) => Some(r.body.hlc),
             Record::Heads(r) => Some(r.body.hlc),
@@ -138,18 +174,32 @@ impl Record {
             Record::Edge(r) => Some(r.body.hlc),
             Record::Presence(r) => Some(r.body.hlc),
             Record::Interest(r) => Some(r.body.hlc),
+            Record::Profile(r) => Some(r.body.hlc),
+            Record::Tombstone(r) => Some(r.body.hlc),
+            Record::Watermark(r) => Some(r.body.hlc),
+            Record::Private(r) => Some(r.body.hlc),
+            Record::Mention(r) => Some(r.body.hlc),
         }
     }
 
     /// Returns when it ends: its stamp and the lifetime of its kind, exactly.
     pub fn expires_at(&self) -> WallTime {
         match self {
-            Record::Account(_) | Record::Bundle(_) | Record::Device(_) | Record::Retirement(_) => WallTime::NEVER,
+            Record::Account(_)
+            | Record::Bundle(_)
+            | Record::Device(_)
+            | Record::Retirement(_)
+            | Record::Directory(_) => WallTime::NEVER,
             Record::Heads(r) => r.body.hlc.wall().plus(YEAR),
             Record::Edge(r) => r.body.hlc.wall().plus(YEAR),
             Record::Post(r) => r.body.expires_at(),
             Record::Presence(r) => r.body.hlc.wall().plus(PRESENCE_LIFE),
             Record::Interest(r) => r.body.hlc.wall().plus(INTEREST_LIFE),
+            Record::Profile(r) => r.body.hlc.wall().plus(PROFILE_LIFE),
+            Record::Tombstone(r) => r.body.expires_at(),
+            Record::Watermark(r) => r.body.hlc.wall().plus(WATERMARK_LIFE),
+            Record::Private(r) => r.body.hlc.wall().plus(YEAR),
+            Record::Mention(r) => r.body.ends,
         }
     }
 }

@@ -75,10 +75,14 @@ codes!(
     TtlOutOfRange = "ttl_out_of_range", 6, 422;
     /// Nobody follows themselves.
     FollowSelf = "follow_self", 6, 422;
+    /// Only its author deletes a post.
+    NotAuthor = "not_author", 6, 403;
     /// Too many posts in a short time.
     RateLimited = "rate_limited", 6, 429;
     /// A quota is used up.
     Quota = "quota", 6, 507;
+    /// The quota of everybody who comes from the same addresses is used up.
+    SourceQuota = "source_quota", 6, 507;
     /// Another account is logged in.
     AlreadyLoggedIn = "already_logged_in", 6, 409;
     /// The account has as many devices as it may have.

@@ -61,6 +61,8 @@ pub struct Limits {
     pub account_bytes: u32,
     /// Largest password bundle.
     pub bundle_bytes: u32,
+    /// Largest private entry.
+    pub private_bytes: u32,
     /// Largest record of any other kind.
     pub other_bytes: u32,
     /// Posts an account may make within a minute.
@@ -77,6 +79,8 @@ pub struct Limits {
     pub puts_per_minute: u32,
     /// Bytes that one account may keep at its home.
     pub account_quota: u64,
+    /// Mentions that one account may bring to another's inbox within an hour.
+    pub mentions_per_hour: u32,
 }
 
 impl Default for Limits {
@@ -85,6 +89,7 @@ impl Default for Limits {
             post_bytes: 4096,
             account_bytes: 2048,
             bundle_bytes: 8192,
+            private_bytes: 16 * 1024,
             other_bytes: 512,
             posts_per_minute: 30,
             posts_per_hour: 300,
@@ -93,6 +98,7 @@ impl Default for Limits {
             devices: 64,
             puts_per_minute: 600,
             account_quota: 4 * 1024 * 1024,
+            mentions_per_hour: 20,
         }
     }
 }

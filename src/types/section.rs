@@ -1,7 +1,7 @@
 //! Kinds of records, and the sections of a key in which they are kept.
 //!
-//! Kind and section are the same but for edges: one edge record is kept in the section `following` at the
-//! follower's key and in the section `followers` at the followed account's key.
+//! Kind and section are the same but for edges, one record that is kept in the section `following` at the follower's key
+//! and in the section `followers` at the followed account's key, and tombstones, which lie among the posts.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,16 +40,28 @@ numbered!(
         Device = 3,
         /// End of a device.
         Retirement = 4,
+        /// Display name and bio.
+        Profile = 5,
         /// State of a device's log.
         Heads = 6,
         /// A post.
         Post = 7,
+        /// The author's word that a post is deleted.
+        Tombstone = 8,
         /// Follow or unfollow.
         Edge = 9,
+        /// How far a follower has received and seen a device's log.
+        Watermark = 11,
+        /// A sealed entry of an account's own: a mute, a block.
+        Private = 12,
+        /// Somebody is named in a post.
+        Mention = 13,
         /// Where an account's device can be reached.
         Presence = 14,
         /// Where a follower of an author can be reached.
         Interest = 15,
+        /// A certified name, for the directory of users.
+        Directory = 16,
     }
 );
 
@@ -64,22 +76,37 @@ numbered!(
         Device = 3,
         /// Retirements.
         Retirement = 4,
+        /// Profiles.
+        Profile = 5,
         /// Heads.
         Heads = 6,
-        /// Posts.
+        /// Posts, and the tombstones of deleted ones.
         Post = 7,
         /// Edges at the follower's key.
         Following = 9,
         /// Edges at the followed account's key.
         Followers = 10,
+        /// Watermarks of followers at the author's key.
+        Seen = 11,
+        /// Private entries.
+        Private = 12,
+        /// Mentions at the key of whoever is named.
+        Inbox = 13,
         /// Presence, in memory only.
         Presence = 14,
         /// Interest, in memory only.
         Interest = 15,
+        /// Users whose names begin alike.
+        Directory = 16,
     }
 );
 
 impl Section {
+    /// Tells whether the section is a list of many other accounts' records, which is split over several keys when it is long.
+    pub const fn is_paged(self) -> bool {
+        matches!(self, Section::Following | Section::Followers | Section::Seen | Section::Inbox | Section::Interest)
+    }
+
     /// Tells whether the section is held in memory only: never on disk, never repaired, never at anchors.
     pub const fn in_memory(self) -> bool {
         matches!(self, Section::Presence | Section::Interest)

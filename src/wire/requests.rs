@@ -167,6 +167,9 @@ message!(
         /// Signed contacts closest to the key.
         #[serde(default)]
         contacts: Vec<Blob> = "c",
+        /// Sections of which more may lie elsewhere: in the children of a page, or under longer prefixes.
+        #[serde(default)]
+        split: SectionSet = "x",
     }
 );
 impl Request for Get {

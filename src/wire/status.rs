@@ -70,6 +70,10 @@ statuses!(
     TooManyDevices = 17, "too_many_devices";
     /// A pushed post of somebody nobody here follows.
     NotFollowed = 18, "not_followed";
+    /// Everybody has seen the post, or it had to make room: it was collected and is not taken back.
+    Collected = 19, "collected";
+    /// The quota of the addresses that the record comes from is used up.
+    SourceQuota = 20, "source_quota";
 );
 
 impl Status {
@@ -83,6 +87,7 @@ impl Status {
         match self {
             Status::Quota => Some(Code::Quota),
             Status::RateLimited => Some(Code::RateLimited),
+            Status::SourceQuota => Some(Code::SourceQuota),
             Status::TooManyDevices => Some(Code::TooManyDevices),
             _ => None,
         }

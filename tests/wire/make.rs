@@ -132,7 +132,7 @@ fn changed(net: &TestNet) -> TestAccount {
     })
 }
 
-const CONTEXTS: [(&str, &str); 9] = [
+const CONTEXTS: [(&str, &str); 15] = [
     ("account", "timeline 1 account"),
     ("bundle", "timeline 1 bundle"),
     ("device", "timeline 1 device"),
@@ -142,13 +142,19 @@ const CONTEXTS: [(&str, &str); 9] = [
     ("edge", "timeline 1 edge"),
     ("presence", "timeline 1 presence"),
     ("interest", "timeline 1 interest"),
+    ("profile", "timeline 1 profile"),
+    ("tombstone", "timeline 1 tombstone"),
+    ("watermark", "timeline 1 watermark"),
+    ("private", "timeline 1 private"),
+    ("mention", "timeline 1 mention"),
+    ("directory", "none"),
 ];
 
 fn valid_records(net: &TestNet) -> Vec<Value> {
     let mut out = Vec::new();
     for (read, (name, context)) in every_kind(net).iter().zip(CONTEXTS) {
         let proofs: &[&str] = match name {
-            "account" => &[],
+            "account" | "directory" => &[],
             "bundle" | "device" => &["account"],
             _ => &["account", "device"],
         };

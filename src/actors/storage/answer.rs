@@ -47,7 +47,8 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     let mut contacts = node.doors().routing.closest(get.key, k + 1).await;
     contacts.retain(|c| Some(c.node) != from);
     contacts.truncate(k);
-    Got { records: bytes.iter().map(Blob::from).collect(), proofs, next, contacts: signed(contacts) }
+    let records = bytes.iter().map(Blob::from).collect();
+    Got { records, proofs, next, contacts: signed(contacts), split: SectionSet::default() }
 }
 
 /// Returns the signed bytes of contacts; hints are left out.

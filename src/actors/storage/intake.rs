@@ -94,6 +94,8 @@ fn room(
             | RecordKind::Retirement
             | RecordKind::Edge
             | RecordKind::Heads
+            | RecordKind::Tombstone
+            | RecordKind::Directory
     );
     if !always && !section.in_memory() && is_full(node) {
         return Err(if node.is_anchor() { Status::AnchorFull } else { Status::Quota });

@@ -209,7 +209,8 @@ fn sizes_are_limited_by_kind() {
         let limit = |most| match record.kind() {
             RecordKind::Account => Limits { account_bytes: most, ..defaults.clone() },
             RecordKind::Bundle => Limits { bundle_bytes: most, ..defaults.clone() },
-            RecordKind::Device => Limits { account_bytes: most, ..defaults.clone() },
+            RecordKind::Device | RecordKind::Directory => Limits { account_bytes: most, ..defaults.clone() },
+            RecordKind::Private => Limits { private_bytes: most, ..defaults.clone() },
             RecordKind::Post => Limits { post_bytes: most, ..defaults.clone() },
             _ => Limits { other_bytes: most, ..defaults.clone() },
         };

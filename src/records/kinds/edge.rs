@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::Known;
-use super::envelope::{Body, RecordError};
+use crate::records::codec::Known;
+use crate::records::envelope::{Body, RecordError};
 use crate::types::{AccountId, DeviceId, Hlc, RecordKind, WallTime};
 
 /// "A follows B since t", or "A no longer follows B".

@@ -6,10 +6,10 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::codec::Known;
-use super::contact::open_contact;
-use super::envelope::{Body, RecordError, Signed};
 use crate::keys::{self, SIGNATURE_BYTES, SecretKey};
+use crate::records::codec::Known;
+use crate::records::contact::open_contact;
+use crate::records::envelope::{Body, RecordError, Signed};
 use crate::types::{AccountId, Contact, DeviceId, Hlc, NetworkId, PublicKey, RecordKind};
 
 /// A device of an account is at a node.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::Known;
-use super::envelope::{Body, RecordError, Signed};
 use crate::keys::{OpenError, PasswordCost, SealedSecrets, SecretKey, Secrets};
+use crate::records::codec::Known;
+use crate::records::envelope::{Body, RecordError, Signed};
 use crate::types::{Network, NetworkId, PublicKey, RecordKind, Rng, Username};
 
 /// An account's root key and settings key, sealed under its password.

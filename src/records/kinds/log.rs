@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use super::codec::Known;
-use super::envelope::{Body, RecordError};
+use crate::records::codec::Known;
+use crate::records::envelope::{Body, RecordError};
 use crate::types::{AccountId, DeviceId, Hash, Hlc, MAX_TTL, MIN_TTL, RecordKind, WallTime};
 
 /// Why a text cannot be posted.
