@@ -1,7 +1,7 @@
 //! What all actors of one node share: identity, network, the world, and what is known of accounts and peers.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
 use crate::seam::{Clock, Offload, Store, Transport, World};
-use crate::types::{Contact, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::types::{AccountId, Contact, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
 /// What a node is told at its start, beside the world.
@@ -58,6 +58,27 @@ const ABSENT: usize = 1024;
 /// Most accounts whose proofs are remembered: the followees an account may have, and as many strangers.
 const PROVED_ACCOUNTS: usize = 10_000;
 
+/// Whom the logged-in account does not want to hear of; at most the private entries that its quota allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// Not shown.
+    pub muted: BTreeSet<AccountId>,
+    /// Not shown, not kept, not delivered to.
+    pub blocked: BTreeSet<AccountId>,
+}
+
+impl Hidden {
+    /// Tells whether posts of the account are not shown.
+    pub fn hides(&self, account: &AccountId) -> bool {
+        self.muted.contains(account) || self.blocked.contains(account)
+    }
+
+    /// Tells whether the account is blocked.
+    pub fn blocks(&self, account: &AccountId) -> bool {
+        self.blocked.contains(account)
+    }
+}
+
 /// The node, as its actors see it.
 pub struct Context {
     /// Its id.
@@ -84,6 +105,7 @@ pub struct Context {
     opened: RefCell<BTreeMap<Bytes, Contact>>,
     absent: RefCell<BTreeMap<NodeId, Instant>>,
     contact: RefCell<Option<Contact>>,
+    hidden: RefCell<Rc<Hidden>>,
     doors: OnceCell<Doors>,
     closing: Cell<bool>,
 }
@@ -107,6 +129,7 @@ impl Context {
             opened: RefCell::default(),
             absent: RefCell::default(),
             contact: RefCell::default(),
+            hidden: RefCell::default(),
             doors: OnceCell::new(),
             closing: Cell::new(false),
         })
@@ -136,6 +159,16 @@ impl Context {
         let now = self.now();
         let spoilt = !self.clock.in_doubt() && last.wall() > now.plus(FUTURE_TOLERANCE);
         if spoilt { Hlc::new(now, 0) } else { last.tick(now) }
+    }
+
+    /// Returns whom the logged-in account does not want to hear of.
+    pub fn hidden(&self) -> Rc<Hidden> {
+        self.hidden.borrow().clone()
+    }
+
+    /// Replaces whom the logged-in account does not want to hear of; the session does so, from its private entries.
+    pub fn hide(&self, hidden: Hidden) {
+        *self.hidden.borrow_mut() = Rc::new(hidden);
     }
 
     /// Returns a random stream for one purpose.

@@ -20,12 +20,14 @@ mod session;
 mod storage;
 mod supervisor;
 
-pub use context::{Context, Settings};
-pub use door::Gone;
-pub use doors::Doors;
-pub use feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost, Watching};
-pub use outbox::{Progress, Waiting};
-pub use routing::{BootpeerState, Peer, RoutingOverview};
-pub use session::{LoggedIn, Posted, Relation, WhoAmI};
-pub use storage::Held;
-pub use supervisor::Team;
+pub use self::{
+    context::{Context, Hidden, Settings},
+    door::Gone,
+    doors::Doors,
+    feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost, Watching},
+    outbox::{Progress, Waiting},
+    routing::{BootpeerState, Peer, RoutingOverview},
+    session::{LoggedIn, Posted, Relation, WhoAmI},
+    storage::Held,
+    supervisor::Team,
+};

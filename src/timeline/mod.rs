@@ -5,7 +5,9 @@
 mod log;
 mod rate;
 mod row;
+mod text;
 
 pub use log::{DeviceLog, LogState, Missing};
 pub use rate::Rate;
 pub use row::{FeedRow, Via, row_key};
+pub use text::{folded_tag, mentions, tags};
