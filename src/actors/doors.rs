@@ -1,5 +1,6 @@
 //! The doors to all actors of a node: what the actors, the local API and the simulator hold.
 
+use super::directory::DirectoryHandle;
 use super::feed::FeedHandle;
 use super::gc::GcHandle;
 use super::outbox::OutboxHandle;
@@ -20,6 +21,7 @@ pub struct Doors {
     pub feed: FeedHandle,
     pub presence: PresenceHandle,
     pub gc: GcHandle,
+    pub directory: DirectoryHandle,
     /// Only where the network document names this node.
     pub registrar: Option<RegistrarHandle>,
 }

@@ -3,8 +3,10 @@
 //! Others hold typed handles, never an address. Connection tasks read from the store themselves; writes go through
 //! the storage actor.
 
+mod answers;
 mod call;
 mod context;
+mod directory;
 mod door;
 mod doors;
 mod feed;
@@ -20,14 +22,8 @@ mod session;
 mod storage;
 mod supervisor;
 
-pub use self::{
-    context::{Context, Hidden, Settings},
-    door::Gone,
-    doors::Doors,
-    feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost, Watching},
-    outbox::{Progress, Waiting},
-    routing::{BootpeerState, Peer, RoutingOverview},
-    session::{LoggedIn, Posted, Relation, WhoAmI},
-    storage::Held,
-    supervisor::Team,
-};
+pub use answers::*;
+pub use context::{Context, Hidden, Settings};
+pub use door::Gone;
+pub use doors::Doors;
+pub use supervisor::Team;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::{Actor, Context as Ctx};
 
 use super::context::Context;
+use super::directory::{DirectoryActor, DirectoryHandle};
 use super::door::Door;
 use super::doors::Doors;
 use super::feed::{FeedActor, FeedHandle};
@@ -42,6 +43,7 @@ impl Team {
             feed: FeedHandle(Door::open(FeedActor::new(node.clone()))),
             presence: PresenceHandle(Door::open(PresenceActor::new(node.clone()))),
             gc: GcHandle(Door::open(GcActor::new(node.clone()))),
+            directory: DirectoryHandle(Door::open(DirectoryActor::new(node.clone()))),
             registrar: registrar.then(|| RegistrarHandle(Door::open(RegistrarActor::new(node.clone())))),
         });
         let desk: Rc<dyn Inbound> = Desk::new(node.clone());
@@ -87,7 +89,8 @@ fn look(node: &Rc<Context>) -> u64 {
         + mend(node, "storage", &doors.storage.0, StorageActor::new)
         + mend(node, "outbox", &doors.outbox.0, OutboxActor::new)
         + mend(node, "session", &doors.session.0, SessionActor::new)
-        + mend(node, "gc", &doors.gc.0, GcActor::new);
+        + mend(node, "gc", &doors.gc.0, GcActor::new)
+        + mend(node, "directory", &doors.directory.0, DirectoryActor::new);
     if let Some(registrar) = &doors.registrar {
         gone += mend(node, "registrar", &registrar.0, RegistrarActor::new);
     }

@@ -7,7 +7,7 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
-use crate::actors::{FeedPage, Gone, LoggedIn, MissingPosts, Posted, Relation, ShownPost, WhoAmI};
+use crate::actors::{FeedPage, Gone, LoggedIn, MissingPosts, Posted, ProfileView, Relation, ShownPost, WhoAmI};
 use crate::types::{Code, Problem, format_rfc3339};
 
 /// What a handler ends with.
@@ -125,6 +125,16 @@ pub fn relation(relation: &Relation) -> Value {
         "username": relation.username,
         "state": if relation.follows { "following" } else { "not_following" },
         "queued": relation.queued,
+    })
+}
+
+/// Writes a profile.
+pub fn profile(profile: &ProfileView) -> Value {
+    json!({
+        "username": profile.username,
+        "display_name": profile.display_name,
+        "bio": profile.bio,
+        "queued": profile.queued,
     })
 }
 

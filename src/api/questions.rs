@@ -75,6 +75,25 @@ pub struct FollowBody {
     pub timeout_ms: Option<u64>,
 }
 
+/// `profile`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileBody {
+    pub name: Option<String>,
+    pub bio: Option<String>,
+    pub timeout_ms: Option<u64>,
+}
+
+/// `users`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsersQuery {
+    #[serde(default)]
+    pub prefix: String,
+    pub n: Option<usize>,
+    pub cursor: Option<String>,
+}
+
 /// `feed/shown`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,13 +111,18 @@ pub struct FeedQuery {
     pub before: Option<String>,
 }
 
+/// Returns how many entries of a list are wanted.
+pub fn page_size(n: Option<usize>) -> Result<usize, Refusal> {
+    match n.unwrap_or(PAGE) {
+        n @ 1..=MAX_PAGE => Ok(n),
+        _ => Err(Refusal::usage(format!("a page has 1 to {MAX_PAGE} entries"))),
+    }
+}
+
 impl FeedQuery {
     /// Returns how many posts are wanted.
     pub fn limit(&self) -> Result<usize, Refusal> {
-        match self.limit.unwrap_or(PAGE) {
-            limit @ 1..=MAX_PAGE => Ok(limit),
-            _ => Err(Refusal::usage(format!("a page has 1 to {MAX_PAGE} posts"))),
-        }
+        page_size(self.limit)
     }
 }
 

@@ -6,6 +6,7 @@ mod clocks;
 mod crashes;
 mod delivery;
 mod devices;
+mod directory;
 mod holders;
 mod moments;
 mod names;

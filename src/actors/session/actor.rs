@@ -8,9 +8,11 @@ use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, Respons
 use super::follow::follow;
 use super::login::{login, logout};
 use super::messages::{
-    Follow, LoggedIn, Login, Logout, MakePost, Posted, Pursue, Register, Relation, Resume, TendLog, Who,
+    Follow, LoggedIn, Login, Logout, MakePost, Posted, Profile, ProfileView, Pursue, Register, Relation, Resume,
+    TendLog, Who,
 };
 use super::post::{post, recount, tend_log};
+use super::profile::profile;
 use super::register::{pursue_all, register};
 use super::state::{Session, Shared};
 use super::sync::sync_follows;
@@ -116,6 +118,14 @@ impl Handler<Follow> for SessionActor {
 
     fn handle(&mut self, Follow { username, follows, within }: Follow, _: &mut Ctx<Self>) -> Self::Result {
         Box::pin(follow(self.shared.clone(), username, follows, within))
+    }
+}
+
+impl Handler<Profile> for SessionActor {
+    type Result = ResponseFuture<Result<ProfileView, Problem>>;
+
+    fn handle(&mut self, Profile { change, within }: Profile, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(profile(self.shared.clone(), change, within))
     }
 }
 

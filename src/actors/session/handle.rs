@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use super::actor::SessionActor;
 use super::messages::{
-    Follow, LoggedIn, Login, Logout, MakePost, Posted, Pursue, Register, Relation, Resume, TendLog, Who, WhoAmI,
+    Follow, LoggedIn, Login, Logout, MakePost, Posted, Profile, ProfileChange, ProfileView, Pursue, Register, Relation,
+    Resume, TendLog, Who, WhoAmI,
 };
 use crate::actors::door::{Door, Gone};
 use crate::types::{Problem, Username};
@@ -75,6 +76,18 @@ impl SessionHandle {
 
     async fn relate(&self, message: Follow) -> Result<Relation, Problem> {
         self.0.ask(message).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Shows the profile, or changes it, and reports a change as queued when the network takes longer than `within`.
+    ///
+    /// # Errors
+    /// `text_too_long` and `text_control` for what a profile may not be.
+    pub async fn profile(
+        &self,
+        change: Option<ProfileChange>,
+        within: Option<Duration>,
+    ) -> Result<ProfileView, Problem> {
+        self.0.ask(Profile { change, within }).await.unwrap_or_else(|gone| Err(gone.into()))
     }
 
     /// Raises the floor of the own log to what has ended.

@@ -115,6 +115,38 @@ pub struct Relation {
     pub queued: bool,
 }
 
+/// Shows the profile, or changes it.
+#[derive(Message)]
+#[rtype(result = "Result<ProfileView, Problem>")]
+pub struct Profile {
+    /// What changes, if anything does.
+    pub change: Option<ProfileChange>,
+    /// How long to wait for the network; for all of the first attempt where it is `None`.
+    pub within: Option<Duration>,
+}
+
+/// What changes in a profile; what is `None` stays.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ProfileChange {
+    /// The display name.
+    pub name: Option<String>,
+    /// The bio.
+    pub bio: Option<String>,
+}
+
+/// A profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileView {
+    /// Whose.
+    pub username: Username,
+    /// The display name; empty when there is none.
+    pub display_name: String,
+    /// The bio; empty when there is none.
+    pub bio: String,
+    /// Whether a change waits in the outbox.
+    pub queued: bool,
+}
+
 /// Raises the floor of the own log to what has ended.
 #[derive(Message)]
 #[rtype(result = "()")]

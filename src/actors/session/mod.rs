@@ -8,10 +8,11 @@ mod handle;
 mod login;
 mod messages;
 mod post;
+mod profile;
 mod register;
 mod state;
 mod sync;
 
 pub use actor::SessionActor;
 pub use handle::SessionHandle;
-pub use messages::{LoggedIn, Posted, Relation, WhoAmI};
+pub use messages::{LoggedIn, Posted, ProfileChange, ProfileView, Relation, WhoAmI};

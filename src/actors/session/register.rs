@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::claim::{Claim, OpenClaim};
 use super::messages::LoggedIn;
 use super::state::{Once, Session, Shared};
+use crate::actors::directory::enter;
 use crate::actors::outbox::Item;
 use crate::actors::registrar::ask_registrars;
 use crate::actors::storage::read_account;
@@ -159,6 +160,7 @@ async fn establish(
     let username = claim.record.body.username.clone();
     let chain = AccountChain::new(vec![Link { record: claim.record, finals }]).map_err(damaged)?;
     let account = chain.account;
+    let entered = chain.clone();
     let mut records = vec![Record::Account(chain), Record::Bundle(claim.bundle)];
     let mut ops = vec![Claim::forget(&username)];
     // A claim that ends well while somebody else is logged in makes the account, not a device of it.
@@ -177,6 +179,10 @@ async fn establish(
         shared.begin().await;
     }
     shared.dispatch(item).await;
+    // The account is there without it; an anchor enters it within the hour.
+    if let Err(error) = enter(node, &entered).await {
+        tracing::warn!(%error, "the account was not entered in the directory");
+    }
     Ok(logged_in)
 }
 

@@ -14,4 +14,4 @@ pub use answer::{answer_get, signed};
 pub use handle::StorageHandle;
 pub use intake::{disbelief, put_op, refusal};
 pub use messages::Held;
-pub use read::{account_of, read, read_account};
+pub use read::{Reading, account_of, read, read_account};

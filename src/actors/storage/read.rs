@@ -33,6 +33,8 @@ pub struct Reading {
     pub records: Vec<Record>,
     /// Whether enough holders answered to believe that what is not here does not exist.
     pub complete: bool,
+    /// Sections of which a holder says that more lie elsewhere.
+    pub split: SectionSet,
 }
 
 impl Reading {
@@ -49,6 +51,7 @@ impl Reading {
 struct Page {
     records: Vec<Bytes>,
     proofs: Vec<Blob>,
+    split: SectionSet,
 }
 
 /// Reads some sections of a key from the network and from this node's own store.
@@ -83,7 +86,8 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
         }
     }
     repair(node, key, &holders, &merged);
-    Reading { records: merged, complete }
+    let split = SectionSet(holders.iter().fold(0, |bits, (_, page)| bits | page.split.0));
+    Reading { records: merged, complete, split }
 }
 
 /// Tells whether those that were asked may lack something: one of them has nothing at all, as one that came only now, or
@@ -137,7 +141,7 @@ pub async fn account_of(node: &Rc<Context>, account: AccountId) -> Option<Rc<Acc
 }
 
 async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: SectionSet) -> Asked<Page> {
-    let mut page = Page { records: Vec::new(), proofs: Vec::new() };
+    let mut page = Page { records: Vec::new(), proofs: Vec::new(), split: SectionSet::default() };
     let mut after = None;
     let mut contacts = Vec::new();
     for round in 0..PAGES {
@@ -152,6 +156,7 @@ async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: Sec
             return Err(CallError::Malformed);
         }
         let empty = got.records.is_empty();
+        page.split = SectionSet(page.split.0 | got.split.0);
         page.records.extend(got.records.into_iter().map(Blob::into_bytes));
         page.proofs.extend(got.proofs);
         if round == 0 {
@@ -196,13 +201,15 @@ async fn ask_anchors(
 
 async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
     let mut records = Vec::new();
+    let mut split = SectionSet::default();
     let mut after = None;
     loop {
         let got: Got = answer_get(node, None, Get { key, sections, limit: PAGE, after }).await;
         records.extend(got.records.into_iter().map(Blob::into_bytes));
+        split = SectionSet(split.0 | got.split.0);
         after = got.next;
         if after.is_none() {
-            return Page { records, proofs: Vec::new() };
+            return Page { records, proofs: Vec::new(), split };
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can be asked for under `/api/v1/node`.
 
 mod account;
+mod directory;
 mod feed;
 mod node;
 mod people;

@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, Resource};
 
-use super::{account, feed, node, people};
+use super::{account, directory, feed, node, people};
 use crate::api::answers::{Answer, Refusal};
 use crate::api::questions::{json_config, query_config};
 use crate::types::{Code, Problem};
@@ -22,6 +22,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(change("/posts").route(web::post().to(people::post)))
         .service(change("/follow").route(web::post().to(people::follow)))
         .service(change("/unfollow").route(web::post().to(people::unfollow)))
+        .service(read("/users").route(web::get().to(directory::users)))
+        .service(
+            read("/profile").route(web::get().to(directory::profile)).route(web::post().to(directory::set_profile)),
+        )
         .service(read("/feed").route(web::get().to(feed::page)))
         .service(change("/feed/shown").route(web::post().to(feed::shown)))
         .service(read("/feed/events").route(web::get().to(feed::events)));
