@@ -8,15 +8,41 @@ use super::call::{CallError, Patience};
 use super::context::Context;
 use crate::records::{ProofNeed, Record};
 use crate::types::Contact;
-use crate::wire::{Blob, Put, Status};
+use crate::wire::{Blob, MAX_PUT_RECORDS, Put, Status};
 
 /// Puts records at one peer. `Ok(None)` when it has them all, else the first refusal.
 pub async fn put(
     node: &Rc<Context>,
     to: &Contact,
-    mut request: Put,
+    request: Put,
     patience: Patience,
 ) -> Result<Option<Status>, CallError> {
+    let statuses = put_each(node, to, request, patience).await?;
+    Ok(statuses.into_iter().find(|s| !s.is_acknowledged()))
+}
+
+/// Puts records at one peer, as many requests as it takes; returns what became of each, in order.
+pub async fn put_each(
+    node: &Rc<Context>,
+    to: &Contact,
+    request: Put,
+    patience: Patience,
+) -> Result<Vec<Status>, CallError> {
+    let Put { key, records, proofs } = request;
+    let mut statuses = Vec::with_capacity(records.len());
+    for some in records.chunks(MAX_PUT_RECORDS) {
+        let some = Put { key, records: some.to_vec(), proofs: proofs.clone() };
+        statuses.extend(put_some(node, to, some, patience).await?);
+    }
+    Ok(statuses)
+}
+
+async fn put_some(
+    node: &Rc<Context>,
+    to: &Contact,
+    mut request: Put,
+    patience: Patience,
+) -> Result<Vec<Status>, CallError> {
     let mut done = node.call(to, &request, patience).await?;
     if done.statuses.contains(&Status::NeedProof.number()) {
         request.proofs = evidence(node, &request.records);
@@ -25,7 +51,7 @@ pub async fn put(
     if done.statuses.len() != request.records.len() {
         return Err(CallError::Malformed);
     }
-    Ok(done.statuses.into_iter().map(Status::from_number).find(|s| !s.is_acknowledged()))
+    Ok(done.statuses.into_iter().map(Status::from_number).collect())
 }
 
 /// Returns what proves these records, each proof once.

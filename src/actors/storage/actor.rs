@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use super::coming::Coming;
 use super::intake::{Passed, is_full, judge, put_op};
-use super::messages::{Absorb, Accept, Held, HowMuch};
+use super::messages::{Absorb, Accept, Held, HowMuch, Listed, ReadList};
 use super::quota::{Quotas, Share, UsedUp};
+use super::{Reading, read_list};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::records::{Record, home};
@@ -152,10 +153,23 @@ impl Handler<HowMuch> for StorageActor {
     }
 }
 
+impl Handler<ReadList> for StorageActor {
+    type Result = ResponseFuture<Listed>;
+
+    fn handle(&mut self, ReadList(section, owner): ReadList, _: &mut Ctx<Self>) -> Self::Result {
+        let node = self.node.clone();
+        Box::pin(async move {
+            let Reading { records, complete, .. } = read_list(&node, section, owner).await;
+            let of_list = |record: &&Record| record.lists().iter().any(|(s, o, _)| (*s, *o) == (section, owner));
+            Listed { records: records.iter().filter(of_list).map(|r| r.bytes().clone()).collect(), complete }
+        })
+    }
+}
+
 impl Handler<Absorb> for StorageActor {
     type Result = ResponseFuture<()>;
 
-    /// Keeps local copies: accounts, devices, heads, posts and edges at their authors' homes.
+    /// Keeps local copies: accounts, devices, profiles, heads, posts, tombstones and edges at their authors' homes.
     fn handle(&mut self, Absorb(records): Absorb, _: &mut Ctx<Self>) -> Self::Result {
         let now = self.node.now();
         let keep = |bytes: Bytes| {
@@ -169,6 +183,7 @@ impl Handler<Absorb> for StorageActor {
                     | Section::Retirement
                     | Section::Heads
                     | Section::Post
+                    | Section::Profile
                     | Section::Following
             );
             wanted.then(|| put_op(&record, at, destination.section, now))
