@@ -2,7 +2,7 @@
 
 pub use super::directory::{Listed, Listing};
 pub use super::feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost, Watching};
-pub use super::outbox::{Progress, Waiting};
+pub use super::outbox::{Item, Progress, Waiting};
 pub use super::routing::{BootpeerState, Peer, RoutingOverview};
 pub use super::session::{LoggedIn, Posted, ProfileChange, ProfileView, Relation, WhoAmI};
-pub use super::storage::Held;
+pub use super::storage::{Held, Listed};

@@ -11,12 +11,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::doors::Doors;
+use super::storage::{Origins, Quotas, kept_proofs};
 use crate::keys::SecretKey;
 use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
-use crate::seam::{Clock, Offload, Store, Transport, World};
-use crate::types::{AccountId, Contact, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::seam::{Clock, Offload, Space, Store, Transport, World};
+use crate::types::{AccountId, Contact, Hash, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
 /// What a node is told at its start, beside the world.
@@ -97,6 +98,10 @@ pub struct Context {
     pub offload: Rc<dyn Offload>,
     /// Settings.
     pub settings: Settings,
+    /// What each account keeps here, and how many posts it made when.
+    pub quotas: Quotas,
+    /// Where peers dialled from.
+    pub origins: Origins,
     /// Wakes whoever waits for the set of reachable peers to change.
     pub peers_changed: Notify,
     rng: Rng,
@@ -122,6 +127,8 @@ impl Context {
             clock: world.clock,
             offload: world.offload,
             settings,
+            quotas: Quotas::default(),
+            origins: Origins::default(),
             peers_changed: Notify::new(),
             rng: world.rng,
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
@@ -297,19 +304,32 @@ impl Context {
         look(&self.proofs.borrow())
     }
 
-    /// Learns from the store.
+    /// Learns from the store: from homes that are kept here, and from what came with records of accounts whose home is not.
     fn recall(&self, need: &ProofNeed) {
-        let (key, sections) = match need {
+        let (key, device) = match need {
             ProofNeed::Nothing => return,
-            ProofNeed::Name(name) => (name_key(name), SectionSet::of(&[Section::Account])),
-            ProofNeed::Account(account) => (home(account), SectionSet::of(&[Section::Account])),
-            ProofNeed::Device(account, _) => (home(account), SectionSet::of(&[Section::Account, Section::Device])),
+            ProofNeed::Name(name) => (name_key(name), None),
+            ProofNeed::Account(account) => (home(account), None),
+            ProofNeed::Device(account, device) => (home(account), Some(device)),
         };
-        /// The chain and every certificate an account may have.
-        const MOST: usize = 257;
-        let Ok(stored) = self.store.read(&key, sections, None, MOST, self.now()) else { return };
-        let records: Vec<Record> = stored.into_iter().filter_map(|s| Record::decode(s.bytes).ok()).collect();
+        let read = |section: Section, slot: &[u8]| {
+            let before = (section, Bytes::copy_from_slice(slot), Hash([0; 32]));
+            let rows = self.store.read(&key, SectionSet::of(&[section]), Some(&before), 1, self.now());
+            rows.unwrap_or_default().into_iter().filter(|row| row.slot == slot).map(|row| row.bytes).next()
+        };
+        let at_home = [read(Section::Account, &[]), device.and_then(|device| read(Section::Device, &device.0))];
+        let all = at_home.into_iter().flatten().chain(kept_proofs(&*self.store, need));
+        let records: Vec<Record> = all.filter_map(|bytes| Record::decode(bytes).ok()).collect();
         self.learn(&records);
+    }
+
+    /// Tells whether a record is of somebody who lives here or is followed from here, or is for them.
+    pub fn is_own(&self, record: &Record) -> bool {
+        let owners = record.lists().into_iter().map(|(_, owner, _)| owner);
+        record.account().into_iter().chain(owners).any(|account| {
+            let rows = self.store.local(Space::Followees, &account.0, None, 1);
+            rows.is_ok_and(|rows| !rows.is_empty())
+        })
     }
 
     /// Runs something beside the caller, on this arbiter.

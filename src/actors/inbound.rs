@@ -57,6 +57,7 @@ impl Desk {
         let hello = read_request::<Hello>(frame).map_err(|_| encode_error(ErrorCode::Malformed, "HELLO"))?;
         match self.check(from, hello) {
             Ok(greeting) => {
+                self.node.origins.note(from, self.node.net.origin(&from));
                 self.node.doors().routing.greeted(greeting.contact.clone());
                 self.node.greeted(greeting);
                 Ok(encode_ok(&self.own_hello()))

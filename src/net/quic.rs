@@ -4,7 +4,7 @@
 //! connections that this node dialled, which proves that the peer's advertised address works.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::sync;
 use std::time::Duration;
@@ -140,6 +140,10 @@ impl Transport for Quic {
         peers.sort_unstable();
         peers.dedup();
         peers
+    }
+
+    fn origin(&self, peer: &NodeId) -> Option<IpAddr> {
+        self.0.accepting.origin(peer)
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {

@@ -18,7 +18,7 @@ use super::rows;
 use super::state::{Author, FeedState, feed_key};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::actors::storage::{disbelief, put_op, refusal};
+use crate::actors::storage::{disbelief, is_held, put_op, refusal};
 use crate::records::{PostBody, Record, Signed, admit, home};
 use crate::seam::{Batch, Op, Space};
 use crate::timeline::Via;
@@ -221,14 +221,26 @@ impl Handler<Push> for FeedActor {
         if let Err(error) = self.node.verify(&record) {
             return refused(disbelief(error));
         }
+        let (node, at) = (&self.node, home(&post.body.account));
+        let share = match is_held(node, &at, Section::Post, &record) {
+            true => Ok(None),
+            false => node.quotas.take(node, &at, Section::Post, &record),
+        };
+        let mut share = match share {
+            Ok(share) => share,
+            Err(status) => return refused(status),
+        };
         let mut ops = self.state.take(post, Via::Direct);
         let known = !ops.iter().any(|op| feed_key(op).is_some());
-        ops.push(put_op(&record, home(&post.body.account), Section::Post, self.node.now()));
+        ops.push(put_op(&record, at, Section::Post, self.node.now()));
         let kept = self.state.keep(ops);
         Box::pin(async move {
             match kept.await {
                 Ok(()) if known => Status::Known,
-                Ok(()) => Status::Stored,
+                Ok(()) => {
+                    share.iter_mut().for_each(|share| share.keep());
+                    Status::Stored
+                }
                 Err(_) => Status::StoreFailed,
             }
         })

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use super::splits::split;
 use crate::actors::context::Context;
 use crate::records::{Record, home};
 use crate::seam::Stored;
@@ -48,7 +49,8 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     contacts.retain(|c| Some(c.node) != from);
     contacts.truncate(k);
     let records = bytes.iter().map(Blob::from).collect();
-    Got { records, proofs, next, contacts: signed(contacts), split: SectionSet::default() }
+    let split = split(node, &get.key, get.sections);
+    Got { records, proofs, next, contacts: signed(contacts), split }
 }
 
 /// Returns the signed bytes of contacts; hints are left out.
