@@ -15,8 +15,11 @@ mod floods;
 mod frames;
 mod lies;
 mod limits;
+mod lists;
 mod merges;
+mod pages;
 mod puts;
+mod quotas;
 #[allow(dead_code, reason = "the tests of the transport use the rest")]
 #[path = "../net/raw.rs"]
 mod raw;

@@ -8,6 +8,7 @@ mod delivery;
 mod devices;
 mod directory;
 mod holders;
+mod lists;
 mod moments;
 mod names;
 mod partitions;

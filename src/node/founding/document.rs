@@ -204,8 +204,9 @@ mod tests {
     #[test]
     fn the_text_says_what_was_asked_for() {
         let home = "limits.home_prefixes=[\"192.0.2.0/24\"]";
-        let document = made(&["k=3", home, "limits.posts_per_minute=1000", "reserved_names=[\"admin\"]", "posts_kept = 4"])
-            .expect("a valid document");
+        let document =
+            made(&["k=3", home, "limits.posts_per_minute=1000", "reserved_names=[\"admin\"]", "posts_kept = 4"])
+                .expect("a valid document");
         assert_eq!(
             (document.name.as_str(), document.test, document.k, document.posts_kept),
             ("A \"name\" # of mine", true, 3, 4)
