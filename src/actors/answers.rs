@@ -5,4 +5,4 @@ pub use super::feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost,
 pub use super::outbox::{Item, Progress, Waiting};
 pub use super::routing::{BootpeerState, Peer, RoutingOverview};
 pub use super::session::{LoggedIn, Posted, ProfileChange, ProfileView, Relation, WhoAmI};
-pub use super::storage::{Held, Listed};
+pub use super::storage::{Held, WholeList};

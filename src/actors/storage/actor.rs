@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::intake::{Intake, Refused, put_op};
 use super::keep::keep;
 use super::local::drop_ended;
-use super::messages::{Absorb, Accept, Held, HowMuch, Listed, ReadList};
+use super::messages::{Absorb, Accept, Held, HowMuch, ReadList, WholeList};
 use super::rates::PutRates;
 use super::room::is_full;
 use super::splits::mark;
@@ -143,14 +143,14 @@ impl Handler<HowMuch> for StorageActor {
 }
 
 impl Handler<ReadList> for StorageActor {
-    type Result = ResponseFuture<Listed>;
+    type Result = ResponseFuture<WholeList>;
 
     fn handle(&mut self, ReadList(section, owner): ReadList, _: &mut Ctx<Self>) -> Self::Result {
         let node = self.node.clone();
         Box::pin(async move {
             let Reading { records, complete, .. } = read_list(&node, section, owner).await;
             let of_list = |record: &&Record| record.lists().iter().any(|(s, o, _)| (*s, *o) == (section, owner));
-            Listed { records: records.iter().filter(of_list).map(|r| r.bytes().clone()).collect(), complete }
+            WholeList { records: records.iter().filter(of_list).map(|r| r.bytes().clone()).collect(), complete }
         })
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::actor::StorageActor;
-use super::messages::{Absorb, Accept, Held, HowMuch, Listed, ReadList, Verified};
+use super::messages::{Absorb, Accept, Held, HowMuch, ReadList, Verified, WholeList};
 use crate::actors::door::{Door, Gone};
 use crate::records::Record;
 use crate::types::{AccountId, Key, NodeId, Section};
@@ -29,7 +29,7 @@ impl StorageHandle {
     /// Reads a whole list of an account from the network, whatever it has on how many pages; see [`read_list`].
     ///
     /// [`read_list`]: super::read_list
-    pub async fn list(&self, section: Section, owner: AccountId) -> Listed {
+    pub async fn list(&self, section: Section, owner: AccountId) -> WholeList {
         self.0.ask(ReadList(section, owner)).await.unwrap_or_default()
     }
 

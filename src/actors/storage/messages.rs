@@ -56,12 +56,12 @@ impl From<&Record> for Verified {
 
 /// Asks for a whole list of an account, from the network.
 #[derive(Message)]
-#[rtype(result = "Listed")]
+#[rtype(result = "WholeList")]
 pub struct ReadList(pub Section, pub AccountId);
 
 /// A list of an account.
 #[derive(Clone, Debug, Default)]
-pub struct Listed {
+pub struct WholeList {
     /// Its records, verified and merged, by slot.
     pub records: Vec<Bytes>,
     /// Whether enough holders answered to believe that what is not here does not exist.

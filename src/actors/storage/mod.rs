@@ -23,7 +23,7 @@ pub use handle::StorageHandle;
 pub use intake::{disbelief, is_held, put_op, refusal};
 pub use kept_proofs::kept_proofs;
 pub use list::read_list;
-pub use messages::{Held, Listed};
+pub use messages::{Held, WholeList};
 pub use quota::Quotas;
 pub use read::{Reading, account_of, read, read_account};
 pub use sources::Origins;
