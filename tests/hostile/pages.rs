@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use timeline::records::{Record, countersign, home, section_at, users_key};
-use timeline::types::{Key, Section, SectionSet};
+use timeline::types::{AccountId, Key, Section, SectionSet};
 use timeline::wire::{Get, Got, Status};
 
 use crate::attacker::Attacker;
@@ -232,5 +232,66 @@ fn a_deleted_post_stays_deleted_whatever_comes_first() {
             assert_eq!(held, [tombstone.bytes().clone()], "{order:?}");
             victim.end().await;
         }
+    });
+}
+
+#[test]
+fn a_page_is_full_at_128_kib_whatever_entries_are_left() {
+    run(async {
+        let net = network(1, 3, "puts_per_minute = 10000");
+        let alice = net.account("alice");
+        let device = alice.device(&net, "1");
+        let victim = Victim::start(&net);
+        let mallory = Attacker::new(&net.network, &secret("mallory"));
+        let at_home = home(&alice.id());
+        let followed = |i: u16| AccountId(*blake3::hash(&i.to_be_bytes()).as_bytes());
+        let edges: Vec<Bytes> = (0..540).map(|i| device.edge(followed(i), true, 0).bytes().clone()).collect();
+        let (mut stored, mut split) = (0, 0);
+        for some in edges.chunks(45) {
+            for (edge, status) in
+                some.iter().zip(mallory.put(&victim.contact, at_home, some, &proofs(&alice, &device)).await)
+            {
+                match status {
+                    Status::Stored => stored += edge.len(),
+                    Status::Split => split += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert!((128 * 1024 - 512..=128 * 1024).contains(&stored), "{stored} bytes, {split} sent on");
+        assert!(split >= 40, "{split}");
+        victim.end().await;
+    });
+}
+
+#[test]
+fn cursors_lead_through_pages_at_every_level() {
+    run(async {
+        let net = network(1, 3, "page_entries = 4");
+        let crowd = Crowd::gather(&net);
+        let victim = Victim::start(&net);
+        let mallory = Attacker::new(&net.network, &secret("mallory"));
+        let mut placed: std::collections::BTreeMap<Key, usize> = std::collections::BTreeMap::new();
+        for (record, own) in crowd.entries(&net, Section::Followers, 0) {
+            let mut key = home(&crowd.owner.0.id());
+            while mallory.put_one(&victim.contact, key, record.bytes(), own).await == Status::Split {
+                key = record.page_below(&key).expect("a page below").key();
+            }
+            *placed.entry(key).or_default() += 1;
+        }
+        assert!(placed.len() > 1);
+        for (key, count) in placed {
+            let (mut after, mut found) = (None, std::collections::BTreeSet::new());
+            let whole = got(&mallory, &victim, key, Section::Followers).await;
+            for left in (0..count).rev() {
+                let get = Get { key, sections: SectionSet::of(&[Section::Followers]), limit: 1, after };
+                let got = mallory.ask(&victim.contact, &get).await.expect("an answer");
+                assert_eq!((got.records.len(), got.next.is_some(), got.split), (1, left > 0, whole.split));
+                found.extend(got.records.into_iter().map(|blob| blob.0));
+                after = got.next;
+            }
+            assert_eq!(found, whole.records.into_iter().map(|blob| blob.0).collect());
+        }
+        victim.end().await;
     });
 }

@@ -12,6 +12,8 @@ use timeline::types::{AccountId, DeviceId, Hash, Hlc, Rng, Section};
 
 use super::people::{SOON, follow, joined, network, pause, settle};
 
+const NODES: usize = 7;
+
 /// Somebody who was registered without a node: only what follows needs.
 struct Follower {
     account: AccountId,
@@ -77,28 +79,29 @@ async fn followers(sim: &Simulation, node: usize, of: AccountId) -> (BTreeSet<Ac
     (follows, edges.len())
 }
 
+/// A network with short pages and few copies, so that many people cost little.
 fn paged(seed: u64, nodes: usize) -> Simulation {
     let limits = "page_entries = 20\nputs_per_minute = 1000000".to_owned();
-    Simulation::new(seed, SimConfig { nodes, k: 5, limits, ..SimConfig::default() })
+    Simulation::new(seed, SimConfig { nodes, bootpeers: 1, k: 3, limits, ..SimConfig::default() })
 }
 
 #[test]
 fn twelve_hundred_followers_are_all_found() {
-    let sim = paged(800, 10);
+    let sim = paged(800, NODES);
     sim.run(async {
-        for node in 0..10 {
+        for node in 0..NODES {
             joined(&sim, node).await;
         }
         let star = somebody(&sim, 1_000_000).account;
         let all: Vec<Follower> = (0..1200).map(|i| somebody(&sim, i)).collect();
         for (round, some) in all.chunks(100).enumerate() {
-            let say = some.iter().enumerate().map(|(i, f)| f.say(&sim, 3 + i % 7, star, true));
+            let say = some.iter().enumerate().map(|(i, f)| f.say(&sim, 1 + i % (NODES - 1), star, true));
             let published = join_all(say).await;
             assert!(published.iter().all(|p| *p), "{sim:?}: not published in round {round}");
             if round == 6 {
                 // Holders come back with what is on their disks, and know the pages that were full.
-                (0..10).for_each(|node| sim.restart(node));
-                for node in 0..10 {
+                (0..NODES).for_each(|node| sim.restart(node));
+                for node in 0..NODES {
                     joined(&sim, node).await;
                 }
             }
@@ -109,9 +112,9 @@ fn twelve_hundred_followers_are_all_found() {
         assert_eq!(followers(&sim, fresh, star).await, (everybody.clone(), 1200));
         // Whoever goes is found to have gone, at whatever level the first word of it lies.
         let gone: Vec<&Follower> = all.iter().step_by(37).collect();
-        let unfollow = gone.iter().enumerate().map(|(i, f)| f.say(&sim, 3 + i % 7, star, false));
+        let unfollow = gone.iter().enumerate().map(|(i, f)| f.say(&sim, 1 + i % (NODES - 1), star, false));
         assert!(join_all(unfollow).await.into_iter().all(|published| published));
-        (0..10).for_each(|node| sim.restart(node));
+        (0..NODES).for_each(|node| sim.restart(node));
         let last = sim.add();
         joined(&sim, last).await;
         let left: BTreeSet<AccountId> =
@@ -123,14 +126,14 @@ fn twelve_hundred_followers_are_all_found() {
 #[test]
 fn fifty_that_follow_at_the_same_moment_are_fifty() {
     for seed in 810..813 {
-        let sim = paged(seed, 14);
+        let sim = paged(seed, 10);
         sim.run(async {
-            for node in 0..14 {
+            for node in 0..10 {
                 joined(&sim, node).await;
             }
             let star = somebody(&sim, 1_000_000).account;
             let all: Vec<Follower> = (0..50).map(|i| somebody(&sim, i)).collect();
-            let say = all.iter().enumerate().map(|(i, f)| f.say(&sim, 3 + i % 11, star, true));
+            let say = all.iter().enumerate().map(|(i, f)| f.say(&sim, 1 + i % 9, star, true));
             assert!(join_all(say).await.into_iter().all(|published| published));
             let everybody: BTreeSet<AccountId> = all.iter().map(|f| f.account).collect();
             assert_eq!(followers(&sim, 5, star).await, (everybody, 50));

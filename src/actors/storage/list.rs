@@ -87,9 +87,9 @@ pub async fn read_list(node: &Rc<Context>, section: Section, owner: AccountId) -
 }
 
 fn read_page(node: Rc<Context>, page: Page) -> Later<(Page, Reading)> {
-    // At its owner's home a list is sent without what proves the owner: that lies beside it.
-    let proof = [Section::Account, Section::Device];
-    let proof = if page.depth == 0 { SectionSet::of(&proof) } else { SectionSet::default() };
+    // At its owner's home the owner's own edges are sent without what proves them: that lies beside them.
+    let own = page.depth == 0 && page.section == Section::Following;
+    let proof = if own { SectionSet::of(&[Section::Account, Section::Device]) } else { SectionSet::default() };
     let sections = SectionSet::of(&[page.section]).with(proof);
     Box::pin(async move { (page, read(&node, page.key(), sections).await) })
 }
