@@ -10,7 +10,7 @@ use timeline::records::{AccountBody, AccountChain, DeviceBody, EdgeBody, Final, 
 use timeline::sim::{SimConfig, Simulation};
 use timeline::types::{AccountId, DeviceId, Hash, Hlc, Rng, Section};
 
-use super::people::{SOON, follow, joined, network, pause, settle};
+use super::people::{SOON, follow, joined, network, pause, publish, settle};
 
 const NODES: usize = 7;
 
@@ -177,5 +177,28 @@ fn lists_of_no_length_are_complete() {
             assert!(list.complete && list.records.is_empty(), "{section:?}");
         }
         pause(Duration::from_secs(1).as_secs()).await;
+    });
+}
+
+#[test]
+fn followers_whose_interest_does_not_fit_the_first_page_get_posts_directly() {
+    let limits = "page_entries = 3".to_owned();
+    let sim = Simulation::new(840, SimConfig { nodes: 12, bootpeers: 1, limits, ..SimConfig::default() });
+    sim.run(async {
+        settle(&sim, 1, "alice").await;
+        for node in 2..10 {
+            settle(&sim, node, &format!("reader_{node}")).await;
+            follow(&sim, node, "alice").await;
+        }
+        pause(30).await;
+        let posted = publish(&sim, 1, "hello").await;
+        assert_eq!((posted.online, posted.delivered), (8, 8), "{posted:?}");
+        // Whoever leaves says goodbye wherever its record lies.
+        for node in 2..10 {
+            sim.shut_down(node).await;
+        }
+        pause(30).await;
+        let posted = publish(&sim, 1, "is anybody there").await;
+        assert_eq!(posted.online, 0, "{posted:?}");
     });
 }

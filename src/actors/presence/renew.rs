@@ -9,10 +9,10 @@ use super::messages::Follower;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::put::put;
-use crate::actors::storage::read;
+use crate::actors::storage::read_list;
 use crate::keys::SecretKey;
 use crate::records::{InterestBody, PresenceBody, Record, Signed, countersign, countersigned, home};
-use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, Section, SectionSet};
+use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, Section};
 use crate::wire::{Blob, Put};
 
 /// Who is logged in here.
@@ -70,7 +70,7 @@ pub async fn send(node: Rc<Context>, key: Key, record: Bytes, holders: Vec<Conta
 
 /// Reads who is interested in an account now.
 pub async fn read_followers(node: &Rc<Context>, account: AccountId) -> Vec<Follower> {
-    let reading = read(node, home(&account), SectionSet::of(&[Section::Interest])).await;
+    let reading = read_list(node, Section::Interest, account).await;
     reading.records.iter().filter_map(|record| follower(node, record)).collect()
 }
 
