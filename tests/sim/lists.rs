@@ -12,7 +12,7 @@ use timeline::types::{AccountId, DeviceId, Hash, Hlc, Rng, Section};
 
 use super::people::{SOON, follow, joined, network, pause, publish, settle};
 
-const NODES: usize = 7;
+const NODES: usize = 6;
 
 /// Somebody who was registered without a node: only what follows needs.
 struct Follower {

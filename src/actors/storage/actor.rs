@@ -118,6 +118,9 @@ async fn hold(node: &Rc<Context>, key: Key, records: Vec<(usize, Record)>, statu
             }
             page => {
                 page.map(|_| slots.insert(slot));
+                if page.is_some() && slots.len() >= most {
+                    marks.extend(mark(node, &key, Section::Interest, record.expires_at()));
+                }
                 taken.push(record.bytes().clone());
                 Status::Stored
             }

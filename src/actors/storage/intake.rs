@@ -24,6 +24,8 @@ pub struct Passed {
     pub share: Option<Share>,
     /// What it costs whoever pays for its account.
     pub charge: Option<Charge>,
+    /// A change that goes with it.
+    pub note: Option<Op>,
     /// Its place in a limited list, held until the record is on disk.
     _place: Option<Place>,
 }
@@ -61,7 +63,7 @@ impl Intake {
         admit(&record, node.now(), node.network.limits()).map_err(refusal)?;
         node.verify(&record).map_err(disbelief)?;
         if section.in_memory() {
-            return Ok(Passed { record, section, share: None, charge: None, _place: None });
+            return Ok(Passed { record, section, share: None, charge: None, note: None, _place: None });
         }
         let slot = slot(&record, section);
         let rivals = rivals(node, key, section, &slot)?;
@@ -71,15 +73,16 @@ impl Intake {
         // A second post with the number of another takes room of its own; everything else replaces what it renews.
         let renews = !rivals.is_empty() && !matches!(record, Record::Post(_));
         let spot = Spot { node, coming: &self.coming, key, section, slot: &slot, record: &record };
+        let mut note = None;
         if !renews {
-            spot.fits()?;
+            note = spot.fits()?;
             has_room(node, key, &record)?;
         }
         let share = if renews { None } else { node.quotas.take(node, key, section, &record)? };
         let charge = if renews || node.is_own(&record) { None } else { self.sources.take(node, from, &record)? };
         let limited = section.is_paged() || matches!(section, Section::Device | Section::Retirement);
         let place = limited.then(|| self.coming.take(*key, section, slot, record.bytes().len()));
-        Ok(Passed { record, section, share, charge, _place: place })
+        Ok(Passed { record, section, share, charge, note, _place: place })
     }
 }
 

@@ -26,6 +26,7 @@ pub async fn keep(
     let mut ops: Vec<Op> = passed.iter().map(|(_, p)| put_op(&p.record, key, p.section, now)).collect();
     ops.extend(first);
     for (_, passed) in &passed {
+        ops.extend(passed.note.clone());
         ops.extend(keep_proofs(node, &key, &passed.record));
         ops.extend(passed.charge.iter().flat_map(|charge| charge.ops()));
     }

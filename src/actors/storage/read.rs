@@ -244,13 +244,18 @@ async fn collect(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page
 /// Sends each holder what it lacks, beside the caller.
 fn repair(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)], merged: &[Record]) {
     for (contact, page) in holders.iter().filter_map(|(c, p)| c.as_ref().map(|c| (c, p))) {
-        let has: BTreeSet<Hash> =
-            page.records.iter().filter_map(|b| Record::decode(b.clone()).ok()).map(|r| r.hash()).collect();
-        let lacks: Vec<&Record> = merged
-            .iter()
-            .filter(|r| !has.contains(&r.hash()) && section_at(r, &key).is_some_and(|s| !s.in_memory()))
-            .take(MAX_PUT_RECORDS)
-            .collect();
+        let held: Vec<Record> = page.records.iter().filter_map(|b| Record::decode(b.clone()).ok()).collect();
+        let has: BTreeSet<Hash> = held.iter().map(Record::hash).collect();
+        let place = |r: &Record| section_at(r, &key).map(|section| (section, slot(r, section)));
+        let slots: BTreeSet<Option<(Section, Bytes)>> = held.iter().map(place).collect();
+        // A full page takes news of those in it, and nobody else.
+        let takes = |r: &Record| match place(r) {
+            Some((section, _)) if section.in_memory() => false,
+            Some((section, _)) if page.split.contains(section) => slots.contains(&place(r)),
+            place => place.is_some(),
+        };
+        let lacks: Vec<&Record> =
+            merged.iter().filter(|r| !has.contains(&r.hash()) && takes(r)).take(MAX_PUT_RECORDS).collect();
         if lacks.is_empty() {
             continue;
         }

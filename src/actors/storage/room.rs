@@ -11,7 +11,7 @@ use super::intake::Refused;
 use super::splits::mark;
 use crate::actors::context::Context;
 use crate::records::{MAX_PAGE_DEPTH, Record, home};
-use crate::seam::Stored;
+use crate::seam::{Op, Stored};
 use crate::types::{AccountId, Hash, Hlc, Key, RecordKind, Section, SectionSet, WallTime};
 use crate::wire::Status;
 
@@ -43,17 +43,17 @@ pub struct Spot<'a> {
 }
 
 impl Spot<'_> {
-    /// Checks the limits of the list that the record would lie in.
-    pub fn fits(&self) -> Result<(), Refused> {
+    /// Checks the limits of the list that the record would lie in; returns what has to be noted together with it.
+    pub fn fits(&self) -> Result<Option<Op>, Refused> {
         match (self.section, self.record) {
             (Section::Inbox, Record::Mention(mention)) => {
                 self.mentions(&mention.body.account, mention.body.hlc)?;
                 self.page()
             }
             (section, _) if section.is_paged() => self.page(),
-            (Section::Device, _) => Ok(self.devices()?),
-            (Section::Directory, _) => self.directory(),
-            _ => Ok(()),
+            (Section::Device, _) => self.devices().map(|()| None).map_err(Refused::from),
+            (Section::Directory, _) => self.directory().map(|()| None),
+            _ => Ok(None),
         }
     }
 
@@ -64,21 +64,22 @@ impl Spot<'_> {
         rows.map_err(|_| Status::StoreFailed)
     }
 
-    fn page(&self) -> Result<(), Refused> {
+    fn page(&self) -> Result<Option<Op>, Refused> {
         let most = self.node.network.limits().page_entries as usize;
         let mut entries: BTreeMap<Bytes, usize> = self.coming.slots(self.key, self.section);
         let held = self.read(&[self.section], &[], most)?;
         entries.extend(held.into_iter().map(|row| (row.slot, row.bytes.len())));
         let bytes: usize = entries.values().sum();
         let fits = entries.len() < most && bytes + self.record.bytes().len() <= PAGE_BYTES;
+        let mark = || mark(self.node, self.key, self.section, self.record.expires_at());
         if fits || entries.contains_key(self.slot) {
-            return Ok(());
+            // Noted before anybody is refused: one that took a page over from others knows of no refusals.
+            return Ok(if entries.len() + 1 >= most { mark() } else { None });
         }
         if self.record.page_at(self.key).is_none_or(|page| page.depth >= MAX_PAGE_DEPTH) {
             return Err(Status::Quota.into());
         }
-        let first = mark(self.node, self.key, self.section, self.record.expires_at());
-        Err(Refused { status: Status::Split, first })
+        Err(Refused { status: Status::Split, first: mark() })
     }
 
     fn devices(&self) -> Result<(), Status> {
