@@ -10,9 +10,9 @@ use crate::records::{CodecError, open_contact};
 use crate::seam::{Inbound, Later, Refused};
 use crate::types::NodeId;
 use crate::wire::{
-    Blob, CheckOnline, Checked, Claim, Closer, Deliver, Delivered, ErrorCode, FindNode, Get, GetNetwork, HELLO, Heartbeat,
-    Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping, Pong, Put, PutDone, Request, encode_error, encode_ok, open_answer,
-    read_request,
+    Blob, CheckOnline, Checked, Claim, Closer, Deliver, Delivered, ErrorCode, FindNode, Get, GetNetwork, HELLO,
+    Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping, Pong, Put, PutDone,
+    Request, encode_error, encode_ok, open_answer, read_request,
 };
 
 /// Answers peers.

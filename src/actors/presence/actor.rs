@@ -205,8 +205,7 @@ impl PresenceActor {
                     continue;
                 }
                 // Until it has ended, so that no later look begins the same again.
-                let begun =
-                    Renewed { author: errand.author, holders: None, known: errand.known.clone(), taken: None };
+                let begun = Renewed { author: errand.author, holders: None, known: errand.known.clone(), taken: None };
                 node.doors().presence.renewed(begun).await;
                 node.spawn(renew(node.clone(), own.clone(), errand, turns.clone()));
             }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::actor::PresenceActor;
 use super::messages::{
-    Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Online, PeersChanged, Renewed,
-    Told,
+    Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Online, PeersChanged,
+    Renewed, Told,
 };
 use crate::actors::door::Door;
 use crate::keys::SecretKey;

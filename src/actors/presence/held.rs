@@ -217,7 +217,8 @@ mod tests {
             put(&mut held, &interest(&net, "mallory", "1", author, &format!("node {author}")));
         }
         assert_eq!(held.records.len(), 20);
-        let honest: Vec<_> = (0..9).map(|i| interest(&net, &format!("user{i}"), "1", 100, &format!("own {i}"))).collect();
+        let honest: Vec<_> =
+            (0..9).map(|i| interest(&net, &format!("user{i}"), "1", 100, &format!("own {i}"))).collect();
         honest.iter().for_each(|one| assert!(put(&mut held, one)));
         for author in 60..120 {
             put(&mut held, &interest(&net, "mallory", "1", author, &format!("node {author}")));

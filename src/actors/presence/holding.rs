@@ -52,8 +52,7 @@ impl PresenceActor {
     fn note_presence(&mut self, record: &Record) {
         let (Record::Presence(presence), Some(contact)) = (record, named(&self.node, record)) else { return };
         let body = &presence.body;
-        let word =
-            Word { account: body.account, device: body.device, seq: body.seq, online: body.online, contact };
+        let word = Word { account: body.account, device: body.device, seq: body.seq, online: body.online, contact };
         let now = self.moment();
         self.liveness.put(word, now);
         self.lookout.forget(&body.account);
