@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
+use actix::{Actor, AsyncContext, Context as Ctx, Handler, ResponseFuture};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
@@ -13,12 +13,11 @@ use tokio::time::{Instant, timeout};
 use super::held::HeldRecords;
 use super::liveness::{HEARTBEAT, Liveness, Moment};
 use super::lookout::Lookout;
-use super::messages::{Beaten, Begin, End, Follower, Gone, Interested, Known, Learned, PeersChanged, Renewed};
-use super::own::{Mark, Own, follower, read_followers, send};
+use super::messages::{Beaten, Begin, End, Follower, Interested, PeersChanged, Renewed};
+use super::own::{Mark, Own, read_followers, send};
 use super::renew::{Errand, beat, goodbye, ids, nearest_known, renew};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::records::Record;
 use crate::types::{AccountId, Contact, DeviceId, Hlc, NodeId, WallTime};
 
 /// How often own records, heartbeats and missed heartbeats are looked after.
@@ -39,8 +38,6 @@ const SETTLE: Duration = Duration::from_secs(2);
 const AWAY: Duration = Duration::from_secs(10);
 /// How long a clean end waits for goodbyes.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// Most followers remembered to be online.
-const FOLLOWERS: usize = 10_000;
 /// Most followers that are told of a goodbye by this node itself: as many as are brought a post directly.
 const TOLD: usize = 64;
 /// Most errands under way at once: an account may follow thousands.
@@ -68,7 +65,8 @@ pub struct PresenceActor {
     pub(super) own: Option<Own>,
     /// The own presence (no author), and interest in every author: at most the followees an account may have.
     tasks: BTreeMap<Option<AccountId>, Task>,
-    followers: BTreeMap<DeviceId, Follower>,
+    /// Bounded where they are noted.
+    pub(super) followers: BTreeMap<DeviceId, Follower>,
     /// What each holder of the own presence said of the interest it holds; at most [`PRINTS`].
     prints: BTreeMap<NodeId, u64>,
     ask_at: Instant,
@@ -212,19 +210,6 @@ impl PresenceActor {
             comparing.set(false);
         });
     }
-
-    /// Notes that somebody became interested in the own account, or no longer is.
-    pub(super) fn note_own_follower(&mut self, record: &Record) {
-        match (follower(&self.node, record), record.device()) {
-            (Some(follower), _) if self.followers.len() < FOLLOWERS => {
-                self.followers.insert(follower.device, follower);
-            }
-            (None, Some(device)) => {
-                self.followers.remove(&device);
-            }
-            _ => {}
-        }
-    }
 }
 
 impl Actor for PresenceActor {
@@ -318,32 +303,6 @@ impl Handler<End> for PresenceActor {
                 tracing::debug!("some goodbyes were not heard in time");
             }
         })
-    }
-}
-
-impl Handler<Known> for PresenceActor {
-    type Result = MessageResult<Known>;
-
-    fn handle(&mut self, _: Known, _: &mut Ctx<Self>) -> Self::Result {
-        MessageResult(self.followers.values().cloned().collect())
-    }
-}
-
-impl Handler<Learned> for PresenceActor {
-    type Result = ();
-
-    fn handle(&mut self, Learned(followers): Learned, _: &mut Ctx<Self>) {
-        if self.own.is_some() && !followers.is_empty() {
-            self.followers = followers.into_iter().take(FOLLOWERS).map(|f| (f.device, f)).collect();
-        }
-    }
-}
-
-impl Handler<Gone> for PresenceActor {
-    type Result = ();
-
-    fn handle(&mut self, Gone(device): Gone, _: &mut Ctx<Self>) {
-        self.followers.remove(&device);
     }
 }
 

@@ -130,9 +130,11 @@ impl HeldRecords {
         let spare = by_account.max(by_node).saturating_sub(weight).min(AT_ONCE);
         let of_heaviest = |entry: &&Entry| if of_account { entry.account == account } else { entry.node == node };
         let heaviest = self.records.iter().filter(|(_, entry)| of_heaviest(entry));
-        let mut places: Vec<(Moment, Place)> = heaviest.map(|(place, entry)| (entry.until, place.clone())).collect();
+        // Presence last: it is one record, and heartbeats would bring it back.
+        let order = |place: &Place, entry: &Entry| (place.1 == Section::Presence, entry.until, place.clone());
+        let mut places: Vec<_> = heaviest.map(|(place, entry)| order(place, entry)).collect();
         places.sort_unstable();
-        places.into_iter().take(spare).filter_map(|(_, place)| self.remove_presence(&place)).collect()
+        places.into_iter().take(spare).filter_map(|(_, _, place)| self.remove_presence(&place)).collect()
     }
 
     /// Removes a record; returns whose it was where it was presence.

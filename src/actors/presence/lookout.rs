@@ -63,6 +63,8 @@ struct Tally {
     holders: Vec<Contact>,
     /// Whether the holders were looked up of late: others need not be looked for.
     fresh: bool,
+    /// Whether this node's own judgement is among the answers.
+    own: bool,
     answers: Vec<(Standing, Instant)>,
 }
 
@@ -128,8 +130,9 @@ impl Lookout {
             } else {
                 let remembered = self.remembered(&account);
                 let (fresh, holders) = (remembered.is_some(), remembered.unwrap_or(holders));
-                let own = self.counts(&account, &holders, held).then(|| (held, Instant::now()));
-                let tally = Tally { holders, fresh, answers: own.into_iter().collect() };
+                let own = self.counts(&account, &holders, held);
+                let answers = own.then(|| (held, Instant::now())).into_iter().collect();
+                let tally = Tally { holders, fresh, own, answers };
                 gathered.tallies.borrow_mut().insert(account, tally);
             }
         }
@@ -198,6 +201,11 @@ impl Lookout {
         }
         let mut tallies = gathered.tallies.borrow_mut();
         let tally = tallies.get_mut(&account)?;
+        if holders.len() < HOLDERS && !tally.own {
+            // So few are left that this node is a holder itself.
+            tally.own = true;
+            tally.answers.push((Standing::Unknown, Instant::now()));
+        }
         let before: Vec<NodeId> = tally.holders.iter().map(|holder| holder.node).collect();
         let new: Vec<Contact> = holders.into_iter().filter(|holder| !before.contains(&holder.node)).collect();
         let any = !new.is_empty();

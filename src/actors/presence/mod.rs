@@ -1,6 +1,7 @@
 //! Owner of presence and interest: holds them in memory for others, keeps this node's own alive, says who is online.
 
 mod actor;
+mod followers;
 mod handle;
 mod held;
 mod holding;
