@@ -6,7 +6,7 @@ use bytes::Bytes;
 use timeline::records::{countersign, home};
 use timeline::types::AccountId;
 use timeline::wire::{
-    CheckOnline, Checked, ErrorCode, Heard, Heartbeat, MAX_CHECKED, OnlineStanding, Request, encode_error, encode_ok,
+    CheckOnline, Checked, ErrorCode, Heard, Heartbeat, MAX_CHECKED, OnlineStanding, encode_error, encode_ok,
     open_answer,
 };
 use tokio::time::Instant;
@@ -131,6 +131,11 @@ fn lies() -> Vec<(&'static str, Lie)> {
     ]
 }
 
+/// Accounts of nobody, others for every `n`.
+fn accounts(n: u8, many: u8) -> Vec<AccountId> {
+    (0..many).map(|i| AccountId(std::array::from_fn(|at| if at < 16 { n } else { i }))).collect()
+}
+
 #[test]
 fn lies_about_others_make_nobody_online_and_hold_nobody_up() {
     run(async {
@@ -150,15 +155,14 @@ fn lies_about_others_make_nobody_online_and_hold_nobody_up() {
                 Some(lie(question))
             });
             // Others each time: what was said is believed for a moment.
-            let accounts: Vec<AccountId> = (0..70).map(|i| AccountId([100 * (n as u8 % 2) + i; 32])).collect();
-            let answers = presence.online(accounts.iter().map(|a| AccountId([a.0[0] ^ n as u8; 32])).collect()).await;
+            let answers = presence.online(accounts(n as u8, 70)).await;
             assert_eq!(answers.len(), 70, "{what}");
             assert!(answers.iter().all(|(_, online)| *online != Some(true)), "{what}");
             assert!(liar.mouth.asked.get() > asked, "{what}: the liar was not asked");
         }
         liar.mouth.silent.set(true);
         let began = Instant::now();
-        let answers = presence.online((200..=255).map(|i| AccountId([i; 32])).collect()).await;
+        let answers = presence.online(accounts(100, 50)).await;
         assert!(answers.iter().all(|(_, online)| online.is_none()));
         // Two seconds, and time for a machine that is busy.
         assert!(began.elapsed() < PATIENCE.min(Duration::from_secs(20)));
