@@ -1,3 +1,5 @@
+//! The rules by example, and against a plain model of them.
+
 use proptest::prelude::*;
 
 use super::*;
