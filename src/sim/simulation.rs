@@ -1,6 +1,7 @@
 //! A simulated network as its user sees it: nodes that start, crash, sleep and come back, and stories told with them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -282,6 +283,11 @@ impl Simulation {
     /// Returns the fingerprint of the run so far.
     pub fn trace(&self) -> Trace {
         self.wire.trace()
+    }
+
+    /// Returns how many requests of each number a node has sent so far, HELLOs (1) included.
+    pub fn requests_of(&self, number: usize) -> BTreeMap<u8, u64> {
+        self.wire.requests_of(&self.id(number))
     }
 
     /// Runs a story while all nodes run beside it.

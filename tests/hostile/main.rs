@@ -16,6 +16,7 @@ mod frames;
 mod lies;
 mod limits;
 mod merges;
+mod presence;
 mod puts;
 #[allow(dead_code, reason = "the tests of the transport use the rest")]
 #[path = "../net/raw.rs"]
