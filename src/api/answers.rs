@@ -87,6 +87,9 @@ pub fn post(post: &ShownPost) -> Value {
         "expires_at": format_rfc3339(post.expires_at),
         "device_id": post.device.to_string(),
         "seq": post.seq,
+        "reply_to": post.reply_to.map(|id| id.to_string()),
+        "mentions": post.mentions,
+        "tags": post.tags,
         "seen": post.seen,
         "via": post.via,
     })
@@ -103,6 +106,7 @@ pub fn feed(page: &FeedPage) -> Value {
         "posts": page.posts.iter().map(post).collect::<Vec<_>>(),
         "complete": page.complete,
         "missing": page.missing.iter().map(missing).collect::<Vec<_>>(),
+        "read_elsewhere_gone": page.read_elsewhere_gone,
         "next": page.next,
     })
 }

@@ -221,7 +221,7 @@ fn reserved(username: &Username) -> Problem {
 pub fn forget_login(shared: &Shared) -> Vec<Op> {
     let node = &shared.node;
     let mut ops = vec![Session::forget()];
-    for space in [Space::Followees, Space::Feed] {
+    for space in [Space::Followees, Space::Feed, Space::Inbox] {
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let rows = node.store.local(space, &[], after.as_deref(), 1000).unwrap_or_default();
