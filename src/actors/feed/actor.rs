@@ -248,9 +248,7 @@ impl Handler<Watch> for FeedActor {
 
     fn handle(&mut self, _: Watch, _: &mut Ctx<Self>) -> Self::Result {
         let many = || Problem::new(Code::RateLimited, "too many watch this feed already");
-        let watching = self.logged_in().and_then(|()| {
-            self.state.watch()?.ok_or_else(many)
-        });
+        let watching = self.logged_in().and_then(|()| self.state.watch()?.ok_or_else(many));
         MessageResult(watching)
     }
 }

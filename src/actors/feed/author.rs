@@ -38,11 +38,7 @@ impl Author {
         let met = self.followee.met;
         let log = self.followee.logs.entry(device).or_insert_with(|| match met {
             true => DeviceLog::default(),
-            false => DeviceLog::begin(&LogState {
-                floor: seq.saturating_sub(1),
-                last_seq: seq,
-                ..LogState::default()
-            }),
+            false => DeviceLog::begin(&LogState { floor: seq.saturating_sub(1), last_seq: seq, ..LogState::default() }),
         });
         let news = !log.has(seq);
         log.note(seq);
@@ -130,8 +126,7 @@ pub fn read_and_gone(
 }
 
 fn by_reason(author: &Username, missing: Missing) -> Vec<MissingPosts> {
-    let sums =
-        [("expired", missing.expired), ("collected", missing.collected), ("unreachable", missing.unreachable)];
+    let sums = [("expired", missing.expired), ("collected", missing.collected), ("unreachable", missing.unreachable)];
     let some = sums.into_iter().filter(|(_, count)| *count > 0);
     some.map(|(reason, count)| MissingPosts { author: author.clone(), count, reason }).collect()
 }

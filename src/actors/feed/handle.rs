@@ -108,7 +108,8 @@ impl FeedHandle {
     /// # Errors
     /// `usage` when it cannot be a tag.
     pub async fn tag(&self, name: String, page: ListRequest) -> Result<PostsPage, Problem> {
-        let nothing = || Problem::new(Code::Usage, "a tag is letters, digits and underscores, at most 50, not digits alone");
+        let nothing =
+            || Problem::new(Code::Usage, "a tag is letters, digits and underscores, at most 50, not digits alone");
         let query = Query::tag(&name).ok_or_else(nothing)?;
         self.0.ask(Search { query, page }).await.unwrap_or_else(|gone| Err(gone.into()))
     }

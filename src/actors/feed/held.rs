@@ -138,8 +138,7 @@ pub fn name_of(node: &Rc<Context>, account: &AccountId) -> Option<Username> {
 pub async fn find(node: Rc<Context>, text: String) -> Result<ShownPost, Problem> {
     let id = PostId::read(&text)?;
     let looked_for = id.clone();
-    let wanted: Wanted =
-        Arc::new(move |post| looked_for.fits(&post.hash(), post.body.hlc, &post.body.device));
+    let wanted: Wanted = Arc::new(move |post| looked_for.fits(&post.hash(), post.body.hlc, &post.body.device));
     if let Some(place) = id.place() {
         let rows = node.store.local(Space::Feed, &place, None, 1)?;
         let row = rows.first().and_then(|(_, value)| FeedRow::read(value)).filter(|row| is_shown(&node, row));
@@ -160,8 +159,7 @@ fn is_shown(node: &Rc<Context>, row: &FeedRow) -> bool {
 pub async fn search(node: Rc<Context>, query: Query, page: ListRequest) -> Result<PostsPage, Problem> {
     let after = page.cursor.as_deref().map(read_cursor).transpose()?;
     let hidden = node.hidden().as_ref().clone();
-    let wanted: Wanted =
-        Arc::new(move |post| !hidden.hides(&post.body.account) && query.finds(&post.body.text));
+    let wanted: Wanted = Arc::new(move |post| !hidden.hides(&post.body.account) && query.finds(&post.body.text));
     let found = held(&node, after, page.limit + 1, wanted).await?;
     Ok(page_of(found, page.limit))
 }

@@ -21,9 +21,6 @@ pub use actor::FeedActor;
 pub use followee::Followee;
 pub use handle::FeedHandle;
 pub use held::{Wanted, held, name_of};
-pub use id::PostId;
-pub use messages::{
-    FeedEvent, FeedPage, ListRequest, MissingPosts, PageRequest, PostsPage, ShownPost, Watching,
-};
+pub use messages::{FeedEvent, FeedPage, ListRequest, MissingPosts, PageRequest, PostsPage, ShownPost, Watching};
 pub use page::{read_cursor, write_cursor};
-pub use rows::{show, shown};
+pub use rows::{row_at, show, shown};

@@ -50,6 +50,11 @@ pub fn at(node: &Context, space: Space, key: &Bytes) -> Option<FeedRow> {
     rows.first().filter(|(k, _)| k == key).and_then(|(_, value)| FeedRow::read(value))
 }
 
+/// Returns the row of the feed with exactly this key.
+pub fn row_at(node: &Context, key: &Bytes) -> Option<FeedRow> {
+    at(node, Space::Feed, key)
+}
+
 /// Returns a row as people see it.
 pub fn shown(row: &FeedRow) -> ShownPost {
     show(&row.post, row.author.clone(), row.via, row.shown)

@@ -174,9 +174,11 @@ impl FeedState {
             }
         }
         // Commits are made in their order: what is on its way to the disk is there before it is dropped.
-        ops.extend(self.pending.iter().filter(|(_, row)| is_gone(row)).flat_map(|(key, _)| {
-            [Op::DropLocal(Space::Feed, key.clone()), Op::DropLocal(Space::Inbox, key.clone())]
-        }));
+        ops.extend(
+            self.pending.iter().filter(|(_, row)| is_gone(row)).flat_map(|(key, _)| {
+                [Op::DropLocal(Space::Feed, key.clone()), Op::DropLocal(Space::Inbox, key.clone())]
+            }),
+        );
         self.pending.retain(|_, row| !is_gone(row));
         shown.sort_unstable();
         shown.dedup();

@@ -1,9 +1,7 @@
 //! The door to what the network holds of people.
 
 use super::actor::PeopleActor;
-use super::messages::{
-    AskPeople, AskThread, AskUser, List, Listed, PeoplePage, Recall, Thread, UserView, WholeList,
-};
+use super::messages::{AskPeople, AskThread, AskUser, List, Listed, PeoplePage, Recall, Thread, UserView, WholeList};
 use crate::actors::door::Door;
 use crate::actors::feed::ListRequest;
 use crate::types::{AccountId, Hash, Problem, Username};

@@ -9,11 +9,11 @@ use futures_util::StreamExt;
 use futures_util::stream::iter;
 use tokio::time::{Instant, timeout_at};
 
-use super::homes::find_account;
+use super::homes::{find_account, read_list};
 use super::messages::{AskPeople, Count, List, PeoplePage, Person, WholeList};
 use crate::actors::context::Context;
 use crate::actors::feed::{Followee, name_of};
-use crate::actors::storage::{account_of, read_list};
+use crate::actors::storage::account_of;
 use crate::records::{EdgeBody, Record};
 use crate::seam::Space;
 use crate::types::{AccountId, Code, Problem, Section, Username, WallTime};
@@ -44,8 +44,13 @@ pub async fn people(node: Rc<Context>, ask: AskPeople) -> Result<PeoplePage, Pro
     };
     let own = list == List::Following && me.is_some_and(|me| me.account == account);
     let whole = whole(&node, list, account, own, after.is_some()).await;
-    let mut users: Vec<Person> =
-        whole.people.iter().filter(|p| after.as_ref().is_none_or(|a| p.username > *a)).take(page.limit + 1).cloned().collect();
+    let mut users: Vec<Person> = whole
+        .people
+        .iter()
+        .filter(|p| after.as_ref().is_none_or(|a| p.username > *a))
+        .take(page.limit + 1)
+        .cloned()
+        .collect();
     let more = users.len() > page.limit;
     users.truncate(page.limit);
     let states = online(&node, users.iter().map(|p| p.account).collect()).await;

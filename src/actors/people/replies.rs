@@ -10,11 +10,10 @@ use futures_util::StreamExt;
 use futures_util::stream::iter;
 use tokio::time::{Instant, timeout_at};
 
-use super::homes::read_home;
+use super::homes::{read_home, read_list};
 use super::thread::as_shown;
 use crate::actors::context::Context;
 use crate::actors::feed::{ShownPost, Wanted, held};
-use crate::actors::storage::read_list;
 use crate::records::{FUTURE_TOLERANCE, PostBody, Record, Signed};
 use crate::types::{AccountId, Hash, Section};
 
@@ -90,8 +89,13 @@ fn below(root: Hash, candidates: &BTreeMap<Hash, Signed<PostBody>>) -> Vec<&Sign
     let mut known = BTreeSet::from([root]);
     let (mut level, mut found) = (vec![root], Vec::new());
     for _ in 0..DEPTH {
-        let next: Vec<&Signed<PostBody>> =
-            level.iter().filter_map(|hash| answers.get(hash)).flatten().filter(|p| known.insert(p.hash())).copied().collect();
+        let next: Vec<&Signed<PostBody>> = level
+            .iter()
+            .filter_map(|hash| answers.get(hash))
+            .flatten()
+            .filter(|p| known.insert(p.hash()))
+            .copied()
+            .collect();
         level = next.iter().map(|post| post.hash()).collect();
         found.extend(next);
     }

@@ -31,11 +31,7 @@ pub async fn thread(node: Rc<Context>, id: Hash) -> Result<Thread, Problem> {
 }
 
 /// Follows a conversation upwards; the first post comes first. Says why it ends where that is not its beginning.
-async fn ancestors(
-    node: &Rc<Context>,
-    post: &ShownPost,
-    deadline: Instant,
-) -> (Vec<ShownPost>, Option<&'static str>) {
+async fn ancestors(node: &Rc<Context>, post: &ShownPost, deadline: Instant) -> (Vec<ShownPost>, Option<&'static str>) {
     let mut homes: BTreeMap<AccountId, HomePosts> = BTreeMap::new();
     let (mut above, mut known) = (Vec::new(), BTreeSet::from([post.id]));
     let mut next = post.reply_to.zip(post.reply_to_account);

@@ -68,7 +68,8 @@ async fn local_user(node: &Rc<Context>, username: Username, page: ListRequest) -
     node.evidence(&ProofNeed::Name(username.clone()));
     let known = node.with_proofs(|proofs| proofs.named(&username).map(|proof| proof.chain.account));
     let unknown = || {
-        Problem::new(Code::NoSuchUser, format!("this node holds nothing of {username}")).hint("without --local, the network is asked")
+        Problem::new(Code::NoSuchUser, format!("this node holds nothing of {username}"))
+            .hint("without --local, the network is asked")
     };
     let account = known.ok_or_else(unknown)?;
     let wanted: Wanted = Arc::new(move |post| post.body.account == account);
