@@ -3,7 +3,7 @@
 pub use super::directory::{Listed, Listing};
 pub use super::feed::{FeedEvent, FeedPage, ListRequest, MissingPosts, PageRequest, PostsPage, ShownPost, Watching};
 pub use super::outbox::{Progress, Waiting};
-pub use super::people::{Count, PeoplePage, Person, Thread, UserView};
+pub use super::people::{Count, PeoplePage, Person, Standing, Thread, UserView};
 pub use super::routing::{BootpeerState, Peer, RoutingOverview};
 pub use super::session::{LoggedIn, Posted, ProfileChange, ProfileView, Relation, WhoAmI};
 pub use super::storage::Held;

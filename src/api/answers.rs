@@ -27,6 +27,11 @@ impl Refusal {
         Self { status, problem, allow: None }
     }
 
+    /// Returns what is the matter.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
     /// Refuses a method where only `allowed` will do.
     pub fn method(allowed: &'static str) -> Self {
         let problem = Problem::new(Code::Usage, format!("here only {allowed} will do"));

@@ -8,12 +8,13 @@ use actix::{Actor, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use tokio::time::Instant;
 
 use super::lists::people;
-use super::messages::{AskPeople, AskThread, AskUser, List, Listed, PeoplePage, Recall, Thread, UserView, WholeList};
+use super::messages::{AskName, AskPeople, AskRelations, Standing, AskThread, AskUser, List, Listed, PeoplePage, Recall, Thread, UserView, WholeList};
+use super::standing::{name, relations};
 use super::thread::thread;
 use super::user::user;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::types::{AccountId, Problem};
+use crate::types::{AccountId, Problem, Username};
 
 /// How long a list that was read serves for its further pages: while somebody pages through it.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -62,6 +63,22 @@ impl Handler<AskThread> for PeopleActor {
 
     fn handle(&mut self, AskThread(post): AskThread, _: &mut Ctx<Self>) -> Self::Result {
         Box::pin(thread(self.node.clone(), post))
+    }
+}
+
+impl Handler<AskName> for PeopleActor {
+    type Result = ResponseFuture<Result<Username, Problem>>;
+
+    fn handle(&mut self, AskName(account): AskName, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(name(self.node.clone(), account))
+    }
+}
+
+impl Handler<AskRelations> for PeopleActor {
+    type Result = ResponseFuture<Result<Vec<Standing>, Problem>>;
+
+    fn handle(&mut self, AskRelations(accounts): AskRelations, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(relations(self.node.clone(), accounts))
     }
 }
 

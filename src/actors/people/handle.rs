@@ -1,7 +1,7 @@
 //! The door to what the network holds of people.
 
 use super::actor::PeopleActor;
-use super::messages::{AskPeople, AskThread, AskUser, List, Listed, PeoplePage, Recall, Thread, UserView, WholeList};
+use super::messages::{AskName, AskPeople, AskRelations, Standing, AskThread, AskUser, List, Listed, PeoplePage, Recall, Thread, UserView, WholeList};
 use crate::actors::door::Door;
 use crate::actors::feed::ListRequest;
 use crate::types::{AccountId, Hash, Problem, Username};
@@ -45,6 +45,22 @@ impl PeopleHandle {
     /// `no_such_post`.
     pub async fn thread(&self, post: Hash) -> Result<Thread, Problem> {
         self.0.ask(AskThread(post)).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Returns the name of an account.
+    ///
+    /// # Errors
+    /// `no_such_user`, also when nobody who could know it answered.
+    pub async fn name(&self, account: AccountId) -> Result<Username, Problem> {
+        self.0.ask(AskName(account)).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Says how the logged-in account stands to others.
+    ///
+    /// # Errors
+    /// `not_logged_in`.
+    pub async fn relations(&self, accounts: Vec<AccountId>) -> Result<Vec<Standing>, Problem> {
+        self.0.ask(AskRelations(accounts)).await.unwrap_or_else(|gone| Err(gone.into()))
     }
 
     pub(super) async fn listed(&self, list: List, of: AccountId, whole: WholeList) {

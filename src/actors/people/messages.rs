@@ -151,3 +151,28 @@ pub struct Thread {
     /// Whether enough holders answered to believe that there is no more.
     pub complete: bool,
 }
+
+/// Asks for the name of an account.
+#[derive(Message)]
+#[rtype(result = "Result<Username, Problem>")]
+pub struct AskName(pub AccountId);
+
+/// Asks how the logged-in account stands to others.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Standing>, Problem>")]
+pub struct AskRelations(pub Vec<AccountId>);
+
+/// How the logged-in account stands to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The other.
+    pub account: AccountId,
+    /// Whether the account follows it.
+    pub following: bool,
+    /// Whether it follows the account, as far as its followers were read.
+    pub followed_by: bool,
+    /// Whether its posts are not shown.
+    pub muting: bool,
+    /// Whether it is blocked.
+    pub blocking: bool,
+}

@@ -8,9 +8,10 @@ mod homes;
 mod lists;
 mod messages;
 mod replies;
+mod standing;
 mod thread;
 mod user;
 
 pub use actor::PeopleActor;
 pub use handle::PeopleHandle;
-pub use messages::{Count, PeoplePage, Person, Thread, UserView};
+pub use messages::{Count, PeoplePage, Person, Standing, Thread, UserView};
