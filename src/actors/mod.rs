@@ -27,7 +27,7 @@ pub use self::{
     feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost, Watching},
     outbox::{Progress, Waiting},
     routing::{BootpeerState, Peer, RoutingOverview},
-    session::{LoggedIn, Posted, Relation, WhoAmI},
+    session::{Deleted, HiddenPerson, LoggedIn, PostRequest, Posted, PrivateRelation, Relation, WhoAmI},
     storage::Held,
     supervisor::Team,
 };
