@@ -118,10 +118,12 @@ pub fn serve(config: ApiConfig) -> Result<ApiServer, ApiError> {
     let shared = Data::new(Shared { node, ending: ending.shared(), stop, guard });
     let app = move || {
         let guarded = shared.clone();
-        App::new().app_data(shared.clone()).configure(mastodon::configure).configure(routes::configure).wrap(from_fn(move |request, next| {
-            let guarded = guarded.clone();
-            async move { guarded.guard.pass(request, next).await }
-        }))
+        App::new().app_data(shared.clone()).configure(mastodon::configure).configure(routes::configure).wrap(from_fn(
+            move |request, next| {
+                let guarded = guarded.clone();
+                async move { guarded.guard.pass(request, next).await }
+            },
+        ))
     };
     let server = HttpServer::new(app)
         .workers(WORKERS)

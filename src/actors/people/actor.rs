@@ -8,7 +8,10 @@ use actix::{Actor, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use tokio::time::Instant;
 
 use super::lists::people;
-use super::messages::{AskName, AskPeople, AskRelations, Standing, AskThread, AskUser, List, Listed, PeoplePage, Recall, Thread, UserView, WholeList};
+use super::messages::{
+    AskName, AskPeople, AskRelations, AskThread, AskUser, List, Listed, PeoplePage, Recall, Standing, Thread, UserView,
+    WholeList,
+};
 use super::standing::{name, relations};
 use super::thread::thread;
 use super::user::user;

@@ -1,7 +1,10 @@
 //! The door to what the network holds of people.
 
 use super::actor::PeopleActor;
-use super::messages::{AskName, AskPeople, AskRelations, Standing, AskThread, AskUser, List, Listed, PeoplePage, Recall, Thread, UserView, WholeList};
+use super::messages::{
+    AskName, AskPeople, AskRelations, AskThread, AskUser, List, Listed, PeoplePage, Recall, Standing, Thread, UserView,
+    WholeList,
+};
 use crate::actors::door::Door;
 use crate::actors::feed::ListRequest;
 use crate::types::{AccountId, Hash, Problem, Username};

@@ -95,16 +95,14 @@ fn people_page(params: &Params) -> Result<ListRequest, Refused> {
 
 /// Shows who follows an account.
 pub async fn followers(shared: Data<Shared>, id: Path<String>, params: Params) -> Reply {
-    let (name, request, people) =
-        (named(&shared, &id).await?, people_page(&params)?, shared.node.doors.people.clone());
+    let (name, request, people) = (named(&shared, &id).await?, people_page(&params)?, shared.node.doors.people.clone());
     let list = in_time(within(None), async move { people.followers(Some(name), request).await }).await?;
     people_reply(&shared, &format!("/api/v1/accounts/{id}/followers"), &list)
 }
 
 /// Shows whom an account follows.
 pub async fn following(shared: Data<Shared>, id: Path<String>, params: Params) -> Reply {
-    let (name, request, people) =
-        (named(&shared, &id).await?, people_page(&params)?, shared.node.doors.people.clone());
+    let (name, request, people) = (named(&shared, &id).await?, people_page(&params)?, shared.node.doors.people.clone());
     let list = in_time(within(None), async move { people.following(Some(name), request).await }).await?;
     people_reply(&shared, &format!("/api/v1/accounts/{id}/following"), &list)
 }
@@ -134,8 +132,9 @@ pub async fn blocks(shared: Data<Shared>) -> Reply {
 
 async fn hidden(shared: &Shared, kind: PrivateKind) -> Reply {
     let list = shared.node.doors.session.private_list(kind).await?;
-    let person =
-        |person: &HiddenPerson| entities::author(shared, &Author { username: &person.username, account: person.account });
+    let person = |person: &HiddenPerson| {
+        entities::author(shared, &Author { username: &person.username, account: person.account })
+    };
     Ok(HttpResponse::Ok().json(list.iter().map(person).collect::<Vec<_>>()))
 }
 

@@ -43,8 +43,9 @@ fn from_word(word: &str, base: &str) -> String {
     match (tag, crate::timeline::tags(word).as_slice()) {
         (Some(written), [tag]) if crate::timeline::folded_tag(written) == *tag => {
             let (written, path) = (escaped(written), escaped(tag));
-            let link =
-                format!("<a href=\"{base}/tags/{path}\" class=\"mention hashtag\" rel=\"tag\">#<span>{written}</span></a>");
+            let link = format!(
+                "<a href=\"{base}/tags/{path}\" class=\"mention hashtag\" rel=\"tag\">#<span>{written}</span></a>"
+            );
             around(word, &format!("#{written}"), &link)
         }
         _ => escaped(word),

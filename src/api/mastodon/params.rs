@@ -19,12 +19,16 @@ pub struct Params(Vec<(String, String)>);
 impl Params {
     /// Returns the last value of a parameter that is not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).last().filter(|value| !value.is_empty())
+        let named = |(key, _): &&(String, String)| key.strip_suffix("[]").unwrap_or(key) == name;
+        self.0.iter().rev().find(named).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// Returns all values of a parameter.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(key, _)| key.strip_suffix("[]").unwrap_or(key) == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(key, _)| key.strip_suffix("[]").unwrap_or(key) == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Tells whether there is a parameter of that name, or one inside it, whatever its value.

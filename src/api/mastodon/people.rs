@@ -28,7 +28,12 @@ pub async fn named(shared: &Shared, id: &str) -> Result<Username, Refused> {
 }
 
 /// Returns somebody's page.
-pub async fn view(shared: &Shared, username: Username, limit: usize, cursor: Option<String>) -> Result<UserView, Refused> {
+pub async fn view(
+    shared: &Shared,
+    username: Username,
+    limit: usize,
+    cursor: Option<String>,
+) -> Result<UserView, Refused> {
     let people = shared.node.doors.people.clone();
     let page = ListRequest { limit, cursor };
     Ok(in_time(within(None), async move { people.user(username, false, page).await }).await?)

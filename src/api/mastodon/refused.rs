@@ -20,7 +20,8 @@ pub struct Refused(Refusal);
 impl Refused {
     /// Refuses what this network does not have; nothing was done.
     pub fn not_supported(what: &str) -> Self {
-        Problem::new(Code::NotSupported, format!("{what} is not supported: posts are public text and nothing else")).into()
+        Problem::new(Code::NotSupported, format!("{what} is not supported: posts are public text and nothing else"))
+            .into()
     }
 
     /// Refuses a request that lacks something, or says it wrongly.

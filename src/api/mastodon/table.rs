@@ -31,9 +31,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(accounts)
         .service(resource("/api/v1/timelines/home").route(get().to(timelines::home)))
         .service(resource("/api/v1/timelines/tag/{name}").route(get().to(timelines::tag)))
-        .service(
-            resource("/api/v1/markers").route(get().to(timelines::markers)).route(post().to(timelines::mark)),
-        )
+        .service(resource("/api/v1/markers").route(get().to(timelines::markers)).route(post().to(timelines::mark)))
         .service(resource("/api/v1/mutes").route(get().to(accounts::mutes)))
         .service(resource("/api/v1/blocks").route(get().to(accounts::blocks)))
         .service(resource("/api/v1/notifications").route(get().to(notifications::list)))

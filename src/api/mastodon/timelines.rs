@@ -7,11 +7,11 @@ use actix_web::web::{Data, Path};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::entities;
 use super::paging::{Range, page};
 use super::params::Params;
 use super::refused::{Refused, Reply};
 use super::statuses::find;
-use super::entities;
 use crate::actors::{ListRequest, PageRequest};
 use crate::api::server::Shared;
 use crate::types::format_rfc3339;
