@@ -2,6 +2,7 @@
 
 mod ending;
 mod gate;
+mod mastodon;
 mod people;
 mod support;
 mod trouble;

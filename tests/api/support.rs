@@ -252,7 +252,7 @@ impl Drop for Served {
 }
 
 /// Server-sent events, one after another; comments are passed over.
-pub struct Events(BufReader<Box<dyn Read>>);
+pub struct Events(pub BufReader<Box<dyn Read>>);
 
 impl Events {
     /// Returns name and data of the next event, `None` at the end of the stream.

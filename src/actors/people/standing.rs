@@ -5,10 +5,10 @@ use std::rc::Rc;
 use super::lists::people;
 use super::messages::{AskPeople, List, Standing};
 use crate::actors::context::Context;
-use crate::actors::feed::ListRequest;
+use crate::actors::feed::{Followee, ListRequest};
 use crate::actors::storage::account_of;
 use crate::seam::Space;
-use crate::types::{AccountId, Code, Problem, Username};
+use crate::types::{AccountId, Code, Hlc, Problem, Username};
 
 /// Most followers looked at for who follows back.
 const FOLLOWERS: usize = 5000;
@@ -35,5 +35,7 @@ pub async fn relations(node: Rc<Context>, accounts: Vec<AccountId>) -> Result<Ve
 }
 
 fn is_followed(node: &Context, account: &AccountId) -> bool {
-    node.store.local(Space::Followees, &account.0, None, 1).is_ok_and(|rows| !rows.is_empty())
+    let rows = node.store.local(Space::Followees, &account.0, None, 1).unwrap_or_default();
+    // The account's own log lies among them, followed by no edge.
+    rows.first().and_then(|(_, value)| Followee::read(value)).is_some_and(|f| f.hlc != Hlc::default())
 }

@@ -13,8 +13,6 @@ use super::state::{Session, Shared};
 use crate::actors::outbox::Item;
 use crate::actors::storage::read;
 use crate::records::{PostBody, Record, Signed, TombstoneBody, home};
-use crate::seam::{Op, Space};
-use crate::timeline::row_key;
 use crate::types::{Code, Hash, Problem, Section, SectionSet};
 
 /// Deletes a post of the account; waits for the network no longer than `within`.
@@ -34,7 +32,7 @@ pub async fn delete(shared: Rc<Shared>, id: Hash, within: Option<Duration>) -> R
     let Some((tombstone, item)) = bury(&shared, &session, &post).await? else {
         return Ok(Deleted { id, queued: false });
     };
-    shared.node.doors().feed.replicated(tombstone.bytes().clone());
+    shared.node.doors().feed.deleted(tombstone.bytes().clone()).await;
     drop(deliver(shared.node.clone(), tombstone));
     let progress = shared.dispatch_until(item, deadline).await;
     Ok(Deleted { id, queued: !progress.published })
@@ -102,7 +100,8 @@ async fn bury(
     };
     let tombstone = Record::Tombstone(Signed::sign(body, &session.device(), &node.network.id));
     let item = Item::pack("delete", tombstone.hash(), std::slice::from_ref(&tombstone), node.now());
-    let ops = vec![session.keep(), Op::DropLocal(Space::Feed, row_key(post)), Owed::settle(&post.hash())];
+    // The feed lets go of its row itself, and tells whoever watches; after a crash it learns of the deletion like anybody.
+    let ops = vec![session.keep(), Owed::settle(&post.hash())];
     shared.commit(std::slice::from_ref(&tombstone), &item, ops).await?;
     *shared.session.borrow_mut() = Some(session);
     Ok(Some((tombstone, item)))
