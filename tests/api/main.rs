@@ -3,5 +3,6 @@
 mod ending;
 mod gate;
 mod people;
+mod reading;
 mod support;
 mod trouble;

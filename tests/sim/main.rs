@@ -12,6 +12,7 @@ mod moments;
 mod names;
 mod partitions;
 mod people;
+mod reading;
 mod rebuilding;
 mod town;
 mod trace;
