@@ -4,5 +4,6 @@ mod ending;
 mod gate;
 mod mastodon;
 mod people;
+mod reading;
 mod support;
 mod trouble;

@@ -15,9 +15,11 @@ mod floods;
 mod frames;
 mod lies;
 mod limits;
+mod mentions;
 mod merges;
 mod puts;
 #[allow(dead_code, reason = "the tests of the transport use the rest")]
 #[path = "../net/raw.rs"]
 mod raw;
 mod support;
+mod threads;

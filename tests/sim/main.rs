@@ -14,6 +14,7 @@ mod moments;
 mod names;
 mod partitions;
 mod people;
+mod reading;
 mod rebuilding;
 mod restored;
 mod town;
