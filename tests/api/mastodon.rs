@@ -86,7 +86,7 @@ fn statuses_are_made_shown_paged_marked_and_deleted() {
     let path = format!("/api/v1/statuses/{}", fourth["id"].as_str().expect("text"));
     assert_eq!(done(server.m_delete(&path))["text"], "fourth");
     let (name, deleted) = stream.next().expect("an event");
-    assert_eq!((name.as_str(), deleted.to_string()), ("delete", fourth["id"].as_str().expect("text").to_owned()));
+    assert_eq!((name.as_str(), &deleted), ("delete", &fourth["id"]));
     denied(server.m_get(&path), 404, "no_such_post");
     assert_eq!(done(server.m_get("/api/v1/timelines/home")).as_array().map(Vec::len), Some(3));
 

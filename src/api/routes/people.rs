@@ -16,7 +16,7 @@ pub async fn post(shared: Data<Shared>, body: Json<PostBody>) -> Answer {
     let (ttl, within) = (ttl_ms.map(Duration::from_millis), within(timeout_ms));
     let session = shared.node.doors.session.clone();
     let reply_to = match reply_to {
-        Some(id) => Some(session.find_post(id).await?),
+        Some(id) => Some(shared.node.doors.feed.find(id).await?.id),
         None => None,
     };
     let request = PostRequest { text, ttl, reply_to };
@@ -32,7 +32,7 @@ pub async fn delete(shared: Data<Shared>, body: Json<DeleteBody>) -> Answer {
     // An id in full may be of another device's post, which is not here yet.
     let id = match id.parse() {
         Ok(id) => id,
-        Err(_) => session.find_post(id).await?,
+        Err(_) => shared.node.doors.feed.find(id).await?.id,
     };
     let deleted = soon_after(within, async move { session.delete_within(id, within).await }).await?;
     answers::ok(answers::deleted(&deleted))
