@@ -2,6 +2,8 @@
 
 mod ending;
 mod gate;
+mod mastodon;
 mod people;
+mod reading;
 mod support;
 mod trouble;

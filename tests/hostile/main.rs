@@ -15,6 +15,7 @@ mod floods;
 mod frames;
 mod lies;
 mod limits;
+mod mentions;
 mod merges;
 mod presence;
 mod puts;
@@ -22,3 +23,4 @@ mod puts;
 #[path = "../net/raw.rs"]
 mod raw;
 mod support;
+mod threads;

@@ -66,8 +66,8 @@ impl StorageActor {
                         statuses[*i] = match outcome {
                             Outcome::Done => {
                                 passed.share.iter().for_each(Share::keep);
-                                if let Record::Post(post) = &passed.record {
-                                    node.doors().feed.replicated(post.bytes().clone());
+                                if matches!(passed.record, Record::Post(_) | Record::Tombstone(_)) {
+                                    node.doors().feed.replicated(passed.record.bytes().clone());
                                 }
                                 Status::Stored
                             }
