@@ -4,5 +4,7 @@ pub use super::directory::{Listed, Listing};
 pub use super::feed::{FeedEvent, FeedPage, MissingPosts, PageRequest, ShownPost, Watching};
 pub use super::outbox::{Progress, Waiting};
 pub use super::routing::{BootpeerState, Peer, RoutingOverview};
-pub use super::session::{LoggedIn, Posted, ProfileChange, ProfileView, Relation, WhoAmI};
+pub use super::session::{
+    Deleted, HiddenPerson, LoggedIn, PostRequest, Posted, PrivateRelation, ProfileChange, ProfileView, Relation, WhoAmI,
+};
 pub use super::storage::Held;
