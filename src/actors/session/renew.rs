@@ -89,7 +89,8 @@ async fn renew_old(shared: &Rc<Shared>) {
         shared.privates.borrow().iter().filter(|kept| kept.on && old(kept.hlc)).take(RENEWED).cloned().collect();
     let mut ops = Vec::new();
     for kept in privates {
-        let kept = Kept { hlc: session.stamp(node), ..kept };
+        let mut kept = kept;
+        kept.hlc = session.stamp(node);
         if let Ok((record, _)) = private::seal(shared, &session, &kept) {
             records.push(record);
             ops.push(kept.clone());
