@@ -5,3 +5,4 @@ mod gate;
 mod people;
 mod support;
 mod trouble;
+mod writing;
