@@ -10,7 +10,9 @@ use crate::actors::context::Context;
 use crate::actors::feed::Followee;
 use crate::actors::outbox::Item;
 use crate::actors::storage::put_op;
-use crate::records::{Body, Destination, EdgeBody, FUTURE_TOLERANCE, MentionBody, Record, Signed, TombstoneBody};
+use crate::records::{
+    Body, Destination, EdgeBody, FUTURE_TOLERANCE, MentionBody, ProfileBody, Record, Signed, TombstoneBody,
+};
 use crate::seam::{Batch, Op};
 use crate::types::{AccountId, Hash, Hlc};
 
@@ -65,7 +67,10 @@ pub async fn amend(shared: &Rc<Shared>) {
 }
 
 fn can_be_amended(record: &Record) -> bool {
-    matches!(record, Record::Edge(_) | Record::Private(_) | Record::Tombstone(_) | Record::Mention(_))
+    matches!(
+        record,
+        Record::Edge(_) | Record::Private(_) | Record::Tombstone(_) | Record::Mention(_) | Record::Profile(_)
+    )
 }
 
 async fn replace(
@@ -132,6 +137,10 @@ fn sign_again(shared: &Shared, session: &mut Session, record: &Record) -> Option
         Record::Mention(r) => {
             let body = MentionBody { hlc: session.stamp(node), ..r.body.clone() };
             signed(node, session, body).map(Record::Mention)
+        }
+        Record::Profile(r) => {
+            let body = ProfileBody { hlc: session.stamp(node), ..r.body.clone() };
+            signed(node, session, body).map(Record::Profile)
         }
         Record::Private(_) => {
             let kept = private::restamp(shared, session, record)?;

@@ -135,16 +135,6 @@ pub struct Profile {
     pub within: Option<Duration>,
 }
 
-/// Deletes a post of the account.
-#[derive(Message)]
-#[rtype(result = "Result<Deleted, Problem>")]
-pub struct Delete {
-    /// Which.
-    pub id: Hash,
-    /// How long to wait for the network; for all of the first attempt where it is `None`.
-    pub within: Option<Duration>,
-}
-
 /// What changes in a profile; what is `None` stays.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ProfileChange {
@@ -165,6 +155,16 @@ pub struct ProfileView {
     pub bio: String,
     /// Whether a change waits in the outbox.
     pub queued: bool,
+}
+
+/// Deletes a post of the account.
+#[derive(Message)]
+#[rtype(result = "Result<Deleted, Problem>")]
+pub struct Delete {
+    /// Which.
+    pub id: Hash,
+    /// How long to wait for the network; for all of the first attempt where it is `None`.
+    pub within: Option<Duration>,
 }
 
 /// A post that is deleted here.

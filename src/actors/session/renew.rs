@@ -1,4 +1,4 @@
-//! Keeping what the account has said alive: edges, private entries and heads are renewed when half of their time has passed,
+//! Keeping what the account has said alive: edges, private entries, heads and the profile are renewed when half of their time has passed,
 //! and everything that this device has signed is published again every 22 hours.
 
 use std::rc::Rc;
@@ -12,12 +12,14 @@ use super::state::{Once, Session, Shared};
 use super::sync::newest_edge;
 use crate::actors::outbox::Item;
 use crate::keys::hash;
-use crate::records::{EdgeBody, Record, Signed, bundle_key, home};
+use crate::records::{EdgeBody, ProfileBody, Record, Signed, bundle_key, home};
 use crate::seam::{Batch, Op, Space};
 use crate::types::{Hash, Hlc, Section, SectionSet, WallTime};
 
 /// Edges, private entries and heads live for a year.
 const HALF_OF_A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600 / 2);
+/// Profiles live for 90 days.
+const HALF_OF_A_PROFILE: Duration = Duration::from_secs(90 * 24 * 3600 / 2);
 /// Most records renewed in one go; the others are renewed the next time.
 const RENEWED: usize = 100;
 /// How often everything is published again.
@@ -78,6 +80,11 @@ async fn renew_old(shared: &Rc<Shared>) {
     if session.last_seq > 0 && heads.iter().filter_map(Record::hlc).max().is_some_and(old) {
         records.push(Record::Heads(session.heads(node)));
     }
+    if let Some(profile) = profile(shared, &session).filter(|p| now.since(p.hlc.wall()) > HALF_OF_A_PROFILE) {
+        // Whichever device made it.
+        let body = ProfileBody { device: session.device_id(), hlc: session.stamp(node), ..profile };
+        records.push(Record::Profile(Signed::sign(body, &session.device(), &node.network.id)));
+    }
     let privates: Vec<Kept> =
         shared.privates.borrow().iter().filter(|kept| kept.on && old(kept.hlc)).take(RENEWED).cloned().collect();
     let mut ops = Vec::new();
@@ -105,6 +112,16 @@ async fn renew_old(shared: &Rc<Shared>) {
         node.spawn(async move {
             sender.dispatch(item).await;
         });
+    }
+}
+
+/// Returns the profile as this disk has it.
+fn profile(shared: &Shared, session: &Session) -> Option<ProfileBody> {
+    let (node, sections) = (&shared.node, SectionSet::of(&[Section::Profile]));
+    let stored = node.store.read(&home(&session.account), sections, None, 1, node.now()).ok()?;
+    match Record::decode(stored.into_iter().next()?.bytes) {
+        Ok(Record::Profile(profile)) => Some(profile.body),
+        _ => None,
     }
 }
 
