@@ -5,5 +5,7 @@ pub use super::feed::{FeedEvent, FeedPage, ListRequest, MissingPosts, PageReques
 pub use super::outbox::{Progress, Waiting};
 pub use super::people::{Count, PeoplePage, Person, Thread, UserView};
 pub use super::routing::{BootpeerState, Peer, RoutingOverview};
-pub use super::session::{LoggedIn, Posted, ProfileChange, ProfileView, Relation, WhoAmI};
+pub use super::session::{
+    Deleted, HiddenPerson, LoggedIn, PostRequest, Posted, PrivateRelation, ProfileChange, ProfileView, Relation, WhoAmI,
+};
 pub use super::storage::Held;

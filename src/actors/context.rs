@@ -270,12 +270,13 @@ impl Context {
         self.proofs.borrow_mut().verify(record, &self.network)
     }
 
-    /// Learns account chains and device certificates; what does not hold is passed over.
+    /// Learns account chains, device certificates and retirements; what does not hold is passed over.
     pub fn learn(&self, proofs: &[Record]) {
         let mut known = self.proofs.borrow_mut();
         let accounts = proofs.iter().filter(|r| matches!(r, Record::Account(_)));
         let devices = proofs.iter().filter(|r| matches!(r, Record::Device(_)));
-        for record in accounts.chain(devices) {
+        let retirements = proofs.iter().filter(|r| matches!(r, Record::Retirement(_)));
+        for record in accounts.chain(devices).chain(retirements) {
             if let Err(error) = known.verify(record, &self.network) {
                 tracing::debug!(%error, "a proof does not hold");
             }
@@ -303,10 +304,12 @@ impl Context {
             ProofNeed::Nothing => return,
             ProofNeed::Name(name) => (name_key(name), SectionSet::of(&[Section::Account])),
             ProofNeed::Account(account) => (home(account), SectionSet::of(&[Section::Account])),
-            ProofNeed::Device(account, _) => (home(account), SectionSet::of(&[Section::Account, Section::Device])),
+            ProofNeed::Device(account, _) => {
+                (home(account), SectionSet::of(&[Section::Account, Section::Device, Section::Retirement]))
+            }
         };
-        /// The chain and every certificate an account may have.
-        const MOST: usize = 257;
+        /// The chain, and every certificate and retirement of an account that are remembered.
+        const MOST: usize = 513;
         let Ok(stored) = self.store.read(&key, sections, None, MOST, self.now()) else { return };
         let records: Vec<Record> = stored.into_iter().filter_map(|s| Record::decode(s.bytes).ok()).collect();
         self.learn(&records);

@@ -64,10 +64,19 @@ pub struct LogoutBody {
 pub struct PostBody {
     pub text: String,
     pub ttl_ms: Option<u64>,
+    pub reply_to: Option<String>,
     pub timeout_ms: Option<u64>,
 }
 
-/// `follow` and `unfollow`.
+/// `delete`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteBody {
+    pub id: String,
+    pub timeout_ms: Option<u64>,
+}
+
+/// `follow` and `unfollow`, `mute`, `unmute`, `block` and `unblock`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FollowBody {

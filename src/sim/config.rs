@@ -27,6 +27,8 @@ pub struct SimConfig {
     pub gc_interval: Duration,
     /// Bytes of records a node takes from strangers.
     pub store_quota: u64,
+    /// Devices that an account may have.
+    pub devices: u32,
 }
 
 impl Default for SimConfig {
@@ -40,6 +42,7 @@ impl Default for SimConfig {
             commit: Duration::from_millis(3),
             gc_interval: Duration::from_secs(60),
             store_quota: 64 * 1024 * 1024,
+            devices: 64,
         }
     }
 }
@@ -47,7 +50,10 @@ impl Default for SimConfig {
 impl SimConfig {
     /// Writes the document of a test network whose registrars have these keys.
     pub(super) fn network(&self, seed: u64, registrars: &[SecretKey]) -> Network {
-        let mut text = format!("name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n", self.k);
+        let mut text = format!(
+            "name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n[limits]\ndevices = {}\n",
+            self.k, self.devices
+        );
         for (i, key) in registrars.iter().enumerate() {
             let wrote = write!(text, "\n[[registrar]]\nname = \"boot{i}\"\nkey = \"{}\"\n", key.public());
             wrote.expect("writing to a string cannot fail");

@@ -23,9 +23,10 @@ use super::world::{InPlace, SimClock, Skew};
 use crate::actors::{Doors, Settings};
 use crate::keys::SecretKey;
 use crate::node::{Node, merge_rule, start};
-use crate::seam::{Space, World};
+use crate::records::Record;
+use crate::seam::{Space, Store, World};
 use crate::store::{MemoryDisk, MemoryStore};
-use crate::types::{Contact, Network, NodeId, Rng, WallTime};
+use crate::types::{Contact, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
 
 /// The port that every simulated node listens on.
 const PORT: u16 = 4747;
@@ -244,6 +245,26 @@ impl Simulation {
     /// Fills a node's disk, or makes room again.
     pub fn set_full(&self, number: usize, full: bool) {
         self.machines.borrow()[number].disk.set_full(full);
+    }
+
+    /// Copies what a node has on its disk now, as a backup of its folder would.
+    pub fn back_up(&self, number: usize) -> MemoryDisk {
+        self.machines.borrow()[number].disk.copy()
+    }
+
+    /// Puts a copy in the place of the disk of a node that does not run; the copy can be used again.
+    pub fn restore(&self, number: usize, copy: &MemoryDisk) {
+        let mut machines = self.machines.borrow_mut();
+        assert!(machines[number].running.is_none(), "node {number} runs");
+        machines[number].disk = copy.copy();
+    }
+
+    /// Reads what a node has on its disk at a key, tells nothing of what is in memory.
+    pub fn stored(&self, number: usize, key: &Key, section: Section) -> Vec<Record> {
+        const MOST: usize = 10_000;
+        let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
+        let rows = store.read(key, SectionSet::of(&[section]), None, MOST, self.now()).unwrap_or_default();
+        rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).collect()
     }
 
     /// Returns the id of a node.

@@ -6,3 +6,4 @@ mod people;
 mod reading;
 mod support;
 mod trouble;
+mod writing;

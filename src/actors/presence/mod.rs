@@ -9,4 +9,3 @@ mod renew;
 pub use actor::PresenceActor;
 pub use handle::PresenceHandle;
 pub use messages::Follower;
-pub use renew::read_followers;
