@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use timeline::actors::{FeedEvent, ListRequest};
+use timeline::actors::{FeedEvent, ListRequest, PageRequest};
 use timeline::records::{MentionBody, PostBody, ReplyTo, Signed, home};
 use timeline::types::{AccountId, Hash};
 use timeline::wire::Status;
@@ -78,6 +78,7 @@ fn only_posts_that_name_the_user_are_mentions() {
         for (by, post) in [(carol, &named), (carol, &silent), (carol, &answer), (alice, &of_alice)] {
             assert_eq!(scene.put(by, by.0.id(), post.bytes()).await, Status::Stored);
         }
+        until("the post is in the feed", async || feed(&scene.victim).await.len() == 1).await;
         let before = scene.victim.holdings();
         // Nobody can say in another's name that a post names somebody.
         let body = |post: &Signed<PostBody>| carol.1.mention(post, bob).body;
@@ -165,9 +166,8 @@ fn only_its_author_deletes_a_post_and_watchers_hear_of_it() {
         assert_eq!(scene.put(alice, alice.0.id(), alice.1.sign(heads).bytes()).await, Status::Stored);
         scene.look_again().await;
         scene.victim.node.doors().feed.catch_up().await;
-        let page =
-            scene.victim.node.doors().feed.page(timeline::actors::PageRequest { limit: 9, ..Default::default() });
-        let page = page.await.expect("bob is logged in");
+        let (feed, request) = (scene.victim.node.doors().feed, PageRequest { limit: 9, ..PageRequest::default() });
+        let page = feed.page(request).await.expect("bob is logged in");
         assert_eq!((page.posts.len(), page.missing.len(), page.complete), (1, 0, true), "{:?}", page.missing);
         scene.victim.end().await;
     });

@@ -85,11 +85,8 @@ fn ten_thousand_answers_are_shown_as_far_as_anybody_reads() {
         let read = tokio::time::timeout(Duration::from_secs(30), thread(&scene, root.hash())).await.expect("in time");
         assert_eq!(read.replies.len(), 500);
         assert!(read.replies.is_sorted_by_key(|post| (post.hlc, post.device, post.seq)));
-        let page = scene.victim.node.doors().people.user(
-            carol.0.chain.username().clone(),
-            false,
-            ListRequest { limit: 500, cursor: None },
-        );
+        let (people, name) = (scene.victim.node.doors().people, carol.0.chain.username().clone());
+        let page = people.user(name, false, ListRequest { limit: 500, cursor: None });
         let page = tokio::time::timeout(Duration::from_secs(30), page).await.expect("in time").expect("a page");
         assert_eq!(page.posts.len(), 500);
         assert!(page.next.is_some());

@@ -35,8 +35,8 @@ pub struct FeedState {
     pub authors: BTreeMap<AccountId, Author>,
     /// Rows whose commit is under way, bounded by what peers may put in that time.
     pub(super) pending: BTreeMap<Bytes, FeedRow>,
-    /// Posts whose deletion was carried out.
-    deleted: BTreeSet<Hash>,
+    /// Posts whose deletion was carried out, with whoever said so: what others say of a post means nothing.
+    deleted: BTreeSet<(AccountId, Hash)>,
     /// Whom the account does not want to hear of, as far as that was carried out.
     hidden: Rc<Hidden>,
     pub(super) watchers: Watchers,
@@ -146,9 +146,9 @@ impl FeedState {
     /// Takes verified deletions: their posts go, and their numbers are not missing.
     pub fn delete(&mut self, tombstones: &[Signed<TombstoneBody>]) -> Vec<Op> {
         let mut ops = Vec::new();
-        let mut gone: BTreeMap<Hash, AccountId> = BTreeMap::new();
-        for body in tombstones.iter().map(|t| &t.body).filter(|b| !self.deleted.contains(&b.post)) {
-            gone.insert(body.post, body.account);
+        let mut gone: BTreeSet<(AccountId, Hash)> = BTreeSet::new();
+        for body in tombstones.iter().map(|t| &t.body).filter(|b| !self.deleted.contains(&(b.account, b.post))) {
+            gone.insert((body.account, body.post));
             if let Some(author) = self.authors.get_mut(&body.account)
                 && author.note(body.of, body.seq)
             {
@@ -158,7 +158,7 @@ impl FeedState {
         if gone.is_empty() {
             return ops;
         }
-        let is_gone = |row: &FeedRow| gone.get(&row.post.hash()) == Some(&row.post.body.account);
+        let is_gone = |row: &FeedRow| gone.contains(&(row.post.body.account, row.post.hash()));
         let mut shown = Vec::new();
         for space in ROWS {
             let walked = rows::walk(&self.node, space, None, |key, row| {
@@ -188,7 +188,7 @@ impl FeedState {
         if self.deleted.len() + gone.len() > DELETIONS {
             self.deleted.clear();
         }
-        self.deleted.extend(gone.into_keys().take(DELETIONS));
+        self.deleted.extend(gone.into_iter().take(DELETIONS));
         ops
     }
 

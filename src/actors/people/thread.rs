@@ -1,5 +1,6 @@
 //! A conversation: what a post answers, and what answers it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -64,18 +65,19 @@ async fn find(
     hash: Hash,
     deadline: Instant,
 ) -> Result<Signed<PostBody>, &'static str> {
-    if !homes.contains_key(&account) {
-        let here = local_home(node, account);
-        if let Some(post) = here.posts.get(&hash) {
-            return Ok(post.clone());
+    let home = match homes.entry(account) {
+        Entry::Occupied(read) => read.into_mut(),
+        Entry::Vacant(unread) => {
+            let here = local_home(node, account);
+            if let Some(post) = here.posts.get(&hash) {
+                return Ok(post.clone());
+            }
+            if here.deleted.contains(&hash) {
+                return Err("deleted");
+            }
+            unread.insert(timeout_at(deadline, read_home(node, account)).await.map_err(|_| "unreachable")?)
         }
-        if here.deleted.contains(&hash) {
-            return Err("deleted");
-        }
-        let there = timeout_at(deadline, read_home(node, account)).await.map_err(|_| "unreachable")?;
-        homes.insert(account, there);
-    }
-    let Some(home) = homes.get(&account) else { return Err("unreachable") };
+    };
     match home.posts.get(&hash) {
         Some(post) => Ok(post.clone()),
         None if home.deleted.contains(&hash) => Err("deleted"),
