@@ -277,12 +277,13 @@ impl Context {
         self.proofs.borrow_mut().verify(record, &self.network)
     }
 
-    /// Learns account chains and device certificates; what does not hold is passed over.
+    /// Learns account chains, device certificates and retirements; what does not hold is passed over.
     pub fn learn(&self, proofs: &[Record]) {
         let mut known = self.proofs.borrow_mut();
         let accounts = proofs.iter().filter(|r| matches!(r, Record::Account(_)));
         let devices = proofs.iter().filter(|r| matches!(r, Record::Device(_)));
-        for record in accounts.chain(devices) {
+        let retirements = proofs.iter().filter(|r| matches!(r, Record::Retirement(_)));
+        for record in accounts.chain(devices).chain(retirements) {
             if let Err(error) = known.verify(record, &self.network) {
                 tracing::debug!(%error, "a proof does not hold");
             }
@@ -317,7 +318,8 @@ impl Context {
             let rows = self.store.read(&key, SectionSet::of(&[section]), Some(&before), 1, self.now());
             rows.unwrap_or_default().into_iter().filter(|row| row.slot == slot).map(|row| row.bytes).next()
         };
-        let at_home = [read(Section::Account, &[]), device.and_then(|device| read(Section::Device, &device.0))];
+        let of_device = |section| device.and_then(|device| read(section, &device.0));
+        let at_home = [read(Section::Account, &[]), of_device(Section::Device), of_device(Section::Retirement)];
         let all = at_home.into_iter().flatten().chain(kept_proofs(&*self.store, need));
         let records: Vec<Record> = all.filter_map(|bytes| Record::decode(bytes).ok()).collect();
         self.learn(&records);

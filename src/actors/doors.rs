@@ -4,6 +4,7 @@ use super::directory::DirectoryHandle;
 use super::feed::FeedHandle;
 use super::gc::GcHandle;
 use super::outbox::OutboxHandle;
+use super::people::PeopleHandle;
 use super::presence::PresenceHandle;
 use super::registrar::RegistrarHandle;
 use super::routing::RoutingHandle;
@@ -22,6 +23,7 @@ pub struct Doors {
     pub presence: PresenceHandle,
     pub gc: GcHandle,
     pub directory: DirectoryHandle,
+    pub people: PeopleHandle,
     /// Only where the network document names this node.
     pub registrar: Option<RegistrarHandle>,
 }

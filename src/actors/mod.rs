@@ -13,6 +13,7 @@ mod feed;
 mod gc;
 mod inbound;
 mod outbox;
+mod people;
 mod presence;
 mod problem;
 mod put;

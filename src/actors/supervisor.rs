@@ -14,6 +14,7 @@ use super::feed::{FeedActor, FeedHandle};
 use super::gc::{GcActor, GcHandle};
 use super::inbound::Desk;
 use super::outbox::{OutboxActor, OutboxHandle};
+use super::people::{PeopleActor, PeopleHandle};
 use super::presence::{PresenceActor, PresenceHandle};
 use super::registrar::{RegistrarActor, RegistrarHandle};
 use super::routing::{RoutingActor, RoutingHandle};
@@ -44,6 +45,7 @@ impl Team {
             presence: PresenceHandle(Door::open(PresenceActor::new(node.clone()))),
             gc: GcHandle(Door::open(GcActor::new(node.clone()))),
             directory: DirectoryHandle(Door::open(DirectoryActor::new(node.clone()))),
+            people: PeopleHandle(Door::open(PeopleActor::new(node.clone()))),
             registrar: registrar.then(|| RegistrarHandle(Door::open(RegistrarActor::new(node.clone())))),
         });
         let desk: Rc<dyn Inbound> = Desk::new(node.clone());
@@ -90,7 +92,8 @@ fn look(node: &Rc<Context>) -> u64 {
         + mend(node, "outbox", &doors.outbox.0, OutboxActor::new)
         + mend(node, "session", &doors.session.0, SessionActor::new)
         + mend(node, "gc", &doors.gc.0, GcActor::new)
-        + mend(node, "directory", &doors.directory.0, DirectoryActor::new);
+        + mend(node, "directory", &doors.directory.0, DirectoryActor::new)
+        + mend(node, "people", &doors.people.0, PeopleActor::new);
     if let Some(registrar) = &doors.registrar {
         gone += mend(node, "registrar", &registrar.0, RegistrarActor::new);
     }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::config::ApiConfig;
 use super::guard::Guard;
-use super::routes;
+use super::{mastodon, routes};
 use crate::node::local::{LocalNode, OpenDoor};
 use crate::seam::Later;
 use crate::types::{Code, Problem};
@@ -75,6 +75,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Returns the beginning of every address of this API.
+    pub fn base(&self) -> String {
+        format!("http://localhost:{}", self.guard.port())
+    }
+
     /// Asks the node to stop; asking twice changes nothing.
     pub fn ask_to_stop(&self) {
         let asked = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -113,10 +118,12 @@ pub fn serve(config: ApiConfig) -> Result<ApiServer, ApiError> {
     let shared = Data::new(Shared { node, ending: ending.shared(), stop, guard });
     let app = move || {
         let guarded = shared.clone();
-        App::new().app_data(shared.clone()).configure(routes::configure).wrap(from_fn(move |request, next| {
-            let guarded = guarded.clone();
-            async move { guarded.guard.pass(request, next).await }
-        }))
+        App::new().app_data(shared.clone()).configure(mastodon::configure).configure(routes::configure).wrap(from_fn(
+            move |request, next| {
+                let guarded = guarded.clone();
+                async move { guarded.guard.pass(request, next).await }
+            },
+        ))
     };
     let server = HttpServer::new(app)
         .workers(WORKERS)

@@ -1,6 +1,7 @@
 //! A simulated network as its user sees it: nodes that start, crash, sleep and come back, and stories told with them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,9 +24,10 @@ use super::world::{InPlace, SimClock, Skew};
 use crate::actors::{Doors, Settings};
 use crate::keys::SecretKey;
 use crate::node::{Node, merge_rule, start};
-use crate::seam::{Space, World};
+use crate::records::Record;
+use crate::seam::{Space, Store, World};
 use crate::store::{MemoryDisk, MemoryStore};
-use crate::types::{Contact, Network, NodeId, Rng, WallTime};
+use crate::types::{Contact, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
 
 /// The port that every simulated node listens on.
 const PORT: u16 = 4747;
@@ -246,6 +248,26 @@ impl Simulation {
         self.machines.borrow()[number].disk.set_full(full);
     }
 
+    /// Copies what a node has on its disk now, as a backup of its folder would.
+    pub fn back_up(&self, number: usize) -> MemoryDisk {
+        self.machines.borrow()[number].disk.copy()
+    }
+
+    /// Puts a copy in the place of the disk of a node that does not run; the copy can be used again.
+    pub fn restore(&self, number: usize, copy: &MemoryDisk) {
+        let mut machines = self.machines.borrow_mut();
+        assert!(machines[number].running.is_none(), "node {number} runs");
+        machines[number].disk = copy.copy();
+    }
+
+    /// Reads what a node has on its disk at a key, tells nothing of what is in memory.
+    pub fn stored(&self, number: usize, key: &Key, section: Section) -> Vec<Record> {
+        const MOST: usize = 10_000;
+        let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
+        let rows = store.read(key, SectionSet::of(&[section]), None, MOST, self.now()).unwrap_or_default();
+        rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).collect()
+    }
+
     /// Returns the id of a node.
     pub fn id(&self, number: usize) -> NodeId {
         self.machines.borrow()[number].key.public().node_id()
@@ -287,6 +309,11 @@ impl Simulation {
     /// Returns the fingerprint of the run so far.
     pub fn trace(&self) -> Trace {
         self.wire.trace()
+    }
+
+    /// Returns how many requests of each number a node has sent so far, HELLOs (1) included.
+    pub fn requests_of(&self, number: usize) -> BTreeMap<u8, u64> {
+        self.wire.requests_of(&self.id(number))
     }
 
     /// Runs a story while all nodes run beside it.

@@ -252,7 +252,7 @@ impl Drop for Served {
 }
 
 /// Server-sent events, one after another; comments are passed over.
-pub struct Events(BufReader<Box<dyn Read>>);
+pub struct Events(pub BufReader<Box<dyn Read>>);
 
 impl Events {
     /// Returns name and data of the next event, `None` at the end of the stream.
@@ -267,7 +267,10 @@ impl Events {
                 Some(("event", value)) => name = value.to_owned(),
                 Some(("data", value)) => data = value.to_owned(),
                 _ if line == "\n" && !data.is_empty() => {
-                    return Some((name, serde_json::from_str(&data).expect("JSON")));
+                    // The number of a status is no JSON number: it has more digits than those keep.
+                    let json = data.starts_with('{');
+                    let data = if json { serde_json::from_str(&data).expect("JSON") } else { Value::String(data) };
+                    return Some((name, data));
                 }
                 _ => {}
             }

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::claim::{Claim, OpenClaim};
 use super::messages::LoggedIn;
+use super::private::Privates;
 use super::state::{Once, Session, Shared};
 use crate::actors::directory::enter;
 use crate::actors::outbox::Item;
@@ -165,7 +166,7 @@ async fn establish(
     let mut ops = vec![Claim::forget(&username)];
     // A claim that ends well while somebody else is logged in makes the account, not a device of it.
     let free = shared.session.borrow().is_none();
-    let session = Session::new(username, account, &claim.device, node.now());
+    let session = Session::new(username, account, &claim.device, node.now(), Some(&claim.settings));
     if free {
         records.push(Record::Device(claim.certificate));
         ops.push(session.keep());
@@ -175,6 +176,7 @@ async fn establish(
     let logged_in = session.logged_in();
     if free {
         shared.followees.borrow_mut().clear();
+        shared.start_level(Privates::default());
         *shared.session.borrow_mut() = Some(session);
         shared.begin().await;
     }
@@ -220,8 +222,8 @@ fn reserved(username: &Username) -> Problem {
 /// Changes that forget everything of a login.
 pub fn forget_login(shared: &Shared) -> Vec<Op> {
     let node = &shared.node;
-    let mut ops = vec![Session::forget()];
-    for space in [Space::Followees, Space::Feed] {
+    let mut ops = Vec::new();
+    for space in [Space::Session, Space::Followees, Space::Feed, Space::Inbox, Space::Private] {
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let rows = node.store.local(space, &[], after.as_deref(), 1000).unwrap_or_default();

@@ -57,8 +57,8 @@ fn done(node: &Rc<Context>, passed: &mut Passed, outcome: Outcome) -> Status {
         Outcome::Done => {
             passed.share.iter_mut().for_each(|share| share.keep());
             passed.charge.iter_mut().for_each(|charge| charge.keep());
-            if let Record::Post(post) = &passed.record {
-                node.doors().feed.replicated(post.bytes().clone());
+            if matches!(passed.record, Record::Post(_) | Record::Tombstone(_)) {
+                node.doors().feed.replicated(passed.record.bytes().clone());
             }
             Status::Stored
         }
