@@ -223,7 +223,7 @@ impl Handler<Push> for FeedActor {
         }
         let mut ops = self.state.take(post, Via::Direct);
         let known = !ops.iter().any(|op| feed_key(op).is_some());
-        ops.push(put_op(&record, home(&post.body.account), Section::Post, self.node.now()));
+        ops.push(put_op(&record, home(&post.body.account), Section::Post, self.node.horizon()));
         let kept = self.state.keep(ops);
         Box::pin(async move {
             match kept.await {

@@ -17,7 +17,7 @@ pub fn page(node: &Rc<Context>, request: &PageRequest) -> Result<FeedPage, Probl
     let find = |id: &Option<String>| id.as_deref().map(|id| find(node, id)).transpose();
     let (since, before) = (find(&request.since)?, find(&request.before)?);
     let cursor = request.cursor.as_deref().map(read_cursor).transpose()?;
-    let now = node.now();
+    let now = node.horizon();
     let mut page = FeedPage { complete: true, ..FeedPage::default() };
     let (mut last, mut more) = (None, false);
     let walked = walk(node, cursor.or(before), |key, row| {

@@ -114,7 +114,7 @@ impl FeedState {
     pub fn take(&mut self, post: &Signed<PostBody>, via: Via) -> Vec<Op> {
         let body = &post.body;
         let Some(author) = self.authors.get_mut(&body.account) else { return Vec::new() };
-        if body.expires_at() <= self.node.now() {
+        if body.expires_at() <= self.node.horizon() {
             return Vec::new();
         }
         let row =
@@ -211,7 +211,7 @@ impl FeedState {
         if self.watchers.len() >= WATCHERS {
             return Ok(None);
         }
-        let now = self.node.now();
+        let now = self.node.horizon();
         let mut unseen: BTreeMap<Bytes, ShownPost> = BTreeMap::new();
         rows::walk(&self.node, None, |key, row| {
             if !row.shown && row.post.body.expires_at() > now {

@@ -63,6 +63,10 @@ impl OutboxActor {
     }
 
     fn try_due(&mut self) {
+        // A stamp that turns out wrong would be refused everywhere; what waits can wait longer.
+        if self.node.clock.in_doubt() {
+            return;
+        }
         let now = Instant::now();
         let mut free = ATTEMPTS.saturating_sub(self.entries.values().filter(|e| e.under_way).count());
         for entry in self.entries.values_mut() {
@@ -122,9 +126,13 @@ impl Handler<Dispatch> for OutboxActor {
 
     fn handle(&mut self, Dispatch(item): Dispatch, _: &mut Ctx<Self>) -> Self::Result {
         let (told, progress) = oneshot::channel();
-        let entry = Entry { item: item.clone(), attempts: 0, due: Instant::now(), under_way: true };
-        self.entries.insert(item.disk_key(), entry);
         let so_far = Progress::of(&item);
+        let under_way = !self.node.clock.in_doubt();
+        let entry = Entry { item: item.clone(), attempts: 0, due: Instant::now(), under_way };
+        self.entries.insert(item.disk_key(), entry);
+        if !under_way {
+            return Box::pin(std::future::ready(so_far));
+        }
         start(&self.node, item, told);
         Box::pin(async move { progress.await.unwrap_or(so_far) })
     }
@@ -176,12 +184,13 @@ impl Handler<Items> for OutboxActor {
     type Result = MessageResult<Items>;
 
     fn handle(&mut self, _: Items, _: &mut Ctx<Self>) -> Self::Result {
+        let in_doubt = self.node.clock.in_doubt();
         let waiting = |item: &Item| Waiting {
             id: item.id,
             label: item.label.clone(),
             since: item.since,
             progress: Progress::of(item),
-            last_error: item.last_error.clone(),
+            last_error: if in_doubt { Some("the clock is in doubt".to_owned()) } else { item.last_error.clone() },
         };
         MessageResult(self.entries.values().map(|e| waiting(&e.item)).collect())
     }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::held::{HeldRecords, Taken};
-use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Moved, Renewed};
+use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Moved, Renew, Renewed};
 use super::renew::{Own, follower, read_followers, send};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
@@ -86,7 +86,7 @@ impl PresenceActor {
     fn tick(&mut self) {
         let Some(own) = self.own.clone() else { return };
         let now = Instant::now();
-        self.held.expire(self.node.now());
+        self.held.expire(self.node.horizon());
         if self.ask_at <= now {
             self.ask_at = now + ASK_FOLLOWERS;
             let (node, account) = (self.node.clone(), own.account);
@@ -155,7 +155,7 @@ impl Handler<Hold> for PresenceActor {
         for bytes in records {
             let own = self.own.as_ref().filter(|own| home(&own.account) == key);
             let own = own.and_then(|_| Record::decode(bytes.clone()).ok());
-            match self.held.put(key, bytes, self.node.now()) {
+            match self.held.put(key, bytes, self.node.horizon()) {
                 // An older record, sent again by whoever, says nothing about now.
                 Taken::Merged => own.iter().for_each(|record| self.note_own_follower(record)),
                 Taken::Superseded => {}
@@ -169,7 +169,7 @@ impl Handler<Held> for PresenceActor {
     type Result = MessageResult<Held>;
 
     fn handle(&mut self, Held { key, sections }: Held, _: &mut Ctx<Self>) -> Self::Result {
-        MessageResult(self.held.at(&key, sections, self.node.now()))
+        MessageResult(self.held.at(&key, sections, self.node.horizon()))
     }
 }
 
@@ -277,6 +277,16 @@ impl Handler<Moved> for PresenceActor {
             let holders = holders.unwrap_or_else(|| std::mem::take(&mut task.holders));
             *task = Task { holders, known, due: Instant::now() + renew };
         }
+    }
+}
+
+impl Handler<Renew> for PresenceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Renew, _: &mut Ctx<Self>) {
+        self.ask_at = Instant::now();
+        self.tasks.values_mut().for_each(|task| task.due = Instant::now());
+        self.tick();
     }
 }
 

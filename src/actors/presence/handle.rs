@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::actor::PresenceActor;
-use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Moved, Renewed};
+use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Moved, Renew, Renewed};
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
 use crate::types::{AccountId, Contact, DeviceId, Key, NodeId, SectionSet};
@@ -35,6 +35,11 @@ impl PresenceHandle {
         if self.0.ask(Interested { author, follows }).await.is_err() {
             tracing::debug!("presence was rebuilt during a follow");
         }
+    }
+
+    /// Says anew that the device is here, and asks anew who else is: the node did not run for a while.
+    pub fn renew(&self) {
+        self.0.hint(Renew);
     }
 
     /// Says goodbye; ready when it is said, or a second has passed.

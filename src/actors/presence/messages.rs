@@ -90,6 +90,11 @@ pub struct Renewed {
     pub taken: bool,
 }
 
+/// The node did not run for a while: every own record is due, and followers are asked for.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Renew;
+
 /// A follower that is online.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follower {

@@ -59,8 +59,13 @@ pub fn newest_edge(shared: &Shared, session: &Session, followed: &AccountId) -> 
     let node = &shared.node;
     let kept = shared.followees.borrow().iter().find(|f| f.account == *followed).map_or(Hlc::default(), |f| f.hlc);
     let before = (Section::Following, bytes::Bytes::copy_from_slice(&followed.0), Hash([0; 32]));
-    let stored =
-        node.store.read(&home(&session.account), SectionSet::of(&[Section::Following]), Some(&before), 1, node.now());
+    let stored = node.store.read(
+        &home(&session.account),
+        SectionSet::of(&[Section::Following]),
+        Some(&before),
+        1,
+        node.horizon(),
+    );
     let newest = stored.ok().and_then(|rows| rows.into_iter().next()).and_then(|row| Record::decode(row.bytes).ok());
     match newest {
         Some(Record::Edge(edge)) if edge.body.followed == *followed => edge.body.hlc.max(kept),
