@@ -186,9 +186,9 @@ impl Context {
     /// Returns the stamp that follows `last`.
     ///
     /// One that lies further ahead than anybody takes was made by a clock that was wrong, and stamps start anew from good
-    /// time; else all that is signed until then would be refused.
+    /// time; else all that is signed until then would be refused. In doubt, time stands still where it was good.
     pub fn stamp(&self, last: Hlc) -> Hlc {
-        let now = self.now();
+        let now = self.horizon();
         let spoilt = !self.clock.in_doubt() && last.wall() > now.plus(FUTURE_TOLERANCE);
         if spoilt { Hlc::new(now, 0) } else { last.tick(now) }
     }
