@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::process::{peer_with, status_where};
+use crate::skipped;
 use crate::sntp::ask;
 use crate::support::{eventually, folder};
 
@@ -68,10 +69,7 @@ impl Drop for Chrony {
 fn the_time_of_a_real_chronyd_is_taken() {
     let dir = folder();
     let Some(mut chrony) = Chrony::start(dir.path()) else {
-        eprintln!(
-            "SKIPPED the_time_of_a_real_chronyd_is_taken: no chronyd here (tests/setup installs it where it may)"
-        );
-        return;
+        return skipped("the_time_of_a_real_chronyd_is_taken", "no chronyd here; tests/setup gets it where it may");
     };
     let mut sample = None;
     eventually("chronyd answers", || {

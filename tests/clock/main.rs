@@ -8,3 +8,11 @@ mod sntp;
 #[allow(dead_code, reason = "shared with the tests of commands, which use all of it")]
 mod support;
 mod system;
+
+/// Says that a test was not made, and why, past the capture of what tests write.
+fn skipped(test: &str, why: &str) {
+    use std::io::Write;
+
+    // Nobody may be listening.
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+}

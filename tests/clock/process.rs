@@ -73,7 +73,7 @@ fn servers_that_give_no_time_leave_the_systems_time_and_a_warning() {
 fn a_clock_an_hour_off_is_told_to_its_user_and_posts_wait_until_it_is_right() {
     let dir = folder();
     let net = Net::start(&dir.path().join("net"), &["--peers", "2"]);
-    let invite = net.run("peer1", &["network", "show"]).ok()["invite"].as_str().expect("an invite").to_owned();
+    let invite = net.run("peer-1", &["network", "show"]).ok()["invite"].as_str().expect("an invite").to_owned();
     let server = Server::start(Manner::Ahead(0));
     let home = dir.path().join("home");
     run(&home, &["join", &invite], "").ok();

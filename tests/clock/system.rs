@@ -9,6 +9,7 @@ use timeline::seam::{SetClockError, TimeSource};
 
 use crate::process::status_where;
 use crate::servers::{Manner, Server};
+use crate::skipped;
 use crate::support::{SOON, folder, run, signal, timeline};
 
 /// The bit of `CAP_SYS_TIME` in a set of capabilities (linux/capability.h).
@@ -72,16 +73,14 @@ fn a_node_that_may_not_set_the_clock_says_so_and_goes_on() {
 
 #[test]
 fn the_clock_of_a_machine_that_may_be_changed_is_set() {
+    const NAME: &str = "the_clock_of_a_machine_that_may_be_changed_is_set";
     if std::env::var("TIMELINE_TEST_MAY_SET_CLOCK").as_deref() != Ok("1") {
-        eprintln!(
-            "SKIPPED the_clock_of_a_machine_that_may_be_changed_is_set: TIMELINE_TEST_MAY_SET_CLOCK=1 says that it may be"
-        );
-        return;
+        return skipped(NAME, "TIMELINE_TEST_MAY_SET_CLOCK=1 says that it may be changed");
     }
     let (began, wall) = (Instant::now(), SystemTime::now());
     match Sntp.set_system(2_000) {
         Ok(()) => {}
-        Err(SetClockError::Denied) => return eprintln!("SKIPPED: this process may not set the clock"),
+        Err(SetClockError::Denied) => return skipped(NAME, "this process may not"),
         Err(error) => panic!("{error}"),
     }
     let moved = SystemTime::now().duration_since(wall).expect("ahead").saturating_sub(began.elapsed());

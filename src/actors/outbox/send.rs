@@ -128,7 +128,7 @@ fn drop_ended(node: &Context, parcel: &mut Parcel) {
     if node.clock.in_doubt() {
         return;
     }
-    let now = node.now();
+    let now = node.horizon();
     parcel.records.retain(|blob| !has_ended(blob, now));
     parcel.complete |= parcel.records.is_empty();
 }
