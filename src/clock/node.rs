@@ -51,7 +51,7 @@ impl NodeClock {
                 continue;
             }
             let up = up.zip(self.up_at_start).map(|(now, then)| now.saturating_sub(then));
-            return Reading { awake, passed: up.unwrap_or(awake).max(awake), wall };
+            return Reading { awake, passed: up.unwrap_or(awake), wall };
         }
         self.looked.get()
     }

@@ -35,12 +35,12 @@ impl Reading {
     /// Where the system does not tell how long it slept, sleep looks like a clock that was set ahead: both are reported.
     pub fn since(&self, earlier: &Reading) -> Passage {
         let awake = self.awake.saturating_sub(earlier.awake);
-        let passed = self.passed.saturating_sub(earlier.passed).max(awake);
+        let passed = self.passed.saturating_sub(earlier.passed);
         let moved = i128::from(self.wall.0) - i128::from(earlier.wall.0);
         let off = moved - passed.as_millis() as i128;
         let set = off.unsigned_abs() > STEP.as_millis();
         Passage {
-            woke: passed > PAUSE || (set && off > PAUSE.as_millis() as i128),
+            woke: passed.max(awake) > PAUSE || (set && off > PAUSE.as_millis() as i128),
             step_ms: if set { off.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64 } else { 0 },
         }
     }

@@ -35,6 +35,10 @@ impl Clock for SimClock {
     fn in_doubt(&self) -> bool {
         self.skew.in_doubt.get()
     }
+
+    fn uptime(&self) -> Option<Duration> {
+        Some(self.began.elapsed())
+    }
 }
 
 impl Skew {

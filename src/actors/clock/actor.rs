@@ -110,7 +110,8 @@ impl ClockActor {
         if !woke && step_ms == 0 {
             return;
         }
-        if woke && (step_ms != 0 || reading.passed > reading.awake) {
+        if woke && step_ms != 0 && self.node.own_clock.uptime().is_none() {
+            // Perhaps it slept, and nothing tells how long.
             self.doubts.forget_peers();
         }
         if step_ms != 0 {

@@ -65,3 +65,66 @@ async fn ask_one(source: &dyn TimeSource, server: &str) -> Result<TimeSample, Ti
     }
     best(&samples).ok_or(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::seam::{Later, SetClockError};
+
+    /// Says what it was told to, and counts questions.
+    struct Script {
+        says: BTreeMap<String, Vec<Result<(i64, u64), TimeError>>>,
+        asked: RefCell<BTreeMap<String, usize>>,
+    }
+
+    impl TimeSource for Script {
+        fn ask(&self, server: &str, _: Duration) -> Later<Result<TimeSample, TimeError>> {
+            let mut asked = self.asked.borrow_mut();
+            let count = asked.entry(server.to_owned()).or_default();
+            let lines = &self.says[server];
+            let said = lines[*count % lines.len()];
+            *count += 1;
+            let answer = said.map(|(offset_us, way)| TimeSample {
+                offset_us,
+                round_trip: Duration::from_micros(way),
+                dispersion: Duration::ZERO,
+            });
+            Box::pin(std::future::ready(answer))
+        }
+
+        fn set_system(&self, _: i64) -> Result<(), SetClockError> {
+            Err(SetClockError::Denied)
+        }
+    }
+
+    async fn round(says: &[(&str, &[Result<(i64, u64), TimeError>])], resting: &[usize]) -> (Round, Vec<usize>) {
+        let servers: Vec<String> = says.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let says = says.iter().map(|(name, lines)| ((*name).to_owned(), lines.to_vec())).collect();
+        let script = Rc::new(Script { says, asked: RefCell::default() });
+        let round = ask_all(script.clone(), servers.clone(), resting.iter().copied().collect()).await;
+        let asked = script.asked.borrow();
+        (round, servers.iter().map(|name| asked.get(name).copied().unwrap_or_default()).collect())
+    }
+
+    #[tokio::test]
+    async fn of_several_samples_the_one_with_the_shortest_way_counts() {
+        let samples = [Ok((9_000, 20_000)), Ok((150, 300)), Err(TimeError::Silent), Ok((-8_000, 17_000))];
+        let (round, asked) = round(&[("a", &samples)], &[]).await;
+        assert_eq!(round.agreed, Some(Agreed { server: 0, offset_us: 150 }));
+        assert_eq!(asked, [SAMPLES]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_silent_is_given_up_and_one_that_wants_to_be_left_alone_is() {
+        let kiss = [Ok((0, 100)), Err(TimeError::Refused)];
+        let says: [(&str, &[_]); 3] = [("a", &[Err(TimeError::Silent)]), ("b", &kiss), ("c", &[Ok((7, 100))])];
+        let (first, asked) = round(&says, &[]).await;
+        assert_eq!((asked, first.refused), (vec![GIVE_UP, 2, SAMPLES], BTreeSet::from([1])));
+        assert_eq!(first.agreed, None, "one alone of three that were named");
+        let (_, asked) = round(&says, &[1]).await;
+        assert_eq!(asked, [GIVE_UP, 0, SAMPLES]);
+    }
+}
