@@ -119,8 +119,11 @@ mod tests {
         let _ = agree(&extreme, 3);
     }
 
+    /// Servers: what each says, and its way.
+    type Said = Vec<(i64, u64)>;
+
     /// A true time, honest servers with their error within half the way, and fewer liars.
-    fn world() -> impl Strategy<Value = (i64, Vec<(i64, u64)>, Vec<(i64, u64)>)> {
+    fn world() -> impl Strategy<Value = (i64, Said, Said)> {
         (-HOUR_US..HOUR_US, 1..6usize).prop_flat_map(|(truth, honest)| {
             let good = (0..200_000u64).prop_flat_map(|way| (-(way as i64) / 2..=way as i64 / 2, Just(way)));
             let bad = (-2 * HOUR_US..2 * HOUR_US, 0..200_000u64);

@@ -1,5 +1,7 @@
 //! The clock against the real world: a real chronyd, servers that lie or are silent, and real processes.
 
+#![allow(clippy::disallowed_methods, reason = "real servers and processes live in real time, beside the test")]
+
 mod chrony;
 mod process;
 mod servers;

@@ -74,9 +74,12 @@ mod tests {
     use super::*;
     use crate::seam::{Later, SetClockError};
 
+    /// An offset and a way, in microseconds, or none.
+    type Line = Result<(i64, u64), TimeError>;
+
     /// Says what it was told to, and counts questions.
     struct Script {
-        says: BTreeMap<String, Vec<Result<(i64, u64), TimeError>>>,
+        says: BTreeMap<String, Vec<Line>>,
         asked: RefCell<BTreeMap<String, usize>>,
     }
 
@@ -100,7 +103,7 @@ mod tests {
         }
     }
 
-    async fn round(says: &[(&str, &[Result<(i64, u64), TimeError>])], resting: &[usize]) -> (Round, Vec<usize>) {
+    async fn round(says: &[(&str, &[Line])], resting: &[usize]) -> (Round, Vec<usize>) {
         let servers: Vec<String> = says.iter().map(|(name, _)| (*name).to_owned()).collect();
         let says = says.iter().map(|(name, lines)| ((*name).to_owned(), lines.to_vec())).collect();
         let script = Rc::new(Script { says, asked: RefCell::default() });
