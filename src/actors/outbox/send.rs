@@ -139,10 +139,8 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
 fn drop_ended(node: &Context, parcel: &mut Parcel) {
     let key = parcel.key;
     parcel.records.retain(|blob| !is_deleted(node, &key, blob));
-    if !node.clock.in_doubt() {
-        let now = node.now();
-        parcel.records.retain(|blob| !has_ended(blob, now));
-    }
+    let now = node.horizon();
+    parcel.records.retain(|blob| !has_ended(blob, now));
     parcel.complete |= parcel.records.is_empty();
 }
 
