@@ -1,5 +1,6 @@
 //! What the doors answer with: the names under which the local API and the simulator know it.
 
+pub use super::clock::ClockState;
 pub use super::directory::{Listed, Listing};
 pub use super::feed::{FeedEvent, FeedPage, ListRequest, MissingPosts, PageRequest, PostsPage, ShownPost, Watching};
 pub use super::outbox::{Item, Progress, Waiting};

@@ -12,11 +12,12 @@ use tokio::time::Instant;
 
 use super::doors::Doors;
 use super::storage::{Origins, Quotas, kept_proofs};
+use crate::clock::NodeClock;
 use crate::keys::SecretKey;
 use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
-use crate::seam::{Clock, Offload, Space, Store, Transport, World};
+use crate::seam::{Clock, Offload, Space, Store, TimeSource, Transport, World};
 use crate::types::{AccountId, Contact, Hash, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
@@ -35,6 +36,25 @@ pub struct Settings {
     pub store_min_free: u64,
     /// Name and version, told in HELLO.
     pub software: String,
+    /// Time servers.
+    pub time: TimeSettings,
+}
+
+/// How a node keeps its clock right.
+#[derive(Clone, Debug)]
+pub struct TimeSettings {
+    /// Servers that are asked; none leaves the node with the system's time.
+    pub servers: Vec<String>,
+    /// Time between two rounds of questions.
+    pub interval: Duration,
+    /// Whether the system's clock is set as well.
+    pub set_system: bool,
+}
+
+impl Default for TimeSettings {
+    fn default() -> Self {
+        Self { servers: Vec::new(), interval: Duration::from_secs(3600), set_system: false }
+    }
 }
 
 /// What a peer said of itself in its HELLO.
@@ -94,6 +114,10 @@ pub struct Context {
     pub store: Rc<dyn Store>,
     /// The time.
     pub clock: Rc<dyn Clock>,
+    /// The same clock, to be corrected.
+    pub own_clock: Rc<NodeClock>,
+    /// Time servers.
+    pub time: Option<Rc<dyn TimeSource>>,
     /// Work off the arbiter.
     pub offload: Rc<dyn Offload>,
     /// Settings.
@@ -118,13 +142,16 @@ pub struct Context {
 impl Context {
     /// Builds the context of a node.
     pub fn new(world: World, key: SecretKey, network: Rc<Network>, settings: Settings) -> Rc<Self> {
+        let own_clock = NodeClock::over(world.clock);
         Rc::new(Self {
             me: key.public().node_id(),
             key,
             network,
             net: world.net,
             store: world.store,
-            clock: world.clock,
+            clock: own_clock.clone(),
+            own_clock,
+            time: world.time,
             offload: world.offload,
             settings,
             quotas: Quotas::default(),
@@ -158,12 +185,17 @@ impl Context {
         self.clock.now()
     }
 
+    /// Returns the time up to which things count as ended: now; while the clock is in doubt, where it stood before that.
+    pub fn horizon(&self) -> WallTime {
+        self.own_clock.horizon()
+    }
+
     /// Returns the stamp that follows `last`.
     ///
     /// One that lies further ahead than anybody takes was made by a clock that was wrong, and stamps start anew from good
-    /// time; else all that is signed until then would be refused.
+    /// time; else all that is signed until then would be refused. In doubt, time stands still where it was good.
     pub fn stamp(&self, last: Hlc) -> Hlc {
-        let now = self.now();
+        let now = self.horizon();
         let spoilt = !self.clock.in_doubt() && last.wall() > now.plus(FUTURE_TOLERANCE);
         if spoilt { Hlc::new(now, 0) } else { last.tick(now) }
     }
@@ -315,7 +347,7 @@ impl Context {
         };
         let read = |section: Section, slot: &[u8]| {
             let before = (section, Bytes::copy_from_slice(slot), Hash([0; 32]));
-            let rows = self.store.read(&key, SectionSet::of(&[section]), Some(&before), 1, self.now());
+            let rows = self.store.read(&key, SectionSet::of(&[section]), Some(&before), 1, self.horizon());
             rows.unwrap_or_default().into_iter().filter(|row| row.slot == slot).map(|row| row.bytes).next()
         };
         let of_device = |section| device.and_then(|device| read(section, &device.0));

@@ -1,5 +1,6 @@
 //! The doors to all actors of a node: what the actors, the local API and the simulator hold.
 
+use super::clock::ClockHandle;
 use super::directory::DirectoryHandle;
 use super::feed::FeedHandle;
 use super::gc::GcHandle;
@@ -15,6 +16,7 @@ use super::storage::StorageHandle;
 #[derive(Clone)]
 #[allow(missing_docs, reason = "each field is the actor of its name")]
 pub struct Doors {
+    pub clock: ClockHandle,
     pub routing: RoutingHandle,
     pub storage: StorageHandle,
     pub outbox: OutboxHandle,

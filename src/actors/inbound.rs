@@ -55,10 +55,12 @@ impl Desk {
 
     fn greet(&self, from: NodeId, frame: &[u8]) -> Result<Bytes, Bytes> {
         let hello = read_request::<Hello>(frame).map_err(|_| encode_error(ErrorCode::Malformed, "HELLO"))?;
+        let time = hello.time;
         match self.check(from, hello) {
             Ok(greeting) => {
                 self.node.origins.note(from, self.node.net.origin(&from));
                 self.node.doors().routing.greeted(greeting.contact.clone());
+                self.node.doors().clock.heard(from, time);
                 self.node.greeted(greeting);
                 Ok(encode_ok(&self.own_hello()))
             }
@@ -74,7 +76,9 @@ impl Inbound for Desk {
 
     fn greeted(&self, from: NodeId, answer: Bytes) -> Result<(), Refused> {
         let Ok(Ok(hello)) = open_answer::<Hello>(&answer) else { return Err(Refused) };
+        let time = hello.time;
         let greeting = self.check(from, hello).map_err(|_| Refused)?;
+        self.node.doors().clock.heard(from, time);
         self.node.greeted(greeting);
         Ok(())
     }

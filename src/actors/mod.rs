@@ -5,6 +5,7 @@
 
 mod answers;
 mod call;
+mod clock;
 mod context;
 mod directory;
 mod door;
@@ -24,7 +25,7 @@ mod storage;
 mod supervisor;
 
 pub use answers::*;
-pub use context::{Context, Hidden, Settings};
+pub use context::{Context, Hidden, Settings, TimeSettings};
 pub use door::Gone;
 pub use doors::Doors;
 pub use supervisor::Team;

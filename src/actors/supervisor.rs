@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context as Ctx};
 
+use super::clock::{ClockActor, ClockHandle};
 use super::context::Context;
 use super::directory::{DirectoryActor, DirectoryHandle};
 use super::door::Door;
@@ -37,6 +38,7 @@ impl Team {
     pub fn start(node: Rc<Context>) -> Self {
         let registrar = node.network.is_registrar(&node.me);
         node.set_doors(Doors {
+            clock: ClockHandle(Door::open(ClockActor::new(node.clone()))),
             routing: RoutingHandle(Door::open(RoutingActor::new(node.clone()))),
             storage: StorageHandle(Door::open(StorageActor::new(node.clone()))),
             outbox: OutboxHandle(Door::open(OutboxActor::new(node.clone()))),
@@ -87,7 +89,8 @@ impl Team {
 /// Rebuilds actors that are gone; returns how many.
 fn look(node: &Rc<Context>) -> u64 {
     let doors = node.doors();
-    let mut gone = mend(node, "routing", &doors.routing.0, RoutingActor::new)
+    let mut gone = mend(node, "clock", &doors.clock.0, ClockActor::new)
+        + mend(node, "routing", &doors.routing.0, RoutingActor::new)
         + mend(node, "storage", &doors.storage.0, StorageActor::new)
         + mend(node, "outbox", &doors.outbox.0, OutboxActor::new)
         + mend(node, "session", &doors.session.0, SessionActor::new)

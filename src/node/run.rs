@@ -16,8 +16,8 @@ use super::invite::Invite;
 use super::local::{LocalNode, OpenDoor, OpenDoors, Role};
 use super::offload::Threads;
 use super::start::{Node, merge_rule, start};
-use crate::actors::{Doors, Settings};
-use crate::clock::SystemClock;
+use crate::actors::{Doors, Settings, TimeSettings};
+use crate::clock::{Sntp, SystemClock};
 use crate::keys::SecretKey;
 use crate::net::{BindError, NetLimits, Quic, QuicConfig};
 use crate::seam::{Transport, World};
@@ -140,11 +140,17 @@ async fn prepare(
         store_quota: config.store.quota,
         store_min_free: config.store.min_free,
         software: software(),
+        time: TimeSettings {
+            servers: config.clock.servers_in(network.document.test),
+            interval: config.clock.interval,
+            set_system: config.clock.set_system,
+        },
     };
     let world = World {
         net: net.clone(),
         store: Rc::new(store),
         clock: Rc::new(SystemClock),
+        time: Some(Rc::new(Sntp)),
         rng: Rng::from_seed(rng.bytes()),
         offload: Rc::new(Threads::start()),
     };

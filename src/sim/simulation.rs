@@ -20,12 +20,12 @@ use super::links::Links;
 use super::trace::Trace;
 use super::transport::SimTransport;
 use super::wire::{Process, Wire};
-use super::world::{InPlace, SimClock, Skew};
-use crate::actors::{Doors, Settings};
+use super::world::{InPlace, Servers, SimClock, SimTime, Skew};
+use crate::actors::{Doors, Settings, TimeSettings};
 use crate::keys::SecretKey;
 use crate::node::{Node, merge_rule, start};
 use crate::records::Record;
-use crate::seam::{Space, Store, World};
+use crate::seam::{Space, Store, TimeSource, World};
 use crate::store::{MemoryDisk, MemoryStore};
 use crate::types::{Contact, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
 
@@ -41,6 +41,8 @@ struct Machine {
     disk: MemoryDisk,
     skew: Rc<Skew>,
     trap: Rc<Cell<Option<Space>>>,
+    servers: Vec<String>,
+    set_system: bool,
     running: Option<Running>,
 }
 
@@ -62,6 +64,7 @@ pub struct Simulation {
     crew: Crew,
     machines: RefCell<Vec<Machine>>,
     forgiven: Cell<u64>,
+    servers: Servers,
     runtime: Runtime,
 }
 
@@ -93,6 +96,7 @@ impl Simulation {
             crew: Crew::default(),
             machines: RefCell::default(),
             forgiven: Cell::new(faults::panics().0),
+            servers: Servers::default(),
             runtime,
             config,
         };
@@ -125,6 +129,8 @@ impl Simulation {
             disk: MemoryDisk::default(),
             skew: Rc::default(),
             trap: Rc::default(),
+            servers: Vec::new(),
+            set_system: false,
             running: None,
         });
         number
@@ -151,6 +157,9 @@ impl Simulation {
             net: Rc::new(transport),
             store: Rc::new(SimStore::open(store, self.config.commit, machine.trap.clone())),
             clock: Rc::new(SimClock { began: self.began, skew: machine.skew.clone() }),
+            time: (!machine.servers.is_empty()).then(|| {
+                Rc::new(SimTime { skew: machine.skew.clone(), servers: self.servers.clone() }) as Rc<dyn TimeSource>
+            }),
             rng: self.rng.fork(&format!("node {number} run {}", process.run)),
             offload: Rc::new(InPlace),
         };
@@ -161,6 +170,11 @@ impl Simulation {
             store_quota: self.config.store_quota,
             store_min_free: 0,
             software: "timeline simulated".to_owned(),
+            time: TimeSettings {
+                servers: machine.servers.clone(),
+                interval: Duration::from_secs(3600),
+                set_system: machine.set_system,
+            },
         };
         let node = start(world, machine.key.clone(), self.network.clone(), settings);
         drop(inside);
@@ -235,6 +249,18 @@ impl Simulation {
         skew.ahead.set(ahead);
         skew.behind.set(behind);
         skew.in_doubt.set(in_doubt);
+    }
+
+    /// Sets up a time server, or changes what it says: how far it is ahead of the truth in milliseconds, `None` for silence.
+    pub fn time_server(&self, name: &str, ahead_ms: Option<i64>) {
+        self.servers.borrow_mut().insert(name.to_owned(), ahead_ms);
+    }
+
+    /// Names the time servers of a node from its next start on, and says whether it sets its system's clock.
+    pub fn use_time_servers(&self, number: usize, names: &[&str], set_system: bool) {
+        let machine = &mut self.machines.borrow_mut()[number];
+        machine.servers = names.iter().map(|name| (*name).to_owned()).collect();
+        machine.set_system = set_system;
     }
 
     /// Makes the next read of a local space panic, in whatever actor it happens; that panic does not fail the run.

@@ -154,12 +154,14 @@ fn node(secret: u8, network: &Rc<Network>, bootpeers: Vec<Contact>, bootpeer: bo
         store_quota: 1 << 20,
         store_min_free: 0,
         software: "timeline/test".to_owned(),
+        time: Default::default(),
     };
     let net: Rc<dyn Transport> = quic;
     let world = World {
         net,
         store: Rc::new(MemoryStore::new(merge_rule)),
         clock: Rc::new(SystemClock),
+        time: None,
         rng: Rng::from_seed([secret; 32]),
         offload: Rc::new(Spawn),
     };

@@ -257,7 +257,7 @@ impl Handler<Expire> for FeedActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Expire, _: &mut Ctx<Self>) -> Self::Result {
-        let now = self.node.now();
+        let now = self.node.horizon();
         let kept = self.state.keep(self.state.drops(&ROWS, |post| post.body.expires_at() <= now));
         Box::pin(async move { drop(kept.await) })
     }

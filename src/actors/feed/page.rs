@@ -16,7 +16,7 @@ pub fn page(node: &Rc<Context>, request: &PageRequest) -> Result<FeedPage, Probl
     let since = request.since.as_deref().map(|id| place(node, id)).transpose()?;
     let before = request.before.as_deref().map(|id| Ok::<_, Problem>(behind(place(node, id)?))).transpose()?;
     let cursor = request.cursor.as_deref().map(read_cursor).transpose()?;
-    let (now, hidden) = (node.now(), node.hidden());
+    let (now, hidden) = (node.horizon(), node.hidden());
     let mut page = FeedPage { complete: true, ..FeedPage::default() };
     let (mut last, mut more) = (None, false);
     let walked = walk(node, Space::Feed, cursor.or(before), |key, row| {

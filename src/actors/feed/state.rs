@@ -102,7 +102,7 @@ impl FeedState {
     /// Watchers are told when it is on disk: what could not be written comes again, and would be told again.
     pub fn take(&mut self, post: &Signed<PostBody>, via: Via) -> Vec<Op> {
         let body = &post.body;
-        if !self.wants(&body.account) || body.expires_at() <= self.node.now() {
+        if !self.wants(&body.account) || body.expires_at() <= self.node.horizon() {
             return Vec::new();
         }
         let gone = self.is_deleted(post);

@@ -58,6 +58,10 @@ impl OutboxActor {
     }
 
     fn try_due(&mut self) {
+        // A stamp that turns out wrong would be refused everywhere; what waits can wait longer.
+        if self.node.clock.in_doubt() {
+            return;
+        }
         let now = Instant::now();
         let mut free = ATTEMPTS.saturating_sub(self.entries.values().filter(|e| e.under_way).count());
         for entry in self.entries.values_mut() {
@@ -117,10 +121,11 @@ impl Handler<Dispatch> for OutboxActor {
 
     fn handle(&mut self, Dispatch(item): Dispatch, _: &mut Ctx<Self>) -> Self::Result {
         let (told, progress) = oneshot::channel();
-        let (so_far, entry) = (Progress::of(&item), Entry::new(item.clone(), !item.held));
+        let sent = !item.held && !self.node.clock.in_doubt();
+        let (so_far, entry) = (Progress::of(&item), Entry::new(item.clone(), sent));
         let live = entry.live.clone();
         self.entries.insert(item.disk_key(), entry);
-        if item.held {
+        if !sent {
             return Box::pin(std::future::ready(so_far));
         }
         start(&self.node, item, live, told);
@@ -183,12 +188,13 @@ impl Handler<Items> for OutboxActor {
     type Result = MessageResult<Items>;
 
     fn handle(&mut self, _: Items, _: &mut Ctx<Self>) -> Self::Result {
+        let in_doubt = self.node.clock.in_doubt();
         let waiting = |Entry { item, live, .. }: &Entry| Waiting {
             id: item.id,
             label: item.label.clone(),
             since: item.since,
             progress: live.progress(),
-            last_error: item.last_error.clone(),
+            last_error: if in_doubt { Some("the clock is in doubt".to_owned()) } else { item.last_error.clone() },
         };
         MessageResult(self.entries.values().map(waiting).collect())
     }

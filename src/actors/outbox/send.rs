@@ -211,10 +211,8 @@ fn refusal(run: &Run, parcel: &Parcel, statuses: &[Status]) -> Option<Status> {
 fn drop_ended(node: &Context, parcel: &mut Parcel) {
     let key = parcel.key;
     parcel.records.retain(|blob| !is_deleted(node, &key, blob));
-    if !node.clock.in_doubt() {
-        let now = node.now();
-        parcel.records.retain(|blob| !has_ended(blob, now));
-    }
+    let now = node.horizon();
+    parcel.records.retain(|blob| !has_ended(blob, now));
     parcel.complete |= parcel.records.is_empty();
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::held::HeldRecords;
 use super::liveness::{HEARTBEAT, Liveness, Moment};
 use super::lookout::Lookout;
-use super::messages::{Beaten, Begin, End, Follower, Interested, PeersChanged, Renewed};
+use super::messages::{Beaten, Begin, End, Follower, Interested, PeersChanged, Renew, Renewed};
 use super::own::{Mark, Own, read_followers, send};
 use super::renew::{Errand, beat, goodbye, ids, nearest_known, renew};
 use crate::actors::context::Context;
@@ -303,6 +303,16 @@ impl Handler<End> for PresenceActor {
                 tracing::debug!("some goodbyes were not heard in time");
             }
         })
+    }
+}
+
+impl Handler<Renew> for PresenceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Renew, _: &mut Ctx<Self>) {
+        self.ask_at = Instant::now();
+        self.tasks.values_mut().for_each(|task| task.due = Instant::now());
+        self.tick();
     }
 }
 

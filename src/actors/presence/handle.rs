@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::actor::PresenceActor;
 use super::messages::{
     Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Online, PeersChanged,
-    Renewed, Told,
+    Renew, Renewed, Told,
 };
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
@@ -39,6 +39,11 @@ impl PresenceHandle {
         if self.0.ask(Interested { author, follows }).await.is_err() {
             tracing::debug!("presence was rebuilt during a follow");
         }
+    }
+
+    /// Says anew that the device is here, and asks anew who else is: the node did not run for a while.
+    pub fn renew(&self) {
+        self.0.hint(Renew);
     }
 
     /// Says goodbye; ready when it is said, or a second has passed.

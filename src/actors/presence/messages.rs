@@ -137,6 +137,11 @@ pub struct Beaten {
     pub heard: Option<Heard>,
 }
 
+/// The node did not run for a while: every own record is due, and followers are asked for.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Renew;
+
 /// A follower that is online.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follower {

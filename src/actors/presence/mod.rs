@@ -16,4 +16,3 @@ mod verdict;
 pub use actor::PresenceActor;
 pub use handle::PresenceHandle;
 pub use messages::Follower;
-pub use own::read_followers;

@@ -12,7 +12,7 @@ use super::claim::Claim;
 use super::compare::{Standing, compare, known_end};
 use super::messages::LoggedIn;
 use super::private::{Kept, Privates};
-use super::register::forget_login;
+use super::register::{beyond_doubt, forget_login};
 use super::state::{Session, Shared};
 use crate::actors::feed::Followee;
 use crate::actors::outbox::Item;
@@ -40,6 +40,7 @@ pub async fn login(
         let message = format!("{} is logged in on this node", session.username);
         return Err(Problem::new(Code::AlreadyLoggedIn, message).hint("timeline logout"));
     }
+    beyond_doubt(&shared.node)?;
     let chain = find(&shared, &username).await?;
     let bundle = find_bundle(&shared, &chain).await?;
     let secrets = open(&shared, bundle, password).await?;

@@ -150,7 +150,7 @@ fn alive_posts(shared: &Rc<Shared>, session: &Session) -> Option<Vec<u64>> {
     // Slots of posts begin with the device.
     let before = (Section::Post, bytes::Bytes::copy_from_slice(device.as_bytes()), Hash([0; 32]));
     let sections = SectionSet::of(&[Section::Post]);
-    let stored = node.store.read(&home(&session.account), sections, Some(&before), OWN_POSTS, node.now()).ok()?;
+    let stored = node.store.read(&home(&session.account), sections, Some(&before), OWN_POSTS, node.horizon()).ok()?;
     let cut = stored.len() >= OWN_POSTS;
     let posts = stored.into_iter().filter_map(|s| Signed::<PostBody>::decode(s.bytes).ok());
     let mut own: Vec<u64> = posts.take_while(|post| post.body.device == device).map(|post| post.body.seq).collect();
@@ -178,7 +178,8 @@ pub fn recount(shared: &Rc<Shared>) {
     let Ok(session) = shared.session() else { return };
     let (node, device) = (&shared.node, session.device_id());
     let sections = SectionSet::of(&[Section::Post]);
-    let stored = node.store.read(&home(&session.account), sections, None, OWN_POSTS, node.now()).unwrap_or_default();
+    let stored =
+        node.store.read(&home(&session.account), sections, None, OWN_POSTS, node.horizon()).unwrap_or_default();
     let mut times: Vec<_> = stored
         .into_iter()
         .filter_map(|s| Signed::<PostBody>::decode(s.bytes).ok())

@@ -267,7 +267,7 @@ impl Shared {
 
     /// Puts records, local changes and the outbox item on disk in one transaction.
     pub async fn commit(&self, records: &[Record], item: &Item, mut ops: Vec<Op>) -> Result<(), StoreError> {
-        let now = self.node.now();
+        let now = self.node.horizon();
         self.node.learn(records);
         for record in records {
             for Destination { key, section } in record.destinations() {

@@ -68,8 +68,13 @@ pub fn newest_edge(shared: &Shared, session: &Session, followed: &AccountId) -> 
 pub fn stored_edge(shared: &Shared, session: &Session, followed: &AccountId) -> Option<Signed<EdgeBody>> {
     let node = &shared.node;
     let before = (Section::Following, bytes::Bytes::copy_from_slice(&followed.0), Hash([0; 32]));
-    let stored =
-        node.store.read(&home(&session.account), SectionSet::of(&[Section::Following]), Some(&before), 1, node.now());
+    let stored = node.store.read(
+        &home(&session.account),
+        SectionSet::of(&[Section::Following]),
+        Some(&before),
+        1,
+        node.horizon(),
+    );
     match Record::decode(stored.ok()?.into_iter().next()?.bytes) {
         Ok(Record::Edge(edge)) if edge.body.followed == *followed => Some(edge),
         _ => None,

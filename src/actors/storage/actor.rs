@@ -163,7 +163,7 @@ impl Handler<Absorb> for StorageActor {
 
     /// Keeps local copies: accounts, devices, profiles, heads, posts, tombstones and edges at their authors' homes.
     fn handle(&mut self, Absorb(records): Absorb, _: &mut Ctx<Self>) -> Self::Result {
-        let now = self.node.now();
+        let now = self.node.horizon();
         let keep = |bytes: Bytes| {
             let record = Record::decode(bytes).ok()?;
             let at = home(&record.account()?);

@@ -22,7 +22,7 @@ pub async fn keep(
     first: Vec<Op>,
     statuses: &mut [Status],
 ) {
-    let now = node.now();
+    let now = node.horizon();
     let mut ops: Vec<Op> = passed.iter().map(|(_, p)| put_op(&p.record, key, p.section, now)).collect();
     ops.extend(first);
     for (_, passed) in &passed {
@@ -74,7 +74,7 @@ async fn trim_directory(node: &Rc<Context>, key: &Key, passed: &[(usize, Passed)
     }
     let most = node.network.limits().page_entries as usize;
     let sections = SectionSet::of(&[Section::Directory]);
-    let held = node.store.read(key, sections, None, most + SURPLUS, node.now()).unwrap_or_default();
+    let held = node.store.read(key, sections, None, most + SURPLUS, node.horizon()).unwrap_or_default();
     let out: Vec<&Stored> = held.iter().skip(most).collect();
     if out.is_empty() {
         return;

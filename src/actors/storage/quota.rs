@@ -145,7 +145,7 @@ fn stored(node: &Rc<Context>, key: &Key) -> Count {
     let (mut count, mut after) = (Count::default(), None);
     let sections = SectionSet::of(&SAID).with(SectionSet::of(&DEVICES));
     loop {
-        let some = node.store.read(key, sections, after.as_ref(), READ, node.now()).unwrap_or_default();
+        let some = node.store.read(key, sections, after.as_ref(), READ, node.horizon()).unwrap_or_default();
         some.iter().for_each(|row| count.read(row));
         match some.into_iter().nth(READ - 1) {
             Some(last) => after = Some((last.section, last.slot, last.hash)),

@@ -60,7 +60,7 @@ impl Spot<'_> {
     fn read(&self, sections: &[Section], after: &[u8], limit: usize) -> Result<Vec<Stored>, Status> {
         let after = (self.section, Bytes::copy_from_slice(after), Hash([0; 32]));
         let after = (!after.1.is_empty()).then_some(&after);
-        let rows = self.node.store.read(self.key, SectionSet::of(sections), after, limit, self.node.now());
+        let rows = self.node.store.read(self.key, SectionSet::of(sections), after, limit, self.node.horizon());
         rows.map_err(|_| Status::StoreFailed)
     }
 
@@ -166,6 +166,6 @@ fn is_nearly_full(node: &Context) -> bool {
 fn is_newcomer(node: &Context, key: &Key, record: &Record) -> bool {
     let Some(account) = record.account() else { return false };
     let sections = SectionSet::of(&[Section::Post, Section::Profile, Section::Private]);
-    let nothing = |key: &Key| node.store.read(key, sections, None, 1, node.now()).is_ok_and(|rows| rows.is_empty());
+    let nothing = |key: &Key| node.store.read(key, sections, None, 1, node.horizon()).is_ok_and(|rows| rows.is_empty());
     nothing(&home(&account)) && (*key == home(&account) || nothing(key))
 }

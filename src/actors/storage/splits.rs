@@ -29,7 +29,7 @@ pub fn mark(node: &Rc<Context>, key: &Key, section: Section, ends: WallTime) -> 
 pub fn split(node: &Rc<Context>, key: &Key, sections: SectionSet) -> SectionSet {
     // Few keys have any: one look for all of them.
     let rows = node.store.local(Space::Splits, &key.0, None, Section::ALL.len()).unwrap_or_default();
-    let live = rows.iter().filter(|(_, value)| until(value) > node.now());
+    let live = rows.iter().filter(|(_, value)| until(value) > node.horizon());
     let marked: Vec<Section> = live.filter_map(|(place, _)| Section::from_number(*place.last()?)).collect();
     SectionSet(SectionSet::of(&marked).0 & sections.0)
 }
