@@ -34,7 +34,7 @@ pub async fn held(
     wanted: Wanted,
 ) -> Result<Vec<FeedRow>, Problem> {
     let mut found: BTreeMap<Bytes, FeedRow> = BTreeMap::new();
-    let (now, hidden) = (node.now(), node.hidden());
+    let (now, hidden) = (node.horizon(), node.hidden());
     for space in [Space::Feed, Space::Inbox] {
         rows(node, space, after.clone(), most, &mut found, |row| {
             let body = &row.post.body;
@@ -88,7 +88,7 @@ async fn stored(
     most: usize,
     wanted: Wanted,
 ) -> Result<Vec<Signed<PostBody>>, Problem> {
-    let (reader, now) = (node.store.reader()?, node.now());
+    let (reader, now) = (node.store.reader()?, node.horizon());
     let work = move || scan(reader, after.as_deref(), most, now, &*wanted);
     let found = offload(&*node.offload, Lane::Bulk, work).await;
     Ok(found.unwrap_or(Ok(Vec::new()))?)
@@ -152,7 +152,7 @@ pub async fn find(node: Rc<Context>, text: String) -> Result<ShownPost, Problem>
 
 fn is_shown(node: &Rc<Context>, row: &FeedRow) -> bool {
     let body = &row.post.body;
-    body.expires_at() > node.now() && !node.hidden().blocks(&body.account)
+    body.expires_at() > node.horizon() && !node.hidden().blocks(&body.account)
 }
 
 /// Looks for posts that are held here, newest first; those of accounts that the user does not want to hear of are left out.
@@ -167,7 +167,7 @@ pub async fn search(node: Rc<Context>, query: Query, page: ListRequest) -> Resul
 /// Returns the posts the user was named in, newest first.
 pub async fn mentions(node: Rc<Context>, page: ListRequest) -> Result<PostsPage, Problem> {
     let after = page.cursor.as_deref().map(read_cursor).transpose()?;
-    let (now, hidden) = (node.now(), node.hidden());
+    let (now, hidden) = (node.horizon(), node.hidden());
     let mut found = BTreeMap::new();
     rows(&node, Space::Inbox, after, page.limit + 1, &mut found, |row| {
         row.post.body.expires_at() > now && !hidden.hides(&row.post.body.account)

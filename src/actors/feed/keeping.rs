@@ -94,7 +94,7 @@ impl FeedState {
 
     /// Adds a watcher; `None` when there are too many.
     pub fn watch(&mut self) -> Result<Option<Watching>, StoreError> {
-        let (now, hidden) = (self.node.now(), self.node.hidden());
+        let (now, hidden) = (self.node.horizon(), self.node.hidden());
         let mut unseen: BTreeMap<Bytes, ShownPost> = BTreeMap::new();
         // What is on its way to the disk is told when it is there.
         let pending = &self.pending;

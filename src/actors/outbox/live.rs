@@ -8,9 +8,12 @@ use super::item::{Item, Parcel};
 use super::messages::Progress;
 use crate::types::Key;
 
+/// Whether a parcel is published, how many replicas have it, and how many are wanted.
+type Standing = (bool, u32, u32);
+
 /// How far each parcel of an item has come; clones show the same.
 #[derive(Clone, Default)]
-pub struct Live(Rc<RefCell<BTreeMap<Key, (bool, u32, u32)>>>);
+pub struct Live(Rc<RefCell<BTreeMap<Key, Standing>>>);
 
 impl Live {
     /// Starts with what earlier attempts brought.

@@ -143,6 +143,6 @@ pub async fn count(node: &Rc<Context>, section: Section, of: AccountId) -> Count
 }
 
 /// Says of each account whether it is online.
-pub async fn online(_: &Rc<Context>, accounts: Vec<AccountId>) -> Vec<Option<bool>> {
-    vec![None; accounts.len()]
+pub async fn online(node: &Rc<Context>, accounts: Vec<AccountId>) -> Vec<Option<bool>> {
+    node.doors().presence.online(accounts).await.into_iter().map(|(_, online)| online).collect()
 }

@@ -24,7 +24,7 @@ pub async fn delete(shared: Rc<Shared>, id: Hash, within: Option<Duration>) -> R
         Found::Deleted(tombstone) if tombstone.body.account == session.account => {
             return Ok(Deleted { id, queued: still_queued(&shared, tombstone.hash()).await });
         }
-        found => alive(found, shared.node.now())?,
+        found => alive(found, shared.node.horizon())?,
     };
     if post.body.account != session.account {
         return Err(Problem::new(Code::NotAuthor, "only its author deletes a post"));

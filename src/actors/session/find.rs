@@ -76,7 +76,7 @@ fn own(shared: &Shared) -> Vec<Found> {
     let (mut out, mut after) = (Vec::new(), None);
     loop {
         let key = home(&session.account);
-        let rows = node.store.read(&key, sections, after.as_ref(), READ, node.now()).unwrap_or_default();
+        let rows = node.store.read(&key, sections, after.as_ref(), READ, node.horizon()).unwrap_or_default();
         let Some(last) = rows.last() else { return out };
         after = Some((last.section, last.slot.clone(), last.hash));
         out.extend(rows.into_iter().filter_map(|row| Found::read(Record::decode(row.bytes).ok()?)));
@@ -96,7 +96,7 @@ fn in_feed(shared: &Shared) -> Vec<Found> {
 /// Looks through everything that this node keeps for others.
 async fn anywhere(shared: &Rc<Shared>, prefix: &str) -> Vec<Found> {
     let (node, prefix) = (&shared.node, prefix.to_owned());
-    let (Ok(mut reader), now) = (node.store.reader(), node.now()) else { return Vec::new() };
+    let (Ok(mut reader), now) = (node.store.reader(), node.horizon()) else { return Vec::new() };
     let scan = move || {
         let (mut out, mut after): (Vec<Found>, _) = (Vec::new(), None);
         while let Ok(rows) = reader.scan(after.as_ref(), READ) {

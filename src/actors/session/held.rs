@@ -104,7 +104,7 @@ fn sign_again(shared: &Shared, session: &mut Session, post: &Signed<PostBody>) -
 }
 
 fn records_to_store(shared: &Shared, records: &[Record]) -> Vec<Op> {
-    let now = shared.node.now();
+    let now = shared.node.horizon();
     let places = records.iter().flat_map(|r| r.destinations().into_iter().map(move |d| (r, d)));
     places.map(|(record, Destination { key, section })| put_op(record, key, section, now)).collect()
 }
@@ -118,7 +118,7 @@ fn is_deleted(shared: &Shared, post: &Signed<PostBody>) -> bool {
     let before = (Section::Post, slot, Hash([0; 32]));
     let sections = SectionSet::of(&[Section::Post]);
     let rows =
-        node.store.read(&home(&post.body.account), sections, Some(&before), SLOT, node.now()).unwrap_or_default();
+        node.store.read(&home(&post.body.account), sections, Some(&before), SLOT, node.horizon()).unwrap_or_default();
     rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).any(|record| match record {
         Record::Tombstone(tombstone) => tombstone.body.post == post.hash(),
         _ => false,

@@ -59,7 +59,7 @@ pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Durat
 
 /// Names the post that is answered.
 async fn answered(shared: &Rc<Shared>, id: Hash) -> Result<ReplyTo, Problem> {
-    let post = alive(find(shared, &id.to_string()).await?, shared.node.now())?;
+    let post = alive(find(shared, &id.to_string()).await?, shared.node.horizon())?;
     Ok(ReplyTo { account: post.body.account, post: id })
 }
 
