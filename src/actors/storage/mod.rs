@@ -18,7 +18,7 @@ mod sources;
 mod splits;
 
 pub use actor::StorageActor;
-pub use answer::{answer_get, signed};
+pub use answer::{answer_get, proofs, signed};
 pub use handle::StorageHandle;
 pub use intake::{disbelief, is_held, put_op, refusal};
 pub use kept_proofs::kept_proofs;
