@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::doors::Doors;
+use super::gc::Homes;
 use super::storage::{Origins, Quotas, kept_proofs};
 use crate::clock::NodeClock;
 use crate::keys::SecretKey;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub bootpeer: bool,
     /// How often what has ended is removed.
     pub gc_interval: Duration,
+    /// What is collected, and what is signed about what was seen.
+    pub retention: Retention,
     /// Bytes of records this node holds before it refuses those of strangers.
     pub store_quota: u64,
     /// Bytes that stay free on the disk: below, records of strangers are refused.
@@ -54,6 +57,30 @@ pub struct TimeSettings {
 impl Default for TimeSettings {
     fn default() -> Self {
         Self { servers: Vec::new(), interval: Duration::from_secs(3600), set_system: false }
+    }
+}
+
+/// What is collected, and what is signed about what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How long a post lies here before it may be collected.
+    pub min_age: Duration,
+    /// Whether posts that every follower has seen are collected.
+    pub collect_seen: bool,
+    /// Watermarks of one log are at least this far apart.
+    pub seen_interval: Duration,
+    /// Whether watermarks are signed at all.
+    pub publish_seen: bool,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            min_age: Duration::from_secs(3600),
+            collect_seen: true,
+            seen_interval: Duration::from_secs(10),
+            publish_seen: true,
+        }
     }
 }
 
@@ -128,6 +155,8 @@ pub struct Context {
     pub origins: Origins,
     /// Wakes whoever waits for the set of reachable peers to change.
     pub peers_changed: Notify,
+    /// Homes that changed since they were last looked at.
+    pub homes: Homes,
     rng: Rng,
     proofs: RefCell<Proofs>,
     greetings: RefCell<BTreeMap<NodeId, Greeting>>,
@@ -157,6 +186,7 @@ impl Context {
             quotas: Quotas::default(),
             origins: Origins::default(),
             peers_changed: Notify::new(),
+            homes: Homes::default(),
             rng: world.rng,
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
             greetings: RefCell::default(),

@@ -20,12 +20,13 @@ mod problem;
 mod put;
 mod registrar;
 mod routing;
+mod seen;
 mod session;
 mod storage;
 mod supervisor;
 
 pub use answers::*;
-pub use context::{Context, Hidden, Settings, TimeSettings};
+pub use context::{Context, Hidden, Retention, Settings, TimeSettings};
 pub use door::Gone;
 pub use doors::Doors;
 pub use supervisor::Team;

@@ -16,7 +16,7 @@ use super::invite::Invite;
 use super::local::{LocalNode, OpenDoor, OpenDoors, Role};
 use super::offload::Threads;
 use super::start::{Node, merge_rule, start};
-use crate::actors::{Doors, Settings, TimeSettings};
+use crate::actors::{Doors, Retention, Settings, TimeSettings};
 use crate::clock::{Sntp, SystemClock};
 use crate::keys::SecretKey;
 use crate::net::{BindError, NetLimits, Quic, QuicConfig};
@@ -137,6 +137,12 @@ async fn prepare(
         bootpeers: resolve(&config.bootpeers).await,
         bootpeer: options.role == Role::Bootpeer,
         gc_interval: config.gc.interval,
+        retention: Retention {
+            min_age: config.gc.min_age,
+            collect_seen: config.gc.collect_seen,
+            seen_interval: config.seen.min_interval,
+            publish_seen: config.seen.publish,
+        },
         store_quota: config.store.quota,
         store_min_free: config.store.min_free,
         software: software(),

@@ -167,6 +167,7 @@ impl Simulation {
             bootpeers,
             bootpeer: number < self.config.bootpeers,
             gc_interval: self.config.gc_interval,
+            retention: self.config.retention,
             store_quota: self.config.store_quota,
             store_min_free: 0,
             software: "timeline simulated".to_owned(),

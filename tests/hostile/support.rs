@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use timeline::actors::Settings;
+use timeline::actors::{Retention, Settings};
 use timeline::keys::SecretKey;
 use timeline::net::{NetLimits, Quic, QuicConfig};
 use timeline::node::{Node, merge_rule, start};
@@ -147,6 +147,8 @@ pub struct Plan {
     pub bootpeers: Vec<Contact>,
     pub store_quota: u64,
     pub origins: Origins,
+    pub gc_interval: Duration,
+    pub retention: Retention,
 }
 
 impl Plan {
@@ -156,7 +158,14 @@ impl Plan {
     }
 
     pub fn of(key: SecretKey) -> Self {
-        Self { key, bootpeers: vec![], store_quota: 64 << 20, origins: Origins::default() }
+        Self {
+            key,
+            bootpeers: vec![],
+            store_quota: 64 << 20,
+            origins: Origins::default(),
+            gc_interval: Duration::from_secs(60),
+            retention: Retention::default(),
+        }
     }
 }
 
@@ -196,7 +205,8 @@ impl Victim {
         let settings = Settings {
             bootpeers: plan.bootpeers.clone(),
             bootpeer: network.is_registrar(&quic.node_id()),
-            gc_interval: Duration::from_secs(60),
+            gc_interval: plan.gc_interval,
+            retention: plan.retention,
             store_quota: plan.store_quota,
             store_min_free: 0,
             software: "timeline/test".to_owned(),

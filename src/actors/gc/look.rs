@@ -46,7 +46,7 @@ pub(super) async fn look(node: &Rc<Context>, account: AccountId, ask: bool, ripe
     let known = know(node, &account, ripening);
     // The author's word is final, whoever this node is to the author.
     let mut collected = remove(node, account, known.shelf.final_ones(), usize::MAX).await;
-    let own = node.doors().session.account().await == Some(account);
+    let own = node.doors().session.who().await.is_ok_and(|who| who.is_some_and(|who| who.device.account == account));
     let left = known.posts.saturating_sub(collected);
     if left == 0 || !(own || node.is_anchor() || is_replica(node, &home(&account)).await) {
         return Look { next: Next::Change, collected };

@@ -62,6 +62,13 @@ pub fn is_marked(node: &Context, home: &Key, post: &Signed<PostBody>) -> bool {
     row.first().and_then(|(key, value)| read(key, value)).is_some_and(|(_, ends)| ends > node.now())
 }
 
+/// Returns the hash of a post that was collected here.
+pub fn marked_hash(node: &Context, home: &Key, device: &DeviceId, seq: u64) -> Option<Hash> {
+    let prefix = [&home.0[..], &device.0, &seq.to_be_bytes()].concat();
+    let rows = node.store.local(Space::Marks, &prefix, None, 1).unwrap_or_default();
+    rows.first().and_then(|(key, value)| read(key, value)).map(|(mark, _)| mark.hash)
+}
+
 /// Tells whether a post at its home is collected: here, or by its author's word in the heads that are held here.
 pub fn is_collected(node: &Context, home: &Key, post: &Signed<PostBody>) -> bool {
     is_marked(node, home, post) || is_final(node, home, &post.body.device, post.body.seq)

@@ -15,4 +15,4 @@ mod reconcile;
 pub use actor::{GcActor, GcHandle};
 pub use answer::{answer_reconcile, answer_summary};
 pub use homes::Homes;
-pub use marks::{is_collected, is_marked, marks_at};
+pub use marks::{is_collected, marked_hash, marks_at};

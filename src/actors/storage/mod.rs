@@ -3,6 +3,7 @@
 mod actor;
 mod answer;
 mod coming;
+mod gone;
 mod handle;
 mod intake;
 mod keep;
@@ -27,3 +28,4 @@ pub use messages::{Held, WholeList};
 pub use quota::Quotas;
 pub use read::{Reading, account_of, read, read_account};
 pub use sources::Origins;
+pub use splits::split;
