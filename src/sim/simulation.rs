@@ -27,7 +27,7 @@ use crate::node::{Node, merge_rule, start};
 use crate::records::Record;
 use crate::seam::{Space, Store, TimeSource, World};
 use crate::store::{MemoryDisk, MemoryStore};
-use crate::types::{Contact, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::types::{Contact, Hash, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
 
 /// The port that every simulated node listens on.
 const PORT: u16 = 4747;
@@ -293,6 +293,19 @@ impl Simulation {
         let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
         let rows = store.read(key, SectionSet::of(&[section]), None, MOST, self.now()).unwrap_or_default();
         rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).collect()
+    }
+
+    /// Tells whether a node's disk holds a record for others, whether it runs or not.
+    pub fn holds(&self, number: usize, record: &Hash) -> bool {
+        self.hashes(number).contains(record)
+    }
+
+    /// Returns the hashes of all records on a node's disk.
+    pub fn hashes(&self, number: usize) -> Vec<Hash> {
+        let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
+        let mut reader = store.reader().expect("a store that was just opened is open");
+        let all = reader.scan(None, usize::MAX).expect("a memory can be read");
+        all.into_iter().map(|stored| stored.hash).collect()
     }
 
     /// Returns the id of a node.

@@ -35,7 +35,7 @@ pub fn answer_reconcile(node: &Rc<Context>, request: Reconcile) -> Reconciled {
         return answer;
     }
     let after = request.after.and_then(Cursor::position);
-    let read = node.store.read(&key, compared(), after.as_ref(), MAX_HASHES + 1, node.now());
+    let read = node.store.read(&key, compared(), after.as_ref(), MAX_HASHES + 1, node.horizon());
     let mut stored = read.unwrap_or_default();
     if stored.len() > MAX_HASHES {
         stored.truncate(MAX_HASHES);
@@ -56,7 +56,7 @@ pub(super) fn take_hint(node: &Rc<Context>, account: AccountId, marks: &[Mark]) 
         let slot: Bytes = [&mark.device.0[..], &mark.seq.to_be_bytes()].concat().into();
         let before = (Section::Post, slot.clone(), crate::types::Hash([0; 32]));
         let sections = SectionSet::of(&[Section::Post]);
-        let there = node.store.read(&key, sections, Some(&before), 2, node.now()).unwrap_or_default();
+        let there = node.store.read(&key, sections, Some(&before), 2, node.horizon()).unwrap_or_default();
         there.iter().any(|s| s.slot == slot && s.hash == mark.hash)
     };
     if marks.iter().take(MAX_MARKS).any(held) {
@@ -72,7 +72,7 @@ pub fn answer_summary(node: &Rc<Context>, request: Summary) -> Summed {
     let after = request.after.and_then(Cursor::position);
     let sections = SectionSet::of(&[section]);
     let mut stored =
-        node.store.read(&request.key, sections, after.as_ref(), MAX_ENTRIES + 1, node.now()).unwrap_or_default();
+        node.store.read(&request.key, sections, after.as_ref(), MAX_ENTRIES + 1, node.horizon()).unwrap_or_default();
     if stored.len() > MAX_ENTRIES {
         stored.truncate(MAX_ENTRIES);
         answer.next = stored.last().map(cursor);

@@ -32,7 +32,7 @@ pub(super) fn compared() -> SectionSet {
 pub(super) fn read(node: &Context, key: &Key) -> Vec<Stored> {
     let (mut all, mut after) = (Vec::new(), None);
     while all.len() < MOST {
-        let some = node.store.read(key, compared(), after.as_ref(), READ, node.now()).unwrap_or_default();
+        let some = node.store.read(key, compared(), after.as_ref(), READ, node.horizon()).unwrap_or_default();
         after = some.last().map(|s: &Stored| (s.section, s.slot.clone(), s.hash));
         let end = some.len() < READ;
         all.extend(some);
@@ -75,7 +75,7 @@ pub(super) struct Known {
 
 /// Reads a home as the rule sees it.
 pub(super) fn know(node: &Rc<Context>, account: &AccountId, ripening: Ripening) -> Known {
-    let (key, now) = (home(account), node.now());
+    let (key, now) = (home(account), node.horizon());
     let mut known =
         Known { shelf: Shelf::default(), later: Shelf::default(), ripens: None, split: Vec::new(), posts: 0 };
     let stored = read(node, &key);

@@ -98,7 +98,7 @@ fn next(node: &Rc<Context>, known: &Known, rules: Rules) -> Next {
     // Only where something would go is it worth looking again when a post becomes ripe.
     let waits = known.later.collectable(rules).iter().any(|c| c.why != Why::Author);
     match known.ripens.filter(|_| waits) {
-        Some(at) => Next::After(at.since(node.now()).min(SLOW), false),
+        Some(at) => Next::After(at.since(node.horizon()).min(SLOW), false),
         None => Next::After(SLOW, true),
     }
 }

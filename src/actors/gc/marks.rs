@@ -43,7 +43,7 @@ fn read(key: &[u8], value: &[u8]) -> Option<(Mark, WallTime)> {
 
 /// Returns the marks of a home, by device and number; where there are more than `limit`, those that end last.
 pub fn marks_at(node: &Context, home: &Key, limit: usize) -> Vec<Mark> {
-    let now = node.now();
+    let now = node.horizon();
     let rows = node.store.local(Space::Marks, &home.0, None, MARKS_AT_HOME).unwrap_or_default();
     let live = rows.iter().filter_map(|(key, value)| read(key, value)).filter(|(_, ends)| *ends > now);
     let mut marks: Vec<Mark> = live.map(|(mark, _)| mark).collect();
@@ -59,7 +59,7 @@ pub fn marks_at(node: &Context, home: &Key, limit: usize) -> Vec<Mark> {
 pub fn is_marked(node: &Context, home: &Key, post: &Signed<PostBody>) -> bool {
     let key = disk_key(home, &post.body.device, post.body.seq, &post.hash());
     let row = node.store.local(Space::Marks, &key, None, 1).unwrap_or_default();
-    row.first().and_then(|(key, value)| read(key, value)).is_some_and(|(_, ends)| ends > node.now())
+    row.first().and_then(|(key, value)| read(key, value)).is_some_and(|(_, ends)| ends > node.horizon())
 }
 
 /// Returns the hash of a post that was collected here.
@@ -80,7 +80,7 @@ fn is_final(node: &Context, home: &Key, device: &DeviceId, seq: u64) -> bool {
     const HEADS: usize = 3;
     let before = (Section::Heads, Bytes::copy_from_slice(&device.0), Hash([0; 32]));
     let sections = SectionSet::of(&[Section::Heads]);
-    let stored = node.store.read(home, sections, Some(&before), HEADS, node.now()).unwrap_or_default();
+    let stored = node.store.read(home, sections, Some(&before), HEADS, node.horizon()).unwrap_or_default();
     let heads: Vec<_> = stored
         .into_iter()
         .filter_map(|s| match Record::decode(s.bytes) {
@@ -96,7 +96,7 @@ fn is_final(node: &Context, home: &Key, device: &DeviceId, seq: u64) -> bool {
 /// Walks some marks from behind `after`; returns the changes that drop those that have ended, where to go on, and how many
 /// were looked at.
 pub(super) fn ended(node: &Context, after: Option<&Bytes>) -> (Vec<Op>, Option<Bytes>, usize) {
-    let now = node.now();
+    let now = node.horizon();
     let rows = node.store.local(Space::Marks, &[], after.map(|a| &a[..]), READ).unwrap_or_default();
     let next = (rows.len() == READ).then(|| rows.last().map(|(key, _)| key.clone())).flatten();
     let looked_at = rows.len();

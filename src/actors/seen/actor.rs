@@ -41,7 +41,7 @@ impl SeenActor {
 
     fn note(&mut self, progress: &Progress) {
         let Progress { author, log, received, seen } = *progress;
-        let old = self.node.now().minus(RENEW);
+        let old = self.node.horizon().minus(RENEW);
         if self.pairs.len() >= PAIRS && !self.pairs.contains_key(&log) {
             return;
         }
@@ -79,14 +79,14 @@ impl SeenActor {
                 seen_hash: (seen > 0).then(|| hash_of(&self.node, &author, log, seen)).flatten(),
             };
             let record = Record::Watermark(SignedRecord::sign(body, device, &self.node.network.id));
-            let item = Item::pack(WATERMARK, id_of(me, log), std::slice::from_ref(&record), self.node.now());
+            let item = Item::pack(WATERMARK, id_of(me, log), std::slice::from_ref(&record), self.node.horizon());
             // The one before says less; it need not be sent any more.
             if let Some(before) = &pair.signed {
                 ops.push(Op::DropLocal(Space::Outbox, Item::key(before.at, &item.id)));
             }
             let signed = Signed { author, received, seen, at: item.since };
             ops.extend([signed.keep(me, log), item.keep()]);
-            ops.push(put_op(&record, home(&author), Section::Seen, self.node.now()));
+            ops.push(put_op(&record, home(&author), Section::Seen, self.node.horizon()));
             self.node.homes.stored(&record, Section::Seen);
             (pair.signed, pair.sent) = (Some(signed), Some(now));
             items.push(item);
@@ -134,7 +134,7 @@ fn id_of(follower: &AccountId, log: &DeviceId) -> Hash {
 fn hash_of(node: &Context, author: &AccountId, log: &DeviceId, seq: u64) -> Option<Hash> {
     let slot: Bytes = [&log.0[..], &seq.to_be_bytes()].concat().into();
     let (before, posts) = ((Section::Post, slot.clone(), Hash([0; 32])), SectionSet::of(&[Section::Post]));
-    let held = node.store.read(&home(author), posts, Some(&before), 1, node.now()).unwrap_or_default();
+    let held = node.store.read(&home(author), posts, Some(&before), 1, node.horizon()).unwrap_or_default();
     let post = held.into_iter().find(|s| s.slot == slot).and_then(|s| match Record::decode(s.bytes).ok()? {
         Record::Post(post) => Some(post.hash()),
         Record::Tombstone(dead) => Some(dead.body.post),
