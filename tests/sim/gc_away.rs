@@ -1,18 +1,17 @@
 //! Replicas that were away: what was collected meanwhile does not come back with them.
 
-use std::time::Duration;
 
 use futures_util::future::join_all;
-use timeline::actors::Retention;
-use timeline::sim::{SimConfig, Simulation};
+use timeline::sim::Simulation;
+use timeline::types::Hash;
 
-use super::gc::{COLLECTED, config, gone, holders, look, stays, three, town};
+use super::gc::{COLLECTED, gone, holders, in_time, look, stays, three, town};
 use super::people::{SOON, follow, name, pause, publish, reads, settle, texts};
 
 /// Waits until all that run have let go of a post.
-async fn gone_but_at(sim: &Simulation, away: usize, post: &timeline::types::Hash) {
+async fn gone_but_at(sim: &Simulation, away: usize, post: &Hash) {
     let gone = async || holders(sim, 9, post).iter().all(|node| *node == away);
-    sim.until("those that are here collect", COLLECTED, gone).await;
+    in_time(sim, "those that are here collect", COLLECTED, gone).await;
 }
 
 #[test]
@@ -33,7 +32,7 @@ fn a_replica_that_was_away_does_not_bring_back_what_all_have_seen() {
         // Whoever comes while it is away, and whoever comes when it is back, reads nothing of it.
         settle(&sim, 6, "dave").await;
         follow(&sim, 6, "alice").await;
-        pause(1800).await;
+        pause(300).await;
         sim.start(8);
         gone(&sim, 9, &id).await;
         settle(&sim, 7, "erin").await;
@@ -43,7 +42,7 @@ fn a_replica_that_was_away_does_not_bring_back_what_all_have_seen() {
             async move { feed.catch_up().await }
         }))
         .await;
-        pause(1800).await;
+        pause(300).await;
         assert!(holders(&sim, 9, &id).is_empty());
         assert!(texts(&sim, 6).await.is_empty() && texts(&sim, 7).await.is_empty());
     });
@@ -100,7 +99,7 @@ fn a_post_that_was_deleted_does_not_come_back_through_collection() {
             sim.start(node);
         }
         gone(&sim, 9, &id).await;
-        pause(1800).await;
+        pause(300).await;
         assert!(holders(&sim, 9, &id).is_empty());
         assert_eq!(texts(&sim, 4).await, ["one"]);
     });
@@ -122,10 +121,10 @@ fn a_node_cut_off_from_the_others_collects_nothing() {
         sim.doors(5).session.follow(name("alice"), false).await.expect("unfollowed");
         follow(&sim, 6, "alice").await;
         look(&sim, 4).await;
-        pause(1800).await;
+        pause(300).await;
         assert!(sim.holds(8, &id) || sim.holds(4, &id), "two of nine decide nothing");
         sim.heal();
-        pause(600).await;
+        pause(300).await;
         assert!(holders(&sim, 9, &id).len() > 4, "dave has not seen it");
         look(&sim, 6).await;
         gone(&sim, 9, &id).await;
@@ -134,7 +133,7 @@ fn a_node_cut_off_from_the_others_collects_nothing() {
 
 #[test]
 fn replicas_collect_without_the_author_and_the_author_agrees_when_it_returns() {
-    let sim = Simulation::new(924, SimConfig { retention: Retention { min_age: Duration::ZERO, ..Retention::default() }, ..config() });
+    let sim = town(924);
     sim.run(async {
         three(&sim).await;
         let id = publish(&sim, 3, "one").await.id;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use timeline::sim::{SimConfig, Simulation};
 
-use super::gc::{COLLECTED, config, holders, look};
+use super::gc::{COLLECTED, config, holders, in_time, look};
 use super::people::{SOON, follow, pause, publish, reads, settle};
 
 #[test]
@@ -24,13 +24,13 @@ fn followers_on_other_pages_are_waited_for() {
         for node in 4..9 {
             look(&sim, node).await;
         }
-        for _ in 0..6 {
-            pause(600).await;
+        for _ in 0..3 {
+            pause(300).await;
             assert!(holders(&sim, 12, &id).len() > 6, "one of six has not seen it");
         }
         look(&sim, 9).await;
         let gone = async || holders(&sim, 12, &id).is_empty();
-        sim.until("all six have seen it", Duration::from_secs(1800), gone).await;
+        in_time(&sim, "all six have seen it", Duration::from_secs(1800), gone).await;
         pause(COLLECTED.as_secs()).await;
         assert!(holders(&sim, 12, &id).is_empty());
     });

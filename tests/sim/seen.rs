@@ -50,7 +50,7 @@ fn a_post_that_was_not_shown_holds_back_those_behind_it() {
         reads(&sim, 4, &["one", "two", "three"], SOON).await;
         sim.doors(4).feed.shown(vec![ids[0], ids[2]]).await.expect("shown");
         gone(&sim, 9, &ids[0]).await;
-        pause(600).await;
+        pause(300).await;
         for id in &ids[1..] {
             assert!(holders(&sim, 9, id).len() > 4, "the second was not shown, and the third lies behind it");
         }

@@ -88,10 +88,11 @@ impl FeedState {
         self.unshown = Unshown::default();
     }
 
-    /// Returns how far the logs of those whom the account follows were received and shown.
-    pub fn progress(&self) -> Vec<Progress> {
+    /// Returns how far the logs of those whom the account follows, or of one of them, were received and shown.
+    pub fn progress(&self, of: Option<&AccountId>) -> Vec<Progress> {
         let me = self.me.as_ref().map(|(account, _)| *account);
-        let followees = self.authors.iter().filter(|(account, _)| Some(**account) != me);
+        let wanted = |account: &AccountId| Some(*account) != me && of.is_none_or(|of| of == account);
+        let followees = self.authors.iter().filter(|(account, _)| wanted(account));
         followees.flat_map(|(_, author)| author.progress(&self.unshown)).collect()
     }
 

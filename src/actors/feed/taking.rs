@@ -97,9 +97,16 @@ impl Handler<CaughtUp> for FeedActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, message: CaughtUp, _: &mut Ctx<Self>) -> Self::Result {
+        let account = message.account;
         let ops = self.state.caught_up(message);
         let kept = self.state.keep(ops);
-        Box::pin(async move { drop(kept.await) })
+        // What was shown may count only now that the logs are known.
+        let (node, progress) = (self.node.clone(), self.state.progress(Some(&account)));
+        Box::pin(async move {
+            if kept.await.is_ok() {
+                node.doors().seen.gained(progress).await;
+            }
+        })
     }
 }
 

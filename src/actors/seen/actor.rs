@@ -8,7 +8,7 @@ use actix::{Actor, AsyncContext, Context as Ctx, Handler, ResponseFuture};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::messages::{Begin, End, Progress, Showed};
+use super::messages::{Begin, End, Gained, Progress, Showed};
 use super::pair::{Pair, Signed};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
@@ -191,6 +191,21 @@ impl Handler<Showed> for SeenActor {
             return Box::pin(std::future::ready(()));
         }
         progress.iter().for_each(|progress| self.note(progress));
+        self.send(ctx)
+    }
+}
+
+impl Handler<Gained> for SeenActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Gained(progress): Gained, ctx: &mut Ctx<Self>) -> Self::Result {
+        let signed = |p: &Progress| self.pairs.get(&p.log).and_then(|pair| pair.signed.as_ref()).map_or(0, |s| s.seen);
+        // What was received alone is told when the feed is shown.
+        let further: Vec<Progress> = progress.into_iter().filter(|p| p.seen > signed(p)).collect();
+        if further.is_empty() || !self.node.settings.retention.publish_seen {
+            return Box::pin(std::future::ready(()));
+        }
+        further.iter().for_each(|progress| self.note(progress));
         self.send(ctx)
     }
 }

@@ -1,7 +1,7 @@
 //! The door to what was seen.
 
 use super::actor::SeenActor;
-use super::messages::{Begin, End, Progress, Showed};
+use super::messages::{Begin, End, Gained, Progress, Showed};
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
 use crate::types::AccountId;
@@ -22,6 +22,13 @@ impl SeenHandle {
     pub async fn end(&self) {
         if self.0.ask(End).await.is_err() {
             tracing::debug!("what was seen is being restarted");
+        }
+    }
+
+    /// Notes that what was shown before may reach further now.
+    pub async fn gained(&self, progress: Vec<Progress>) {
+        if !progress.is_empty() && self.0.ask(Gained(progress)).await.is_err() {
+            tracing::debug!("what was shown now is signed with what is shown next");
         }
     }
 

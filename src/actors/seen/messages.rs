@@ -25,6 +25,11 @@ pub struct End;
 #[rtype(result = "()")]
 pub struct Showed(pub Vec<Progress>);
 
+/// Homes were read: what was shown before may reach further now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Gained(pub Vec<Progress>);
+
 /// How far one log has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
