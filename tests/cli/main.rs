@@ -5,6 +5,7 @@
     reason = "tests of real processes live in real time and on threads"
 )]
 
+mod gc;
 mod net;
 mod refusals;
 mod slice;

@@ -13,6 +13,7 @@ mod deliver;
 mod fixtures;
 mod floods;
 mod frames;
+mod gc;
 mod lies;
 mod limits;
 mod lists;
