@@ -118,7 +118,9 @@ impl DeviceLog {
             let Some(next) = reach.checked_add(1) else { return reach };
             if self.received.contains(&next) {
                 reach = next;
-            } else if let Some((_, last)) = gone.iter().find(|(a, b)| (*a..=*b).contains(&next) && next <= state.last_seq) {
+            } else if let Some((_, last)) =
+                gone.iter().find(|(a, b)| (*a..=*b).contains(&next) && next <= state.last_seq)
+            {
                 reach = (*last).min(state.last_seq);
             } else {
                 return reach;

@@ -30,7 +30,8 @@ fn what_all_have_seen_leaves_the_network_and_stays_with_its_readers() {
     net.register("peer-2", "bob");
     net.run("peer-2", &["follow", "alice"]).ok();
     let before: Vec<u64> = ["boot-1", "boot-2", "peer-3"].iter().map(|name| records(&net, name)).collect();
-    let ids: Vec<Value> = (1..=3).map(|i| net.run("peer-1", &["post", &format!("post {i}")]).ok()["id"].clone()).collect();
+    let ids: Vec<Value> =
+        (1..=3).map(|i| net.run("peer-1", &["post", &format!("post {i}")]).ok()["id"].clone()).collect();
     net.post_in_feed("peer-2", ids[2].as_str().expect("an id"));
     eventually("bob is shown all three", || {
         net.run("peer-2", &["feed", "-n", "10"]).ok();

@@ -5,10 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use timeline::actors::Retention;
 use timeline::records::{Signed, home};
-use timeline::types::{AccountId, Hash, SectionSet, Section, WallTime};
-use timeline::wire::{
-    Closer, FindNode, Mark, Reconcile, Reconciled, Request, Status, Summary, encode_ok,
-};
+use timeline::types::{AccountId, Hash, Section, SectionSet, WallTime};
+use timeline::wire::{Closer, FindNode, Mark, Reconcile, Reconciled, Request, Status, Summary, encode_ok};
 
 use crate::attacker::Attacker;
 use crate::deliver::settle;

@@ -120,6 +120,10 @@ impl Transport for Disguise {
         self.quic.serve(inbound);
     }
 
+    fn rebind(&self) {
+        self.quic.rebind();
+    }
+
     fn path(&self, peer: &NodeId) -> Option<Path> {
         self.quic.path(peer)
     }

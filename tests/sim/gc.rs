@@ -6,7 +6,7 @@ use timeline::actors::{PageRequest, Retention};
 use timeline::sim::{SimConfig, Simulation};
 use timeline::types::Hash;
 
-use super::people::{SOON, feed, flushed, follow, joined, name, pause, post, publish, reads, settle, texts};
+use super::people::{SOON, feed, flushed, follow, name, pause, post, publish, reads, settle, texts};
 
 /// Within this something that may be collected is collected everywhere.
 pub const COLLECTED: Duration = Duration::from_secs(120);
@@ -256,7 +256,8 @@ fn whoever_was_away_is_told_what_was_collected() {
             sim.start(5);
             let ten: Vec<String> = (4..=13).map(|i| format!("post {i}")).collect();
             reads(&sim, 5, &ten.iter().map(String::as_str).collect::<Vec<_>>(), COLLECTED).await;
-            let told = async || missing(&sim, 5).await == [(3, "collected")] || missing(&sim, 5).await == [(3, "expired")];
+            let told =
+                async || missing(&sim, 5).await == [(3, "collected")] || missing(&sim, 5).await == [(3, "expired")];
             in_time(&sim, "carol is told", COLLECTED, told).await;
         });
     }

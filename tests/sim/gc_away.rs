@@ -1,6 +1,5 @@
 //! Replicas that were away: what was collected meanwhile does not come back with them.
 
-
 use futures_util::future::join_all;
 use timeline::sim::Simulation;
 use timeline::types::Hash;

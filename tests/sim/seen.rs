@@ -15,7 +15,10 @@ async fn watermarks(sim: &Simulation, node: usize) -> usize {
 
 #[test]
 fn of_one_log_only_the_last_word_waits_in_the_outbox() {
-    let sim = Simulation::new(940, SimConfig { retention: Retention { seen_interval: Duration::ZERO, ..config().retention }, ..config() });
+    let sim = Simulation::new(
+        940,
+        SimConfig { retention: Retention { seen_interval: Duration::ZERO, ..config().retention }, ..config() },
+    );
     sim.run(async {
         three(&sim).await;
         flushed(&sim, 4, SOON).await;
@@ -46,7 +49,9 @@ fn a_post_that_was_not_shown_holds_back_those_behind_it() {
         settle(&sim, 3, "alice").await;
         settle(&sim, 4, "bob").await;
         follow(&sim, 4, "alice").await;
-        let ids: Vec<_> = [publish(&sim, 3, "one").await.id, publish(&sim, 3, "two").await.id, publish(&sim, 3, "three").await.id].into();
+        let ids: Vec<_> =
+            [publish(&sim, 3, "one").await.id, publish(&sim, 3, "two").await.id, publish(&sim, 3, "three").await.id]
+                .into();
         reads(&sim, 4, &["one", "two", "three"], SOON).await;
         sim.doors(4).feed.shown(vec![ids[0], ids[2]]).await.expect("shown");
         gone(&sim, 9, &ids[0]).await;

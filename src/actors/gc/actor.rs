@@ -138,7 +138,8 @@ impl State {
         for (account, ask) in node.homes.take() {
             self.put_off(account, now, ask);
         }
-        let mut due: Vec<_> = self.due.iter().filter(|(_, (at, _))| *at <= now).map(|(a, due)| (due.0, *a, due.1)).collect();
+        let mut due: Vec<_> =
+            self.due.iter().filter(|(_, (at, _))| *at <= now).map(|(a, due)| (due.0, *a, due.1)).collect();
         due.sort_unstable();
         due.truncate(HOMES);
         let min_age = node.settings.retention.min_age;

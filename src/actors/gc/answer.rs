@@ -24,8 +24,7 @@ fn cursor(last: &Stored) -> Cursor {
 /// Says what lies at a home; what the peer has collected is a hint to look at it.
 pub fn answer_reconcile(node: &Rc<Context>, request: Reconcile) -> Reconciled {
     let key = home(&request.account);
-    let mut answer =
-        Reconciled { hashes: vec![], next: None, marks: vec![], records: vec![], proofs: vec![], };
+    let mut answer = Reconciled { hashes: vec![], next: None, marks: vec![], records: vec![], proofs: vec![] };
     if !request.want.is_empty() {
         let wanted: BTreeSet<_> = request.want.into_iter().take(MAX_WANTED).collect();
         let found: Vec<Bytes> =

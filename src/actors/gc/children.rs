@@ -82,7 +82,8 @@ fn note(page: Page, said: &[Summed], shelf: &mut Shelf) {
     let mut edges: BTreeMap<AccountId, Vec<(Hlc, bool, WallTime)>> = BTreeMap::new();
     let mut reaches: BTreeMap<(AccountId, DeviceId), Vec<(u64, Option<Hash>)>> = BTreeMap::new();
     for summed in said {
-        for FollowerEntry { follower, hlc, follows, since } in summed.followers.iter().filter(|e| belongs(&e.follower)) {
+        for FollowerEntry { follower, hlc, follows, since } in summed.followers.iter().filter(|e| belongs(&e.follower))
+        {
             edges.entry(*follower).or_default().push((*hlc, *follows, *since));
         }
         for ReachEntry { follower, log, seen, hash } in summed.reaches.iter().filter(|e| belongs(&e.follower)) {
@@ -156,6 +157,10 @@ mod tests {
         let other = if page == zero { one } else { zero };
         let mut shelf = Shelf::default();
         note(other, &[summed(9)], &mut shelf);
-        assert_eq!(format!("{shelf:?}"), format!("{:?}", Shelf::default()), "an entry of another page counts for nothing");
+        assert_eq!(
+            format!("{shelf:?}"),
+            format!("{:?}", Shelf::default()),
+            "an entry of another page counts for nothing"
+        );
     }
 }

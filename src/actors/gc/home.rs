@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::actors::context::Context;
+use crate::actors::storage::split;
 use crate::records::{Record, home};
 use crate::retention::Shelf;
 use crate::seam::Stored;
@@ -102,10 +103,11 @@ pub(super) fn know(node: &Rc<Context>, account: &AccountId, ripening: Ripening) 
     known
 }
 
-/// Tells whether a list goes on at other pages: where the first one is full, or was.
-pub(super) fn is_split(node: &Context, _key: &Key, section: Section, stored: &[Stored]) -> bool {
+/// Tells whether a list goes on at other pages: where the first one is full, or was, whatever this node was told of it.
+pub(super) fn is_split(node: &Rc<Context>, key: &Key, section: Section, stored: &[Stored]) -> bool {
     let entries = stored.iter().filter(|s| s.section == section).count();
-    entries >= node.network.limits().page_entries as usize
+    let full = entries >= node.network.limits().page_entries as usize;
+    full || split(node, key, SectionSet::of(&[section])).contains(section)
 }
 
 /// Returns the hashes of what lies at a home.

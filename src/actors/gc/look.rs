@@ -39,10 +39,8 @@ pub(super) struct Look {
 
 /// Looks at a home; `ask` says that others may know more than this node does.
 pub(super) async fn look(node: &Rc<Context>, account: AccountId, ask: bool, ripening: Ripening, marks: usize) -> Look {
-    let rules = Rules {
-        collect_seen: node.settings.retention.collect_seen,
-        kept: node.network.document.posts_kept as usize,
-    };
+    let rules =
+        Rules { collect_seen: node.settings.retention.collect_seen, kept: node.network.document.posts_kept as usize };
     let known = know(node, &account, ripening);
     // The author's word is final, whoever this node is to the author.
     let mut collected = remove(node, account, known.shelf.final_ones(), usize::MAX).await;

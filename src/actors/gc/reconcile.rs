@@ -16,9 +16,7 @@ use crate::records::home;
 use crate::retention::majority;
 use crate::seam::Stored;
 use crate::types::{AccountId, Contact, Hash, Key, NodeId, Section};
-use crate::wire::{
-    Blob, MAX_MARKS, MAX_PUT_RECORDS, MAX_WANTED, Mark, Put, Reconcile, Reconciled,
-};
+use crate::wire::{Blob, MAX_MARKS, MAX_PUT_RECORDS, MAX_WANTED, Mark, Put, Reconcile, Reconciled};
 
 /// Most answers that the list of one home takes: 40,000 records.
 const LISTS: usize = 20;
@@ -59,7 +57,8 @@ pub(super) async fn reconcile(node: &Rc<Context>, account: AccountId) -> bool {
     let mut said: Vec<Said> = Vec::new();
     let mut ask = ask.into_iter();
     let enough = |said: &[Said]| {
-        let agreed = said.iter().filter(|s| set.contains(&s.contact.node)).count() + usize::from(set.contains(&node.me));
+        let agreed =
+            said.iter().filter(|s| set.contains(&s.contact.node)).count() + usize::from(set.contains(&node.me));
         let anchored = said.iter().any(|s| anchors.contains(&s.contact.node));
         (agreed >= majority(set.len()), node.is_anchor() || node.network.registrars.is_empty() || anchored)
     };

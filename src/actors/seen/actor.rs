@@ -158,8 +158,7 @@ impl Handler<Begin> for SeenActor {
         if self.me.as_ref().is_none_or(|(me, _)| *me != account) {
             let rows = self.node.store.local(Space::Seen, &account.0, None, PAIRS).unwrap_or_default();
             let signed = rows.iter().filter_map(|(key, value)| Signed::read(key, value));
-            self.pairs =
-                signed.map(|(log, signed)| (log, Pair { signed: Some(signed), ..Pair::default() })).collect();
+            self.pairs = signed.map(|(log, signed)| (log, Pair { signed: Some(signed), ..Pair::default() })).collect();
         }
         self.me = Some((account, device));
     }

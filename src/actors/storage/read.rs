@@ -130,7 +130,8 @@ fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Rec
     // Whoever was mended with the account alone looks like somebody who has it all; without any heads nothing is promised.
     let unkept = |(device, (floor, last)): (&DeviceId, &(u64, u64))| {
         let ranges = listed(merged, device).1.iter().filter(|(first, _)| first > floor);
-        let gone = ranges.map(|(first, last)| last.saturating_sub(*first).saturating_add(1)).fold(0, u64::saturating_add);
+        let gone =
+            ranges.map(|(first, last)| last.saturating_sub(*first).saturating_add(1)).fold(0, u64::saturating_add);
         last.saturating_sub(*floor) > has(device, *floor).saturating_add(gone)
     };
     newcomer || sections.contains(Section::Post) && (promised.is_empty() || promised.iter().any(unkept))
@@ -288,8 +289,11 @@ fn repair(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)], mer
         };
         // Nobody is sent what it has collected.
         let marked: BTreeSet<Hash> = page.marks.iter().map(|mark| mark.hash).collect();
-        let lacks: Vec<&Record> =
-            merged.iter().filter(|r| !has.contains(&r.hash()) && !marked.contains(&r.hash()) && takes(r)).take(MAX_PUT_RECORDS).collect();
+        let lacks: Vec<&Record> = merged
+            .iter()
+            .filter(|r| !has.contains(&r.hash()) && !marked.contains(&r.hash()) && takes(r))
+            .take(MAX_PUT_RECORDS)
+            .collect();
         if lacks.is_empty() {
             continue;
         }

@@ -41,8 +41,16 @@ fn edge(who: u8, minute: i64, since: i64, follows: bool) -> Record {
 
 fn mark(who: u8, log: u8, seen: u64, seen_hash: Option<Hash>) -> Record {
     let (follower, log, hlc) = (follower(who), device(log), at(0));
-    let body =
-        WatermarkBody { follower, device: device(who), hlc, author: AUTHOR, log, received: seen.max(1), seen, seen_hash };
+    let body = WatermarkBody {
+        follower,
+        device: device(who),
+        hlc,
+        author: AUTHOR,
+        log,
+        received: seen.max(1),
+        seen,
+        seen_hash,
+    };
     Record::Watermark(Signed::sign(body, &secret(&format!("device {who}")), &NET))
 }
 
