@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::doors::Doors;
-use super::gc::Homes;
+use super::gc::{Homes, Retention};
 use super::storage::{Origins, Quotas, kept_proofs};
 use crate::clock::NodeClock;
 use crate::keys::SecretKey;
@@ -57,30 +57,6 @@ pub struct TimeSettings {
 impl Default for TimeSettings {
     fn default() -> Self {
         Self { servers: Vec::new(), interval: Duration::from_secs(3600), set_system: false }
-    }
-}
-
-/// What is collected, and what is signed about what was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// How long a post lies here before it may be collected.
-    pub min_age: Duration,
-    /// Whether posts that every follower has seen are collected.
-    pub collect_seen: bool,
-    /// Watermarks of one log are at least this far apart.
-    pub seen_interval: Duration,
-    /// Whether watermarks are signed at all.
-    pub publish_seen: bool,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            min_age: Duration::from_secs(3600),
-            collect_seen: true,
-            seen_interval: Duration::from_secs(10),
-            publish_seen: true,
-        }
     }
 }
 

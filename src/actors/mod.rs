@@ -26,7 +26,7 @@ mod storage;
 mod supervisor;
 
 pub use answers::*;
-pub use context::{Context, Hidden, Retention, Settings, TimeSettings};
+pub use context::{Context, Hidden, Settings, TimeSettings};
 pub use door::Gone;
 pub use doors::Doors;
 pub use supervisor::Team;

@@ -11,8 +11,10 @@ mod homes;
 mod look;
 mod marks;
 mod reconcile;
+mod settings;
 
 pub use actor::{GcActor, GcHandle};
 pub use answer::{answer_reconcile, answer_summary};
 pub use homes::Homes;
 pub use marks::{is_collected, marked_hash, marks_at};
+pub use settings::Retention;
