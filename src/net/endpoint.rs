@@ -66,6 +66,8 @@ pub enum BindError {
 pub(super) struct Bound {
     pub endpoint: Endpoint,
     pub client: ClientConfig,
+    /// For dialling an address without knowing who is there.
+    pub anybody: ClientConfig,
     /// Dead as soon as the port is free again.
     pub socket: Weak<dyn AsyncUdpSocket>,
     pub address: SocketAddr,
@@ -87,8 +89,9 @@ pub(super) fn bind(listen: SocketAddr, secret: &[u8; 32], alpn: &[u8], limits: &
     let weak = Arc::downgrade(&socket);
     let server = server_config(&certificate, alpn, limits)?;
     let endpoint = Endpoint::new_with_abstract_socket(endpoint_config(secret), Some(server), socket, runtime);
-    let client = client_config(&certificate, alpn, limits)?;
-    Ok(Bound { endpoint: endpoint.map_err(failed)?, client, socket: weak, address, dual })
+    let client = client_config(tls::client(&certificate, alpn)?, limits)?;
+    let anybody = client_config(tls::client_of_anybody(&certificate, alpn)?, limits)?;
+    Ok(Bound { endpoint: endpoint.map_err(failed)?, client, anybody, socket: weak, address, dual })
 }
 
 /// Opens the socket; `[::]` becomes `0.0.0.0` where the system has no IPv6.
@@ -125,8 +128,8 @@ fn server_config(certificate: &NodeCertificate, alpn: &[u8], limits: &NetLimits)
     Ok(config)
 }
 
-fn client_config(certificate: &NodeCertificate, alpn: &[u8], limits: &NetLimits) -> Result<ClientConfig, BindError> {
-    let crypto = QuicClientConfig::try_from(tls::client(certificate, alpn)?).map_err(no_suite)?;
+fn client_config(tls: rustls::ClientConfig, limits: &NetLimits) -> Result<ClientConfig, BindError> {
+    let crypto = QuicClientConfig::try_from(tls).map_err(no_suite)?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     let mut transport = transport(limits);
     // Requests go from the dialling side to the accepting side, never back.
