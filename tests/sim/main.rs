@@ -10,6 +10,7 @@ mod directory;
 mod holders;
 mod moments;
 mod names;
+mod overlay;
 mod partitions;
 mod people;
 mod rebuilding;
