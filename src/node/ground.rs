@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::admission::{fetch, on_disk, resolve};
+use super::admission::{Asking, on_disk, resolve};
 use super::config::{Bootpeer, Config};
 use super::data_dir::DataDir;
 use super::invite::Invite;
@@ -90,9 +90,9 @@ impl Ground {
         self.net.local_addr()
     }
 
-    /// Asks bootpeers for the network document until one has it.
-    pub(super) async fn await_network(&self, data_dir: &DataDir) -> Result<Network, Problem> {
-        fetch(&self.net, &self.key, self.network, &self.config.bootpeers, data_dir).await
+    /// Prepares to ask bootpeers for the network document.
+    pub(super) fn asking<'a>(&'a self, data_dir: &'a DataDir) -> Asking<'a> {
+        Asking { net: &self.net, key: &self.key, id: self.network, bootpeers: &self.config.bootpeers, data_dir }
     }
 
     /// Builds the node and tells its doors.

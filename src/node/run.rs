@@ -14,7 +14,7 @@ use super::ground::Ground;
 use super::local::{Arrival, OpenDoor, OpenDoors, Role};
 use super::start::Node;
 use crate::keys::SecretKey;
-use crate::types::{Code, NodeId, Problem, Rng};
+use crate::types::{Code, Network, NodeId, Problem, Rng};
 
 /// What a process needs to become a node.
 pub struct RunOptions {
@@ -76,13 +76,10 @@ async fn run(options: RunOptions, data_dir: DataDir, key: SecretKey, mut rng: Rn
     let world_rng = Rng::from_seed(rng.bytes());
     let (ground, known) = Ground::lay(&options.config, options.role, &data_dir, &key, world_rng)?;
     let (arrival, quic) = (Arrival::of(ground.pending()), ground.quic());
-    let begun = match known {
-        Some(network) => tokio::select! {
-            biased;
-            () = &mut end => return Ok(()),
-            node = ground.build(network, &arrival) => Begun::Whole(node),
-        },
-        None => Begun::Pending(Box::new(ground)),
+    let begun = tokio::select! {
+        biased;
+        () = &mut end => return Ok(()),
+        begun = begin(ground, known, &data_dir, &arrival) => begun?,
     };
     let OpenDoor { address, mut stop, close } = open_door(&options, &data_dir, &arrival, &token).await?;
     let api = format!("http://{address}");
@@ -134,9 +131,26 @@ enum Begun {
     Pending(Box<Ground>),
 }
 
+/// Builds the node where the document of its network is on disk, or a bootpeer has it at once.
+async fn begin(
+    ground: Ground,
+    known: Option<Network>,
+    data_dir: &DataDir,
+    arrival: &Arc<Arrival>,
+) -> Result<Begun, Problem> {
+    let known = match known {
+        Some(network) => Some(network),
+        None => ground.asking(data_dir).once().await?,
+    };
+    Ok(match known {
+        Some(network) => Begun::Whole(ground.build(network, arrival).await),
+        None => Begun::Pending(Box::new(ground)),
+    })
+}
+
 /// Waits for the document of the network and builds the node.
 async fn arrive(ground: Box<Ground>, data_dir: &DataDir, arrival: &Arc<Arrival>) -> Result<Node, Problem> {
-    let network = ground.await_network(data_dir).await?;
+    let network = ground.asking(data_dir).until_known().await?;
     tracing::info!(network = network.document.name, "a bootpeer gave the network document");
     Ok(ground.build(network, arrival).await)
 }
