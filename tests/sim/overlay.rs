@@ -158,7 +158,7 @@ fn a_ping_reaches_whoever_is_asked_for_by_id_or_by_address() {
 /// Every third node in a /24 of its own, all others in one.
 fn crowded(number: usize) -> Ipv4Addr {
     let number = number as u8;
-    if number % 3 == 0 { Ipv4Addr::new(198, 51, number, 1) } else { Ipv4Addr::new(203, 0, 113, number) }
+    if number.is_multiple_of(3) { Ipv4Addr::new(198, 51, number, 1) } else { Ipv4Addr::new(203, 0, 113, number) }
 }
 
 #[test]

@@ -132,14 +132,12 @@ impl RoutingActor {
     /// Probes peers that greeted us and have not answered a probe: it may have been lost, or we were busy.
     fn try_those_that_knocked(&mut self) {
         self.knocked.retain(|_, (_, left)| *left > 0);
-        let again: Vec<Contact> = self
-            .knocked
-            .values_mut()
-            .map(|(contact, left)| {
-                *left -= 1;
-                contact.clone()
-            })
-            .collect();
+        let mut again: Vec<Contact> = Vec::new();
+        // One whose probe is still under way has its turn later.
+        for (contact, left) in self.knocked.values_mut().filter(|(c, _)| !self.probes.is_under_way(&c.node)) {
+            *left -= 1;
+            again.push(contact.clone());
+        }
         again.into_iter().for_each(|contact| self.probe(contact));
     }
 

@@ -49,6 +49,11 @@ impl Probes {
         Some(contact)
     }
 
+    /// Tells whether a peer is being probed.
+    pub(super) fn is_under_way(&self, node: &NodeId) -> bool {
+        self.under_way.contains(node)
+    }
+
     /// Notes that a probe ended.
     pub(super) fn ended(&mut self, node: &NodeId) {
         self.under_way.remove(node);
