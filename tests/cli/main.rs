@@ -5,8 +5,10 @@
     reason = "tests of real processes live in real time and on threads"
 )]
 
+mod menu;
 mod net;
 mod refusals;
 mod slice;
 mod standalone;
 mod support;
+mod terminal;
