@@ -17,7 +17,7 @@ use crate::keys::SecretKey;
 use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
-use crate::seam::{Clock, Offload, Space, Store, TimeSource, Transport, World};
+use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
 use crate::types::{AccountId, Contact, Hash, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
@@ -355,15 +355,6 @@ impl Context {
         let all = at_home.into_iter().flatten().chain(kept_proofs(&*self.store, need));
         let records: Vec<Record> = all.filter_map(|bytes| Record::decode(bytes).ok()).collect();
         self.learn(&records);
-    }
-
-    /// Tells whether a record is of somebody who lives here or is followed from here, or is for them.
-    pub fn is_own(&self, record: &Record) -> bool {
-        let owners = record.lists().into_iter().map(|(_, owner, _)| owner);
-        record.account().into_iter().chain(owners).any(|account| {
-            let rows = self.store.local(Space::Followees, &account.0, None, 1);
-            rows.is_ok_and(|rows| !rows.is_empty())
-        })
     }
 
     /// Runs something beside the caller, on this arbiter.
