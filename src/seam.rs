@@ -4,7 +4,7 @@
 //! thread pool; the simulator gives it memory, paused time and work done in place. Everything that can differ
 //! between the two goes through here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -78,6 +78,11 @@ pub trait Transport {
 
     /// Returns the peers with an open connection, in the order of their ids.
     fn connected(&self) -> Vec<NodeId>;
+
+    /// Returns the address that a peer proved to have when it dialled this node; `None` where it did not, or that means nothing.
+    fn origin(&self, _peer: &NodeId) -> Option<IpAddr> {
+        None
+    }
 
     /// Returns the addresses under which others may reach this node, the preferred one first.
     fn addresses(&self) -> Vec<SocketAddr>;

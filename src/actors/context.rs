@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::absences::Absences;
 use super::doors::Doors;
+use super::storage::{Origins, Quotas, kept_proofs};
 use crate::clock::NodeClock;
 use crate::keys::SecretKey;
 use crate::overlay::RoundTrips;
@@ -21,7 +22,7 @@ use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
 use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
-use crate::types::{AccountId, Contact, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::types::{AccountId, Contact, Hash, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
 /// What a node is told at its start, beside the world.
@@ -130,6 +131,10 @@ pub struct Context {
     pub offload: Rc<dyn Offload>,
     /// Settings.
     pub settings: Settings,
+    /// What each account keeps here, and how many posts it made when.
+    pub quotas: Quotas,
+    /// Where peers dialled from.
+    pub origins: Origins,
     /// Wakes whoever waits for the set of reachable peers to change.
     pub peers_changed: Notify,
     rng: Rng,
@@ -159,6 +164,8 @@ impl Context {
             time: world.time,
             offload: world.offload,
             settings,
+            quotas: Quotas::default(),
+            origins: Origins::default(),
             peers_changed: Notify::new(),
             rng: world.rng,
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
@@ -374,20 +381,23 @@ impl Context {
         look(&self.proofs.borrow())
     }
 
-    /// Learns from the store.
+    /// Learns from the store: from homes that are kept here, and from what came with records of accounts whose home is not.
     fn recall(&self, need: &ProofNeed) {
-        let (key, sections) = match need {
+        let (key, device) = match need {
             ProofNeed::Nothing => return,
-            ProofNeed::Name(name) => (name_key(name), SectionSet::of(&[Section::Account])),
-            ProofNeed::Account(account) => (home(account), SectionSet::of(&[Section::Account])),
-            ProofNeed::Device(account, _) => {
-                (home(account), SectionSet::of(&[Section::Account, Section::Device, Section::Retirement]))
-            }
+            ProofNeed::Name(name) => (name_key(name), None),
+            ProofNeed::Account(account) => (home(account), None),
+            ProofNeed::Device(account, device) => (home(account), Some(device)),
         };
-        /// The chain, and every certificate and retirement of an account that are remembered.
-        const MOST: usize = 513;
-        let Ok(stored) = self.store.read(&key, sections, None, MOST, self.horizon()) else { return };
-        let records: Vec<Record> = stored.into_iter().filter_map(|s| Record::decode(s.bytes).ok()).collect();
+        let read = |section: Section, slot: &[u8]| {
+            let before = (section, Bytes::copy_from_slice(slot), Hash([0; 32]));
+            let rows = self.store.read(&key, SectionSet::of(&[section]), Some(&before), 1, self.horizon());
+            rows.unwrap_or_default().into_iter().filter(|row| row.slot == slot).map(|row| row.bytes).next()
+        };
+        let of_device = |section| device.and_then(|device| read(section, &device.0));
+        let at_home = [read(Section::Account, &[]), of_device(Section::Device), of_device(Section::Retirement)];
+        let all = at_home.into_iter().flatten().chain(kept_proofs(&*self.store, need));
+        let records: Vec<Record> = all.filter_map(|bytes| Record::decode(bytes).ok()).collect();
         self.learn(&records);
     }
 

@@ -60,6 +60,7 @@ impl Desk {
         let time = hello.time;
         match self.check(from, hello) {
             Ok(greeting) => {
+                self.node.origins.note(from, self.node.net.origin(&from));
                 self.node.doors().routing.greeted(greeting.contact.clone());
                 self.node.doors().clock.heard(from, time);
                 self.node.greeted(greeting);

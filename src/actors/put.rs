@@ -3,20 +3,76 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use super::call::{CallError, Patience};
 use super::context::Context;
+use super::routing::find_closest;
 use crate::records::{ProofNeed, Record};
-use crate::types::Contact;
-use crate::wire::{Blob, Put, Status};
+use crate::types::{Contact, Key};
+use crate::wire::{Blob, MAX_PUT_RECORDS, Put, Status};
 
-/// Puts records at one peer. `Ok(None)` when it has them all, else the first refusal.
+/// The nearest that hold what is kept in memory only.
+const HOLDERS: usize = 3;
+
+/// Puts records at one peer. `Ok(None)` when it has them all, else the first refusal. What is held in memory only, and for
+/// which the peer's page is full, is put at the page below: no outbox does that for it.
 pub async fn put(
+    node: &Rc<Context>,
+    to: &Contact,
+    request: Put,
+    patience: Patience,
+) -> Result<Option<Status>, CallError> {
+    let (key, records) = (request.key, request.records.clone());
+    let mut statuses = put_each(node, to, request, patience).await?;
+    for (status, blob) in statuses.iter_mut().zip(&records).filter(|(s, _)| **s == Status::Split) {
+        if put_below(node, key, blob).await {
+            *status = Status::Stored;
+        }
+    }
+    Ok(statuses.into_iter().find(|s| !s.is_acknowledged()))
+}
+
+/// Puts a record that is held in memory at the first page below that takes it; at most as many as there are levels.
+async fn put_below(node: &Rc<Context>, mut key: Key, blob: &Blob) -> bool {
+    let Ok(record) = Record::decode(Bytes::copy_from_slice(&blob.0)) else { return false };
+    while let Some(page) = record.page_below(&key).filter(|page| page.section.in_memory()) {
+        key = page.key();
+        let found = find_closest(node, key).await.closest;
+        let puts = found.iter().take(HOLDERS).map(|(to, ())| {
+            let request = Put { key, records: vec![blob.clone()], proofs: vec![] };
+            put_each(node, to, request, Patience::Read)
+        });
+        let said: Vec<Status> = join_all(puts).await.into_iter().flatten().flatten().collect();
+        if !said.contains(&Status::Split) {
+            return said.iter().any(|status| status.is_acknowledged());
+        }
+    }
+    false
+}
+
+/// Puts records at one peer, as many requests as it takes; returns what became of each, in order.
+pub async fn put_each(
+    node: &Rc<Context>,
+    to: &Contact,
+    request: Put,
+    patience: Patience,
+) -> Result<Vec<Status>, CallError> {
+    let Put { key, records, proofs } = request;
+    let mut statuses = Vec::with_capacity(records.len());
+    for some in records.chunks(MAX_PUT_RECORDS) {
+        let some = Put { key, records: some.to_vec(), proofs: proofs.clone() };
+        statuses.extend(put_some(node, to, some, patience).await?);
+    }
+    Ok(statuses)
+}
+
+async fn put_some(
     node: &Rc<Context>,
     to: &Contact,
     mut request: Put,
     patience: Patience,
-) -> Result<Option<Status>, CallError> {
+) -> Result<Vec<Status>, CallError> {
     let mut done = node.call(to, &request, patience).await?;
     if done.statuses.contains(&Status::NeedProof.number()) {
         request.proofs = evidence(node, &request.records);
@@ -25,7 +81,7 @@ pub async fn put(
     if done.statuses.len() != request.records.len() {
         return Err(CallError::Malformed);
     }
-    Ok(done.statuses.into_iter().map(Status::from_number).find(|s| !s.is_acknowledged()))
+    Ok(done.statuses.into_iter().map(Status::from_number).collect())
 }
 
 /// Returns what proves these records, each proof once.

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 
 use quinn::{Connecting, Connection, Endpoint, Incoming};
@@ -143,6 +143,12 @@ impl Accepting {
         let guests = self.guests.borrow();
         let newest = guests.values().rev().find(|g| g.peer == *peer && g.connection.close_reason().is_none())?;
         Some(newest.connection.remote_address())
+    }
+
+    /// Returns the address of a peer's newest connection: the handshake has shown that it receives there.
+    pub(super) fn origin(&self, peer: &NodeId) -> Option<IpAddr> {
+        let guests = self.guests.borrow();
+        guests.values().rev().find(|guest| guest.peer == *peer).map(|guest| guest.connection.remote_address().ip())
     }
 
     fn tick(&self) -> u64 {

@@ -4,7 +4,7 @@
 //! connections that this node dialled, which proves that the peer's advertised address works.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -155,6 +155,10 @@ impl Transport for Quic {
             let identified = dial::identify(endpoint.ok_or(NetError::Closed)?, anybody, &alpn, address);
             timeout(limit, identified).await.unwrap_or(Err(NetError::Unreachable))
         })
+    }
+
+    fn origin(&self, peer: &NodeId) -> Option<IpAddr> {
+        self.0.accepting.origin(peer)
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {

@@ -89,6 +89,15 @@ impl Record {
         }
     }
 
+    /// Returns the page of a list below the one at `key`, on this record's way down.
+    pub fn page_below(&self, key: &Key) -> Option<Page> {
+        let page = self.page_at(key).filter(|page| page.depth < MAX_PAGE_DEPTH)?;
+        let of_list =
+            |(section, owner, _): &(Section, AccountId, AccountId)| (*section, *owner) == (page.section, page.owner);
+        let (section, owner, other) = self.lists().into_iter().find(of_list)?;
+        Some(Page::of(section, owner, &other, page.depth + 1))
+    }
+
     /// Returns the page of a list at `key`, where the record belongs to one there.
     pub fn page_at(&self, key: &Key) -> Option<Page> {
         let pages = |(section, owner, other): (Section, AccountId, AccountId)| {

@@ -28,6 +28,8 @@ pub struct SimConfig {
     pub gc_interval: Duration,
     /// Bytes of records a node takes from strangers.
     pub store_quota: u64,
+    /// Lines of the network document under `[limits]`.
+    pub limits: String,
     /// Devices that an account may have.
     pub devices: u32,
     /// Where each node is; no two at one address.
@@ -45,6 +47,7 @@ impl Default for SimConfig {
             commit: Duration::from_millis(3),
             gc_interval: Duration::from_secs(60),
             store_quota: 64 * 1024 * 1024,
+            limits: String::new(),
             devices: 64,
             addresses: private_address,
         }
@@ -61,8 +64,8 @@ impl SimConfig {
     /// Writes the document of a test network whose registrars have these keys.
     pub(super) fn network(&self, seed: u64, registrars: &[SecretKey]) -> Network {
         let mut text = format!(
-            "name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n[limits]\ndevices = {}\n",
-            self.k, self.devices
+            "name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n[limits]\ndevices = {}\n{}\n",
+            self.k, self.devices, self.limits
         );
         for (i, key) in registrars.iter().enumerate() {
             let wrote = write!(text, "\n[[registrar]]\nname = \"boot{i}\"\nkey = \"{}\"\n", key.public());

@@ -302,6 +302,11 @@ impl Simulation {
         self.machines.borrow()[number].key.public().node_id()
     }
 
+    /// Returns the key of a node, with which a bootpeer also signs for names.
+    pub fn key(&self, number: usize) -> SecretKey {
+        self.machines.borrow()[number].key.clone()
+    }
+
     /// Returns the doors to a node that runs.
     pub fn doors(&self, number: usize) -> Doors {
         let machines = self.machines.borrow();

@@ -7,6 +7,7 @@ mod contact;
 mod ids;
 mod name;
 mod network;
+mod prefix;
 mod rng;
 mod section;
 mod time;
@@ -19,6 +20,7 @@ pub use network::{
     DEFAULT_TTL, Limits, MAX_DOCUMENT_BYTES, MAX_TTL, MIN_TTL, Network, NetworkDocument, NetworkError, RegistrarEntry,
     alpn, quorum,
 };
+pub use prefix::{IpPrefix, IpPrefixError};
 pub use rng::Rng;
 pub use section::{RecordKind, Section, SectionSet};
 pub use time::{Hlc, WallTime, format_rfc3339};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{NetworkId, NodeId, PublicKey};
+use super::{IpPrefix, NetworkId, NodeId, PublicKey};
 
 /// The largest network document that is read, from a file or from a peer.
 pub const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
@@ -81,6 +81,10 @@ pub struct Limits {
     pub account_quota: u64,
     /// Mentions that one account may bring to another's inbox within an hour.
     pub mentions_per_hour: u32,
+    /// Bytes that all accounts from one /24 (IPv6 /48) may keep at one node.
+    pub source_quota: u64,
+    /// Prefixes of addresses, such as those of a campus, for which only the limits of each account hold.
+    pub home_prefixes: Vec<String>,
 }
 
 impl Default for Limits {
@@ -99,6 +103,8 @@ impl Default for Limits {
             puts_per_minute: 600,
             account_quota: 4 * 1024 * 1024,
             mentions_per_hour: 20,
+            source_quota: 64 * 1024 * 1024,
+            home_prefixes: Vec::new(),
         }
     }
 }
@@ -148,6 +154,8 @@ pub struct Network {
     pub document: NetworkDocument,
     /// The registrars' keys, in the order of their `NodeId`s.
     pub registrars: Vec<PublicKey>,
+    /// The prefixes of `limits.home_prefixes`.
+    pub home_prefixes: Vec<IpPrefix>,
     bytes: Bytes,
 }
 
@@ -164,8 +172,9 @@ impl Network {
         }
         let document: NetworkDocument = toml::from_slice(&bytes)?;
         let registrars = document.check()?;
+        let home_prefixes = document.limits.home_prefixes()?;
         let id = NetworkId(*blake3::hash(&bytes).as_bytes());
-        Ok(Self { id, document, registrars, bytes })
+        Ok(Self { id, document, registrars, home_prefixes, bytes })
     }
 
     /// Reads and checks a document that must have the id `wanted`.
@@ -210,6 +219,22 @@ impl Network {
     /// Returns the protocol name that both sides of a connection must offer.
     pub fn alpn(&self) -> Vec<u8> {
         alpn(&self.id)
+    }
+}
+
+/// The most prefixes that a document names: each is looked at for every newcomer.
+const MAX_HOME_PREFIXES: usize = 64;
+
+impl Limits {
+    /// Reads the prefixes that have only the limits of each account.
+    ///
+    /// # Errors
+    /// [`NetworkError::Value`] when there are too many, or one cannot be read.
+    pub fn home_prefixes(&self) -> Result<Vec<IpPrefix>, NetworkError> {
+        let allowed = "at most 64 prefixes, such as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+        let refused = NetworkError::Value { key: "limits.home_prefixes", allowed };
+        let read: Result<Vec<IpPrefix>, _> = self.home_prefixes.iter().map(|text| text.parse()).collect();
+        read.ok().filter(|prefixes| prefixes.len() <= MAX_HOME_PREFIXES).ok_or(refused)
     }
 }
 
@@ -273,6 +298,9 @@ mod tests {
         assert_eq!(network.alpn().len(), "timeline/1/".len() + 16);
         assert!(Network::parse_as(network.bytes(), NetworkId([0; 32])).is_err());
         assert!(Network::parse_as(network.bytes(), network.id).is_ok());
+        let home = |list: &str| parse(&format!("name = \"a\"\nepoch = 1\n[limits]\nhome_prefixes = [{list}]"));
+        assert_eq!(home("\"192.0.2.0/24\", \"2001:db8::/32\"").expect("valid").home_prefixes.len(), 2);
+        assert!(home("\"192.0.2.1/24\"").is_err() && home(&"\"192.0.2.0/24\",".repeat(65)).is_err());
         for bad in ["", "name = \"a\"\nepoch = 2", "name = \"a\"\nepoch = 1\nk = 0", "name = \"a\"\nepoch = 1\nx = 1"] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -134,6 +134,11 @@ impl SectionSet {
         self.0 & (1 << section.number()) != 0
     }
 
+    /// Returns the sections that are in one of the two sets.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Returns the sections of the set that this version knows, in numeric order.
     pub fn iter(self) -> impl Iterator<Item = Section> {
         Section::ALL.iter().copied().filter(move |s| self.contains(*s))

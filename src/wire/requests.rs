@@ -20,7 +20,7 @@ pub const MAX_PUT_RECORDS: usize = 48;
 pub const MAX_CONTACTS: usize = 64;
 
 /// Bytes that are carried as they are: a record or a signed contact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Blob(#[serde(with = "serde_bytes")] pub Vec<u8>);
 

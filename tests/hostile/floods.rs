@@ -103,7 +103,7 @@ fn a_peer_that_never_finishes_its_requests_hinders_nobody() {
 #[test]
 fn a_peer_that_does_not_read_its_answers_hinders_nobody() {
     run(async {
-        let net = network(1, 3, "");
+        let net = network(1, 3, "posts_per_minute = 1000");
         let victim = Victim::start(&net);
         let helper = Attacker::new(&net.network, &secret("a helper"));
         let alice = net.account("alice");

@@ -17,7 +17,7 @@ use crate::fixtures::{PASSWORD, TestAccount, TestDevice, TestNet, secret};
 use crate::support::{Plan, Victim, network, run, until};
 
 /// A registrar that holds everything, a node that knows it, and a peer that is good enough to bring records.
-async fn pair(net: &TestNet) -> (Victim, Victim, Attacker) {
+pub async fn pair(net: &TestNet) -> (Victim, Victim, Attacker) {
     let honest = Victim::start(net);
     let plan = Plan { bootpeers: vec![honest.contact.clone()], ..Plan::of(secret("a plain node")) };
     let victim = Victim::with(net, plan);
@@ -25,7 +25,7 @@ async fn pair(net: &TestNet) -> (Victim, Victim, Attacker) {
     (honest, victim, Attacker::new(&net.network, &secret("a helper")))
 }
 
-async fn knows(victim: &Victim, peer: NodeId) {
+pub async fn knows(victim: &Victim, peer: NodeId) {
     until("the peer is in the table", async || {
         let peers = victim.node.doors().routing.peers().await.expect("the node lives");
         peers.iter().any(|p| p.contact.node == peer)
@@ -34,7 +34,7 @@ async fn knows(victim: &Victim, peer: NodeId) {
 }
 
 /// A liar in the node's table.
-async fn liar(net: &TestNet, victim: &Victim, key: &SecretKey) -> Attacker {
+pub async fn liar(net: &TestNet, victim: &Victim, key: &SecretKey) -> Attacker {
     let liar = Attacker::new(&net.network, key);
     liar.ping(&victim.contact).await;
     knows(victim, liar.key.public().node_id()).await;

@@ -16,10 +16,13 @@ mod frames;
 mod inbound;
 mod lies;
 mod limits;
+mod lists;
 mod mentions;
 mod merges;
+mod pages;
 mod presence;
 mod puts;
+mod quotas;
 #[allow(dead_code, reason = "the tests of the transport use the rest")]
 #[path = "../net/raw.rs"]
 mod raw;

@@ -1,10 +1,10 @@
 //! The node under attack, its network, and what must be as before afterwards.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
-use std::rc::Rc;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::{Rc, Weak};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use timeline::actors::Settings;
 use timeline::keys::SecretKey;
 use timeline::net::{NetLimits, Quic, QuicConfig};
 use timeline::node::{Node, merge_rule, start};
-use timeline::seam::{Clock, Lane, Offload, Space, Store, World};
+use timeline::seam::{Class, Clock, Inbound, Lane, Later, NetError, Offload, Path, Space, Store, Transport, World};
 use timeline::store::SqliteStore;
 use timeline::types::{Contact, Hash, Key, Network, NodeId, Rng, Section, WallTime};
 use tokio::time::{Instant, sleep, timeout};
@@ -102,11 +102,55 @@ impl Offload for Spawn {
     }
 }
 
+/// A real transport under which peers seem to dial from wherever a test wants, as all of them live on one machine.
+struct Disguise {
+    quic: Rc<Quic>,
+    origins: Origins,
+}
+
+/// Where peers seem to dial from.
+pub type Origins = Rc<RefCell<BTreeMap<NodeId, IpAddr>>>;
+
+impl Transport for Disguise {
+    fn request(&self, to: &Contact, body: Bytes, class: Class, within: Duration) -> Later<Result<Bytes, NetError>> {
+        self.quic.request(to, body, class, within)
+    }
+
+    fn serve(&self, inbound: Weak<dyn Inbound>) {
+        self.quic.serve(inbound);
+    }
+
+    fn path(&self, peer: &NodeId) -> Option<Path> {
+        self.quic.path(peer)
+    }
+
+    fn connected(&self) -> Vec<NodeId> {
+        self.quic.connected()
+    }
+
+    fn origin(&self, peer: &NodeId) -> Option<IpAddr> {
+        self.origins.borrow().get(peer).copied().or_else(|| self.quic.origin(peer))
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.quic.addresses()
+    }
+
+    fn rebind(&self) {
+        self.quic.rebind();
+    }
+
+    fn close(&self) -> Later<()> {
+        self.quic.close()
+    }
+}
+
 /// What a node is made of.
 pub struct Plan {
     pub key: SecretKey,
     pub bootpeers: Vec<Contact>,
     pub store_quota: u64,
+    pub origins: Origins,
 }
 
 impl Plan {
@@ -116,7 +160,7 @@ impl Plan {
     }
 
     pub fn of(key: SecretKey) -> Self {
-        Self { key, bootpeers: vec![], store_quota: 64 << 20 }
+        Self { key, bootpeers: vec![], store_quota: 64 << 20, origins: Origins::default() }
     }
 }
 
@@ -163,7 +207,7 @@ impl Victim {
             time: Default::default(),
         };
         let world = World {
-            net: quic,
+            net: Rc::new(Disguise { quic, origins: plan.origins.clone() }),
             store: store.clone(),
             clock: clock.clone(),
             time: None,
@@ -180,6 +224,16 @@ impl Victim {
         node.shut_down().await;
         drop(store);
         Self::over(dir, network, plan, clock)
+    }
+
+    /// From now on a peer seems to dial from there; to be said before it does.
+    pub fn sees(&self, peer: &SecretKey, from: &str) {
+        self.plan.origins.borrow_mut().insert(peer.public().node_id(), from.parse().expect("an address"));
+    }
+
+    /// Returns how many bytes of records lie in the store.
+    pub fn store_bytes(&self) -> u64 {
+        self.store.usage().bytes
     }
 
     pub fn id(&self) -> NodeId {

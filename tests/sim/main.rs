@@ -11,6 +11,7 @@ mod directory;
 mod hidden;
 mod hiding;
 mod holders;
+mod lists;
 mod mentions;
 mod moments;
 mod names;

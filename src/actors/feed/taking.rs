@@ -5,7 +5,7 @@ use actix::{Context as Ctx, Handler, ResponseFuture};
 use super::actor::FeedActor;
 use super::keeping::keys;
 use super::messages::{CaughtUp, Named, Posted, Push, Replicated, Settled};
-use crate::actors::storage::{disbelief, put_op, refusal};
+use crate::actors::storage::{disbelief, is_held, put_op, refusal};
 use crate::records::{PostBody, Record, Signed, admit, home};
 use crate::seam::Space;
 use crate::timeline::Via;
@@ -58,6 +58,14 @@ impl Handler<Push> for FeedActor {
         if let Err(error) = self.node.verify(&record) {
             return refused(disbelief(error));
         }
+        let (node, at) = (&self.node, home(&account));
+        let counts = matches!(record, Record::Post(_)) && !is_held(node, &at, Section::Post, &record);
+        // An author that says more than a holder would take is not heard here either.
+        let share = if counts { node.quotas.take(node, &at, Section::Post, &record) } else { Ok(None) };
+        let mut share = match share {
+            Ok(share) => share,
+            Err(status) => return refused(status),
+        };
         let (mut ops, news) = match &record {
             Record::Post(post) => {
                 let ops = self.state.take(post, Via::Direct);
@@ -67,14 +75,14 @@ impl Handler<Push> for FeedActor {
             Record::Tombstone(tombstone) => (self.state.delete(std::slice::from_ref(tombstone)), true),
             _ => return refused(Status::Invalid),
         };
-        ops.push(put_op(&record, home(&account), Section::Post, self.node.horizon()));
+        ops.push(put_op(&record, at, Section::Post, self.node.horizon()));
         let kept = self.state.keep(ops);
         Box::pin(async move {
-            match kept.await {
-                Ok(()) if news => Status::Stored,
-                Ok(()) => Status::Known,
-                Err(_) => Status::StoreFailed,
+            if kept.await.is_err() {
+                return Status::StoreFailed;
             }
+            share.iter_mut().for_each(|share| share.keep());
+            if news { Status::Stored } else { Status::Known }
         })
     }
 }

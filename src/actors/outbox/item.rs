@@ -23,7 +23,7 @@ pub struct Parcel {
     /// The records.
     #[serde(rename = "R")]
     pub records: Vec<Blob>,
-    /// Nodes that have all of them on disk.
+    /// Nodes that have all of them on disk, or whose page is full and that sent on the others to the page below.
     #[serde(rename = "a")]
     pub acked: BTreeSet<NodeId>,
     /// How many replicas have them, as of the last attempt.
@@ -40,6 +40,21 @@ pub struct Parcel {
     pub complete: bool,
 }
 
+impl Parcel {
+    /// Packs a record for a key.
+    pub fn new(key: Key, record: Blob) -> Self {
+        Self {
+            key,
+            records: vec![record],
+            acked: BTreeSet::new(),
+            replicas_acked: 0,
+            wanted: 0,
+            published: false,
+            complete: false,
+        }
+    }
+}
+
 /// Parcels that belong together: a post, a follow, a registration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
@@ -52,7 +67,7 @@ pub struct Item {
     /// When it was put in.
     #[serde(rename = "T")]
     pub since: WallTime,
-    /// The parcels.
+    /// The parcels; those for pages below a full one come behind the others.
     #[serde(rename = "P")]
     pub parcels: Vec<Parcel>,
     /// Why the last attempt was not enough.
@@ -75,15 +90,7 @@ impl Item {
             for Destination { key, .. } in record.destinations() {
                 match parcels.iter_mut().find(|p| p.key == key) {
                     Some(parcel) => parcel.records.push(Blob::from(record.bytes())),
-                    None => parcels.push(Parcel {
-                        key,
-                        records: vec![Blob::from(record.bytes())],
-                        acked: BTreeSet::new(),
-                        replicas_acked: 0,
-                        wanted: 0,
-                        published: false,
-                        complete: false,
-                    }),
+                    None => parcels.push(Parcel::new(key, Blob::from(record.bytes()))),
                 }
             }
         }

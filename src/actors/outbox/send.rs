@@ -1,20 +1,21 @@
-//! One attempt at an item: every parcel to its replica set and to the anchors.
+//! One attempt at an item: every parcel to its replica set and to the anchors, and where a page is full, to the page below.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::item::{Item, Parcel, has_ended};
 use super::live::Live;
 use super::messages::Progress;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
-use crate::actors::put::put;
+use crate::actors::put::put_each;
 use crate::actors::routing::find_closest;
 use crate::records::{Record, slot};
 use crate::retention::{Anchor, Publication, wanted};
@@ -56,17 +57,76 @@ impl Waiter {
 /// Most records that the slot of a post keeps.
 const SLOT: usize = 2;
 
+/// What the parcels of one attempt share.
+struct Run {
+    node: Rc<Context>,
+    waiter: RefCell<Waiter>,
+    below: RefCell<Below>,
+    more: Notify,
+}
+
+/// Records that had to go to a page below the one they were meant for: at most one parcel for each record and level.
+#[derive(Default)]
+struct Below {
+    known: BTreeSet<(Key, Blob)>,
+    fresh: Vec<Parcel>,
+}
+
+impl Run {
+    /// Sees to it that a record for a full page goes to the page below as well; false when there is none.
+    fn descend(&self, key: &Key, blob: &Blob) -> bool {
+        let record = Record::decode(Bytes::copy_from_slice(&blob.0)).ok();
+        let Some(page) = record.and_then(|record| record.page_below(key)) else { return false };
+        let mut below = self.below.borrow_mut();
+        if below.known.insert((page.key(), blob.clone())) {
+            // Before the parcel above is counted as published: this one is waited for as well.
+            let parcel = Parcel::new(page.key(), blob.clone());
+            let mut waiter = self.waiter.borrow_mut();
+            waiter.left += 1;
+            waiter.live.note(&parcel);
+            below.fresh.push(parcel);
+            self.more.notify_one();
+        }
+        true
+    }
+}
+
 /// Makes one attempt; returns the item with what it brought.
 pub async fn attempt(node: Rc<Context>, mut item: Item, waiter: Waiter) -> Item {
-    let waiter = std::cell::RefCell::new(waiter);
-    let errors = join_all(item.parcels.iter_mut().map(|parcel| send_parcel(&node, parcel, &waiter))).await;
-    item.last_error = errors.into_iter().flatten().next();
-    waiter.borrow_mut().tell(Progress::of(&item));
+    let known = item.parcels.iter().flat_map(|p| p.records.iter().map(|record| (p.key, record.clone()))).collect();
+    let below = RefCell::new(Below { known, fresh: Vec::new() });
+    let run = Run { node, waiter: RefCell::new(waiter), below, more: Notify::new() };
+    let send = |(place, mut parcel): (usize, Parcel)| {
+        let run = &run;
+        async move {
+            let trouble = send_parcel(run, &mut parcel).await;
+            (place, parcel, trouble)
+        }
+    };
+    let mut places = 0..;
+    let mut sending: FuturesUnordered<_> = places.by_ref().zip(item.parcels.drain(..)).map(send).collect();
+    let mut sent: BTreeMap<usize, (Parcel, Option<String>)> = BTreeMap::new();
+    loop {
+        tokio::select! {
+            biased;
+            next = sending.next() => match next {
+                Some((place, parcel, trouble)) => drop(sent.insert(place, (parcel, trouble))),
+                None => break,
+            },
+            () = run.more.notified() => {}
+        }
+        let fresh = std::mem::take(&mut run.below.borrow_mut().fresh);
+        sending.extend(places.by_ref().zip(fresh).map(send));
+    }
+    item.last_error = sent.values().find_map(|(_, trouble)| trouble.clone());
+    item.parcels = sent.into_values().map(|(parcel, _)| parcel).collect();
+    run.waiter.borrow_mut().tell(Progress::of(&item));
     item
 }
 
 /// Sends one parcel; returns what stood in the way, if anything did.
-async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell::RefCell<Waiter>) -> Option<String> {
+async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
+    let (node, waiter) = (&run.node, &run.waiter);
     drop_ended(node, parcel);
     if parcel.complete {
         return None;
@@ -95,12 +155,12 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
         .into_iter()
         .map(|to| {
             let (node, key, records) = (node.clone(), parcel.key, records.clone());
-            async move { (to.node, put(&node, &to, Put { key, records, proofs: vec![] }, Patience::Disk).await) }
+            async move { (to.node, put_each(&node, &to, Put { key, records, proofs: vec![] }, Patience::Disk).await) }
         })
         .collect();
     let (mut trouble, mut fell) = (None, false);
     while let Some((peer, outcome)) = sending.next().await {
-        let answer = match outcome {
+        let answer = match outcome.map(|statuses| refusal(run, parcel, &statuses)) {
             Ok(None) => {
                 standing.acked.insert(peer);
                 parcel.acked.insert(peer);
@@ -132,6 +192,18 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
         let anchored = standing.anchors.is_empty() || standing.anchors.iter().any(|(_, a)| *a == Anchor::Has);
         Some(if anchored { "too few replicas answered" } else { "no bootpeer could be reached" }.to_owned())
     })
+}
+
+/// Returns why a holder does not have everything, if it has not: what was too much for its page goes to the page below.
+fn refusal(run: &Run, parcel: &Parcel, statuses: &[Status]) -> Option<Status> {
+    let taken = |blob: &Blob, status: Status| match status {
+        Status::Split => run.descend(&parcel.key, blob),
+        status => status.is_acknowledged(),
+    };
+    // All of them are looked at: one that is refused must not keep another from the page below.
+    let refused: Vec<Status> =
+        parcel.records.iter().zip(statuses).filter(|(blob, status)| !taken(blob, **status)).map(|(_, s)| *s).collect();
+    refused.first().copied()
 }
 
 /// Leaves out what was deleted or has ended meanwhile: a deleted post is not sent, and of what has ended everybody would
@@ -170,7 +242,7 @@ async fn find_replicas(node: &Rc<Context>, key: Key) -> Vec<Contact> {
 }
 
 /// Notes how far the parcel has come.
-fn update(parcel: &mut Parcel, standing: &Publication, before: bool, waiter: &std::cell::RefCell<Waiter>) {
+fn update(parcel: &mut Parcel, standing: &Publication, before: bool, waiter: &RefCell<Waiter>) {
     parcel.replicas_acked = standing.acked_replicas() as u32;
     parcel.wanted = wanted(standing.replicas.len()) as u32;
     parcel.complete = standing.is_complete();
@@ -183,7 +255,7 @@ fn update(parcel: &mut Parcel, standing: &Publication, before: bool, waiter: &st
 }
 
 /// Returns all anchors of the network with what they are before the attempt.
-async fn anchors(node: &Rc<Context>, acked: &std::collections::BTreeSet<NodeId>) -> Vec<(NodeId, Anchor)> {
+async fn anchors(node: &Rc<Context>, acked: &BTreeSet<NodeId>) -> Vec<(NodeId, Anchor)> {
     let known = node.doors().routing.anchors().await;
     let standing = |id: NodeId| {
         if id == node.me {

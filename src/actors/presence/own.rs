@@ -10,10 +10,10 @@ use super::messages::Follower;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::put::put;
-use crate::actors::storage::read;
+use crate::actors::storage::read_list;
 use crate::keys::SecretKey;
 use crate::records::{InterestBody, PresenceBody, Record, Signed, countersign, home};
-use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, Section, SectionSet};
+use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, Section};
 use crate::wire::{Blob, Put};
 
 /// Who is logged in here.
@@ -100,7 +100,7 @@ pub async fn send(node: &Rc<Context>, key: Key, record: &Bytes, holders: Vec<Con
 
 /// Reads who is interested in an account now; those that said goodbye are no longer known to be online.
 pub async fn read_followers(node: &Rc<Context>, account: AccountId) -> Vec<Follower> {
-    let reading = read(node, home(&account), SectionSet::of(&[Section::Interest])).await;
+    let reading = read_list(node, Section::Interest, account).await;
     let (mut here, mut gone) = (Vec::new(), Vec::new());
     for record in &reading.records {
         match follower(node, record) {

@@ -1,93 +1,41 @@
 //! The storage actor: all writes to records go through it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::time::Duration;
 
-use actix::{Actor, Context as Ctx, Handler, MessageResult, ResponseFuture};
+use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use bytes::Bytes;
 
-use super::coming::Coming;
-use super::intake::{Passed, is_full, judge, put_op};
-use super::messages::{Absorb, Accept, Held, HowMuch};
-use super::quota::{Quotas, Share, UsedUp};
+use super::intake::{Intake, Refused, put_op};
+use super::keep::keep;
+use super::local::drop_ended;
+use super::messages::{Absorb, Accept, Held, HowMuch, ReadList, WholeList};
+use super::rates::PutRates;
+use super::room::is_full;
+use super::splits::mark;
+use super::{Reading, read_list};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::records::{Record, home};
-use crate::seam::{Batch, Op, Outcome, StoreError};
-use crate::types::{NodeId, Section, WallTime};
+use crate::records::{MAX_PAGE_DEPTH, Record, home, slot};
+use crate::seam::{Batch, Op, Space};
+use crate::types::{Key, Section, SectionSet};
 use crate::wire::Status;
 
-/// Most peers whose puts are counted; beyond that the one counted longest ago starts anew.
-const COUNTED_PEERS: usize = 4096;
+/// How often ended marks and proofs go, and what sources keep is counted anew.
+const TIDY: Duration = Duration::from_secs(3600);
 
 /// The actor.
 pub struct StorageActor {
     node: Rc<Context>,
-    /// Puts of each peer within its current minute.
-    counts: BTreeMap<NodeId, (WallTime, u32)>,
-    coming: Coming,
-    quotas: Quotas,
+    rates: PutRates,
+    intake: Intake,
 }
 
 impl StorageActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { node, counts: BTreeMap::new(), coming: Coming::default(), quotas: Quotas::default() }
-    }
-
-    /// Counts puts of a peer; false when it is over its limit.
-    fn within_rate(&mut self, peer: NodeId, puts: u32) -> bool {
-        let now = self.node.now();
-        if self.counts.len() >= COUNTED_PEERS && !self.counts.contains_key(&peer) {
-            let oldest = self.counts.iter().min_by_key(|(id, (since, _))| (*since, **id)).map(|(id, _)| *id);
-            oldest.map(|id| self.counts.remove(&id));
-        }
-        let (since, count) = self.counts.entry(peer).or_insert((now, 0));
-        if now.since(*since).as_secs() >= 60 || now < *since {
-            (*since, *count) = (now, 0);
-        }
-        *count = count.saturating_add(puts);
-        *count <= self.node.network.limits().puts_per_minute
-    }
-
-    fn keep(
-        &self,
-        passed: Vec<(usize, Passed)>,
-        key: crate::types::Key,
-        mut statuses: Vec<Status>,
-    ) -> ResponseFuture<Vec<Status>> {
-        let now = self.node.horizon();
-        let ops: Vec<Op> = passed.iter().map(|(_, p)| put_op(&p.record, key, p.section, now)).collect();
-        let node = self.node.clone();
-        Box::pin(async move {
-            match node.store.commit(Batch(ops)).await {
-                Ok(applied) => {
-                    for ((i, passed), outcome) in passed.iter().zip(applied.0) {
-                        statuses[*i] = match outcome {
-                            Outcome::Done => {
-                                passed.share.iter().for_each(Share::keep);
-                                if matches!(passed.record, Record::Post(_) | Record::Tombstone(_)) {
-                                    node.doors().feed.replicated(passed.record.bytes().clone());
-                                }
-                                Status::Stored
-                            }
-                            Outcome::Known | Outcome::Held(_) => Status::Known,
-                            Outcome::Superseded => Status::Superseded,
-                        };
-                    }
-                }
-                Err(error) => {
-                    let status = match error {
-                        StoreError::DiskFull if node.is_anchor() => Status::AnchorFull,
-                        StoreError::DiskFull => Status::Quota,
-                        _ => Status::StoreFailed,
-                    };
-                    tracing::error!(%error, "records could not be written");
-                    passed.iter().for_each(|(i, _)| statuses[*i] = status);
-                }
-            }
-            statuses
-        })
+        Self { node, rates: PutRates::default(), intake: Intake::default() }
     }
 }
 
@@ -96,7 +44,20 @@ impl Actor for StorageActor {
 
     fn started(&mut self, ctx: &mut Ctx<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
+        arm(ctx);
     }
+}
+
+fn arm(ctx: &mut Ctx<StorageActor>) {
+    ctx.run_later(TIDY, |actor, ctx| {
+        let (node, sources) = (actor.node.clone(), actor.intake.sources.clone());
+        actor.node.spawn(async move {
+            drop_ended(&node, Space::Splits).await;
+            drop_ended(&node, Space::Proofs).await;
+            sources.recount(&node).await;
+        });
+        arm(ctx);
+    });
 }
 
 impl Handler<Accept> for StorageActor {
@@ -104,39 +65,71 @@ impl Handler<Accept> for StorageActor {
 
     fn handle(&mut self, message: Accept, _: &mut Ctx<Self>) -> Self::Result {
         let Accept { from, key, records, proofs } = message;
-        if from != self.node.me && !self.within_rate(from, records.len() as u32) {
+        let most = self.node.network.limits().puts_per_minute;
+        if from != self.node.me && !self.rates.admit(from, records.len(), most) {
             return Box::pin(std::future::ready(vec![Status::RateLimited; records.len()]));
         }
         let proofs: Vec<Record> = proofs.into_iter().filter_map(|bytes| Record::decode(bytes).ok()).collect();
         self.node.learn(&proofs);
         let mut statuses = vec![Status::Invalid; records.len()];
-        let (mut durable, mut fleeting) = (Vec::new(), Vec::new());
+        let (mut durable, mut fleeting, mut first) = (Vec::new(), Vec::new(), Vec::new());
         for (i, bytes) in records.into_iter().enumerate() {
-            match judge(&self.node, &self.coming, &key, bytes) {
-                Err(status) => statuses[i] = status,
-                Ok(passed) if passed.section.in_memory() => {
-                    fleeting.push(passed.record.bytes().clone());
-                    statuses[i] = Status::Stored;
+            match self.intake.judge(&self.node, &from, &key, bytes) {
+                Err(Refused { status, first: change }) => {
+                    statuses[i] = status;
+                    first.extend(change);
                 }
-                Ok(mut passed) => match self.quotas.take(&self.node, &key, passed.section, &passed.record) {
-                    Err(UsedUp) => statuses[i] = Status::Quota,
-                    Ok(share) => {
-                        passed.share = share;
-                        // Later records of the same put may rest on this one.
-                        self.node.learn(std::slice::from_ref(&passed.record));
-                        durable.push((i, passed));
-                    }
-                },
+                Ok(passed) if passed.section.in_memory() => fleeting.push((i, passed.record)),
+                Ok(passed) => {
+                    // Later records of the same put may rest on this one.
+                    self.node.learn(std::slice::from_ref(&passed.record));
+                    durable.push((i, passed));
+                }
             }
         }
-        if !fleeting.is_empty() {
-            self.node.doors().presence.hold(key, fleeting);
-        }
-        if durable.is_empty() {
-            return Box::pin(std::future::ready(statuses));
-        }
-        self.keep(durable, key, statuses)
+        let node = self.node.clone();
+        Box::pin(async move {
+            if !fleeting.is_empty() {
+                first.extend(hold(&node, key, fleeting, &mut statuses).await);
+            }
+            if !durable.is_empty() || !first.is_empty() {
+                keep(&node, key, durable, first, &mut statuses).await;
+            }
+            statuses
+        })
     }
+}
+
+/// Hands over what is held in memory; where a page of interest is full, newcomers go to the page below. Returns its mark.
+async fn hold(node: &Rc<Context>, key: Key, records: Vec<(usize, Record)>, statuses: &mut [Status]) -> Vec<Op> {
+    let most = node.network.limits().page_entries as usize;
+    let interest = SectionSet::of(&[Section::Interest]);
+    let held = node.doors().presence.held(key, interest).await;
+    let held = held.into_iter().filter_map(|bytes| Record::decode(bytes).ok());
+    let mut slots: BTreeSet<Bytes> = held.map(|record| slot(&record, Section::Interest)).collect();
+    let (mut marks, mut taken) = (Vec::new(), Vec::new());
+    for (i, record) in records {
+        let page = record.page_at(&key);
+        let slot = slot(&record, Section::Interest);
+        statuses[i] = match page {
+            Some(page) if slots.len() >= most && !slots.contains(&slot) && page.depth < MAX_PAGE_DEPTH => {
+                marks.extend(mark(node, &key, Section::Interest, record.expires_at()));
+                Status::Split
+            }
+            page => {
+                page.map(|_| slots.insert(slot));
+                if page.is_some() && slots.len() >= most {
+                    marks.extend(mark(node, &key, Section::Interest, record.expires_at()));
+                }
+                taken.push(record.bytes().clone());
+                Status::Stored
+            }
+        };
+    }
+    if !taken.is_empty() {
+        node.doors().presence.hold(key, taken);
+    }
+    marks
 }
 
 impl Handler<HowMuch> for StorageActor {
@@ -152,10 +145,23 @@ impl Handler<HowMuch> for StorageActor {
     }
 }
 
+impl Handler<ReadList> for StorageActor {
+    type Result = ResponseFuture<WholeList>;
+
+    fn handle(&mut self, ReadList(section, owner): ReadList, _: &mut Ctx<Self>) -> Self::Result {
+        let node = self.node.clone();
+        Box::pin(async move {
+            let Reading { records, complete, .. } = read_list(&node, section, owner).await;
+            let of_list = |record: &&Record| record.lists().iter().any(|(s, o, _)| (*s, *o) == (section, owner));
+            WholeList { records: records.iter().filter(of_list).map(|r| r.bytes().clone()).collect(), complete }
+        })
+    }
+}
+
 impl Handler<Absorb> for StorageActor {
     type Result = ResponseFuture<()>;
 
-    /// Keeps local copies: accounts, devices, heads, posts and edges at their authors' homes.
+    /// Keeps local copies: accounts, devices, profiles, heads, posts, tombstones and edges at their authors' homes.
     fn handle(&mut self, Absorb(records): Absorb, _: &mut Ctx<Self>) -> Self::Result {
         let now = self.node.horizon();
         let keep = |bytes: Bytes| {
@@ -169,6 +175,7 @@ impl Handler<Absorb> for StorageActor {
                     | Section::Retirement
                     | Section::Heads
                     | Section::Post
+                    | Section::Profile
                     | Section::Following
             );
             wanted.then(|| put_op(&record, at, destination.section, now))

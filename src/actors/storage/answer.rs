@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use super::splits::split;
 use crate::actors::context::Context;
 use crate::actors::routing::nearest_for;
 use crate::records::{Record, home};
@@ -45,7 +46,8 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     let proofs = proofs(node, &get.key, &bytes);
     let contacts = nearest_for(node, from, get.key).await;
     let records = bytes.iter().map(Blob::from).collect();
-    Got { records, proofs, next, contacts: signed(contacts), split: SectionSet::default() }
+    let split = split(node, &get.key, get.sections);
+    Got { records, proofs, next, contacts: signed(contacts), split }
 }
 
 /// Returns the signed bytes of contacts; hints are left out.

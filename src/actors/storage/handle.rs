@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::actor::StorageActor;
-use super::messages::{Absorb, Accept, Held, HowMuch, Verified};
+use super::messages::{Absorb, Accept, Held, HowMuch, ReadList, Verified, WholeList};
 use crate::actors::door::{Door, Gone};
 use crate::records::Record;
-use crate::types::{Key, NodeId};
+use crate::types::{AccountId, Key, NodeId, Section};
 use crate::wire::Status;
 
 /// A handle to the storage actor.
@@ -24,6 +24,13 @@ impl StorageHandle {
     /// Returns how much is held.
     pub async fn held(&self) -> Result<Held, Gone> {
         self.0.ask(HowMuch).await
+    }
+
+    /// Reads a whole list of an account from the network, whatever it has on how many pages; see [`read_list`].
+    ///
+    /// [`read_list`]: super::read_list
+    pub async fn list(&self, section: Section, owner: AccountId) -> WholeList {
+        self.0.ask(ReadList(section, owner)).await.unwrap_or_default()
     }
 
     /// Keeps local copies of verified records.

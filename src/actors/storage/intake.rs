@@ -1,16 +1,17 @@
 //! Judging records that peers bring: each gets a status, those that pass become changes to the store.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bytes::Bytes;
 
 use super::coming::{Coming, Place};
 use super::quota::Share;
+use super::room::{Spot, has_room, is_own};
+use super::sources::{Charge, Sources};
 use crate::actors::context::Context;
 use crate::records::{ChainError, ProofError, Record, RecordError, admit, section_at, slot};
 use crate::seam::{Op, Stored};
-use crate::types::{Key, RecordKind, Section, SectionSet, WallTime};
+use crate::types::{Hash, Key, NodeId, Section, SectionSet, WallTime};
 use crate::wire::Status;
 
 /// A record that passed, with the section it belongs to.
@@ -19,20 +20,84 @@ pub struct Passed {
     pub record: Record,
     /// Its section at the key.
     pub section: Section,
-    /// Its share of its account's quota, taken by whoever keeps it.
+    /// Its share of its account's limits, taken by whoever keeps it.
     pub share: Option<Share>,
+    /// What it costs whoever pays for its account.
+    pub charge: Option<Charge>,
+    /// A change that goes with it.
+    pub note: Option<Op>,
     /// Its place in a limited list, held until the record is on disk.
     _place: Option<Place>,
 }
 
-/// Judges one record that a peer brings to `key`; those that passed before and are not on disk yet count as well.
-pub fn judge(node: &Rc<Context>, coming: &Coming, key: &Key, bytes: Bytes) -> Result<Passed, Status> {
-    let record = Record::decode(bytes).map_err(refusal)?;
-    let section = section_at(&record, key).ok_or(Status::Misplaced)?;
-    admit(&record, node.now(), node.network.limits()).map_err(refusal)?;
-    node.verify(&record).map_err(disbelief)?;
-    let place = room(node, coming, key, section, &record)?;
-    Ok(Passed { record, section, share: None, _place: place })
+/// A record that did not pass.
+pub struct Refused {
+    /// What is said of it.
+    pub status: Status,
+    /// A change that has to be on disk before it is said.
+    pub first: Option<Op>,
+}
+
+impl From<Status> for Refused {
+    fn from(status: Status) -> Self {
+        Self { status, first: None }
+    }
+}
+
+/// What is under way, as far as it decides about others.
+#[derive(Default)]
+pub struct Intake {
+    coming: Coming,
+    /// Who is charged how much.
+    pub sources: Sources,
+}
+
+/// Records looked at in one slot: no section keeps more there.
+const RIVALS: usize = 4;
+
+impl Intake {
+    /// Judges one record that a peer brings to `key`; those that passed before and are not on disk yet count as well.
+    pub fn judge(&self, node: &Rc<Context>, from: &NodeId, key: &Key, bytes: Bytes) -> Result<Passed, Refused> {
+        let record = Record::decode(bytes).map_err(refusal)?;
+        let section = section_at(&record, key).ok_or(Status::Misplaced)?;
+        admit(&record, node.now(), node.network.limits()).map_err(refusal)?;
+        node.verify(&record).map_err(disbelief)?;
+        if section.in_memory() {
+            return Ok(Passed { record, section, share: None, charge: None, note: None, _place: None });
+        }
+        let slot = slot(&record, section);
+        let rivals = rivals(node, key, section, &slot)?;
+        if rivals.iter().any(|held| held.hash == record.hash()) {
+            return Err(Status::Known.into());
+        }
+        // A second post with the number of another takes room of its own; everything else replaces what it renews.
+        let renews = !rivals.is_empty() && !matches!(record, Record::Post(_));
+        let spot = Spot { node, coming: &self.coming, key, section, slot: &slot, record: &record };
+        let mut note = None;
+        if !renews {
+            note = spot.fits()?;
+            has_room(node, key, &record)?;
+        }
+        let share = if renews { None } else { node.quotas.take(node, key, section, &record)? };
+        let charge = if renews || is_own(node, &record) { None } else { self.sources.take(node, from, &record)? };
+        let limited = section.is_paged() || matches!(section, Section::Device | Section::Retirement);
+        let place = limited.then(|| self.coming.take(*key, section, slot, record.bytes().len()));
+        Ok(Passed { record, section, share, charge, note, _place: place })
+    }
+}
+
+/// Tells whether this very record is on disk at a key.
+pub fn is_held(node: &Context, key: &Key, section: Section, record: &Record) -> bool {
+    let rivals = rivals(node, key, section, &slot(record, section)).unwrap_or_default();
+    rivals.iter().any(|held| held.hash == record.hash())
+}
+
+/// Returns what is held in a slot.
+fn rivals(node: &Context, key: &Key, section: Section, slot: &Bytes) -> Result<Vec<Stored>, Status> {
+    let before = (section, slot.clone(), Hash([0; 32]));
+    let rows = node.store.read(key, SectionSet::of(&[section]), Some(&before), RIVALS, node.horizon());
+    let rows = rows.map_err(|_| Status::StoreFailed)?;
+    Ok(rows.into_iter().filter(|row| row.slot == *slot).collect())
 }
 
 /// Returns the change that stores a record.
@@ -67,78 +132,4 @@ pub fn disbelief(error: ProofError) -> Status {
         ProofError::Revoked => Status::Revoked,
         ProofError::Chain(_) | ProofError::Signature | ProofError::OtherBundle => Status::Invalid,
     }
-}
-
-/// Checks the limits of pages and devices, and this node's quota; returns the place that the record takes in a list.
-fn room(
-    node: &Rc<Context>,
-    coming: &Coming,
-    key: &Key,
-    section: Section,
-    record: &Record,
-) -> Result<Option<Place>, Status> {
-    let limits = node.network.limits();
-    match section {
-        Section::Following | Section::Followers => {
-            page(node, coming, key, section, record, limits.page_entries as usize)?;
-        }
-        Section::Device => devices(node, coming, key, record, limits.devices as usize)?,
-        _ => {}
-    }
-    // What certifies an account, and what says how far its logs go, is always kept.
-    let always = matches!(
-        record.kind(),
-        RecordKind::Account
-            | RecordKind::Bundle
-            | RecordKind::Device
-            | RecordKind::Retirement
-            | RecordKind::Edge
-            | RecordKind::Heads
-            | RecordKind::Tombstone
-            | RecordKind::Directory
-    );
-    if !always && !section.in_memory() && is_full(node) {
-        return Err(if node.is_anchor() { Status::AnchorFull } else { Status::Quota });
-    }
-    let limited = matches!(section, Section::Following | Section::Followers | Section::Device | Section::Retirement);
-    Ok(limited.then(|| coming.take(*key, section, slot(record, section))))
-}
-
-/// Tells whether this node takes no more records of strangers.
-pub fn is_full(node: &Context) -> bool {
-    let little_free = node.store.free_bytes().is_some_and(|free| free < node.settings.store_min_free);
-    little_free || node.store.usage().bytes >= node.settings.store_quota
-}
-
-fn page(
-    node: &Rc<Context>,
-    coming: &Coming,
-    key: &Key,
-    section: Section,
-    record: &Record,
-    most: usize,
-) -> Result<(), Status> {
-    let held = node
-        .store
-        .read(key, SectionSet::of(&[section]), None, most, node.horizon())
-        .map_err(|_| Status::StoreFailed)?;
-    let mut entries = coming.slots(key, section);
-    entries.extend(held.into_iter().map(|s| s.slot));
-    let renewed = entries.contains(&slot(record, section));
-    if entries.len() >= most && !renewed { Err(Status::Split) } else { Ok(()) }
-}
-
-fn devices(node: &Rc<Context>, coming: &Coming, key: &Key, record: &Record, most: usize) -> Result<(), Status> {
-    /// Certificates and retirements looked at: an account that made more has other troubles.
-    const LOOKED_AT: usize = 1024;
-    let sections = SectionSet::of(&[Section::Device, Section::Retirement]);
-    let held = node.store.read(key, sections, None, LOOKED_AT, node.horizon()).map_err(|_| Status::StoreFailed)?;
-    let all = |section: Section| -> BTreeSet<Bytes> {
-        let stored = held.iter().filter(|s| s.section == section).map(|s| s.slot.clone());
-        stored.chain(coming.slots(key, section)).collect()
-    };
-    let (certified, retired) = (all(Section::Device), all(Section::Retirement));
-    let live = certified.difference(&retired).count();
-    let renewed = certified.contains(&slot(record, Section::Device));
-    if live >= most && !renewed { Err(Status::TooManyDevices) } else { Ok(()) }
 }

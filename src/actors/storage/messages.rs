@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::records::Record;
 use crate::seam::Usage;
-use crate::types::{Key, NodeId};
+use crate::types::{AccountId, Key, NodeId, Section};
 use crate::wire::Status;
 
 /// A peer asks to keep records.
@@ -52,4 +52,18 @@ impl From<&Record> for Verified {
     fn from(record: &Record) -> Self {
         Self(record.bytes().clone())
     }
+}
+
+/// Asks for a whole list of an account, from the network.
+#[derive(Message)]
+#[rtype(result = "WholeList")]
+pub struct ReadList(pub Section, pub AccountId);
+
+/// A list of an account.
+#[derive(Clone, Debug, Default)]
+pub struct WholeList {
+    /// Its records, verified and merged, by slot.
+    pub records: Vec<Bytes>,
+    /// Whether enough holders answered to believe that what is not here does not exist.
+    pub complete: bool,
 }

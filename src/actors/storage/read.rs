@@ -8,13 +8,14 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::answer::answer_get;
+use super::list::add;
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
 use crate::actors::routing::{Asked, Goal, search};
-use crate::records::{AccountChain, Merged, ProofNeed, Record, admit, home, merge, name_key, section_at, slot};
+use crate::records::{AccountChain, ProofNeed, Record, admit, home, name_key, section_at, slot};
 use crate::seam::Later;
 use crate::types::{AccountId, Contact, DeviceId, Hash, Key, Section, SectionSet, Username};
-use crate::wire::{Blob, Get, Got, MAX_PUT_RECORDS, Put};
+use crate::wire::{Blob, Cursor, Get, Got, MAX_PUT_RECORDS, Put};
 
 /// How many of the closest holders a read asks: 7, and 10 for account records (all where there are fewer).
 const ASKED: usize = 7;
@@ -33,7 +34,7 @@ pub struct Reading {
     pub records: Vec<Record>,
     /// Whether enough holders answered to believe that what is not here does not exist.
     pub complete: bool,
-    /// Sections of which a holder says that more lie elsewhere.
+    /// Sections of which any holder says that more lie elsewhere.
     pub split: SectionSet,
 }
 
@@ -83,7 +84,7 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
         }
     }
     repair(node, key, &holders, &merged);
-    let split = SectionSet(holders.iter().fold(0, |bits, (_, page)| bits | page.split.0));
+    let split = holders.iter().fold(SectionSet::default(), |all, (_, page)| all.with(page.split));
     Reading { records: merged, complete, split }
 }
 
@@ -152,7 +153,7 @@ pub async fn account_of(node: &Rc<Context>, account: AccountId) -> Option<Rc<Acc
 
 async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: SectionSet) -> Asked<Page> {
     let mut page = Page { records: Vec::new(), proofs: Vec::new(), split: SectionSet::default() };
-    let mut after = None;
+    let (mut after, mut reached) = (None, None);
     let mut contacts = Vec::new();
     for round in 0..PAGES {
         let get = Get { key, sections, limit: PAGE, after: after.take() };
@@ -166,18 +167,24 @@ async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: Sec
             return Err(CallError::Malformed);
         }
         let empty = got.records.is_empty();
-        page.split = SectionSet(page.split.0 | got.split.0);
         page.records.extend(got.records.into_iter().map(Blob::into_bytes));
         page.proofs.extend(got.proofs);
+        page.split = page.split.with(got.split);
         if round == 0 {
             contacts = node.open_contacts(got.contacts);
         }
-        after = got.next;
-        if after.is_none() || empty {
-            break;
-        }
+        // One that does not lead on leads round and round.
+        let next = got.next.filter(|next| !empty && reached.as_ref().is_none_or(|before| place(next) > *before));
+        let Some(next) = next else { break };
+        reached = Some(place(&next));
+        after = Some(next);
     }
     Ok((page, contacts))
+}
+
+/// Returns where a cursor points, in the order of lists.
+fn place(cursor: &Cursor) -> (u8, Vec<u8>, Hash) {
+    (cursor.section, cursor.slot.clone(), cursor.hash)
 }
 
 /// What came of asking the anchors.
@@ -211,15 +218,13 @@ async fn ask_anchors(
 
 async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
     let mut records = Vec::new();
-    let mut split = SectionSet::default();
     let mut after = None;
     loop {
         let got: Got = answer_get(node, None, Get { key, sections, limit: PAGE, after }).await;
         records.extend(got.records.into_iter().map(Blob::into_bytes));
-        split = SectionSet(split.0 | got.split.0);
         after = got.next;
         if after.is_none() {
-            return Page { records, proofs: Vec::new(), split };
+            return Page { records, proofs: Vec::new(), split: got.split };
         }
     }
 }
@@ -241,17 +246,7 @@ async fn collect(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page
         if admit(&record, node.now(), node.network.limits()).is_err() || node.verify(&record).is_err() {
             continue;
         }
-        let held = slots.entry((section, slot(&record, section))).or_default();
-        let bytes: Vec<Bytes> = held.iter().map(|r| r.bytes().clone()).collect();
-        if held.iter().any(|r| r.hash() == record.hash()) {
-            continue;
-        }
-        if let Merged::Keep { drop } = merge(section, &bytes, record.bytes()) {
-            drop.into_iter().rev().for_each(|i| {
-                held.remove(i);
-            });
-            held.push(record);
-        }
+        add(slots.entry((section, slot(&record, section))).or_default(), section, record);
     }
     slots.into_values().flatten().collect()
 }
@@ -259,13 +254,18 @@ async fn collect(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page
 /// Sends each holder what it lacks, beside the caller.
 fn repair(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)], merged: &[Record]) {
     for (contact, page) in holders.iter().filter_map(|(c, p)| c.as_ref().map(|c| (c, p))) {
-        let has: BTreeSet<Hash> =
-            page.records.iter().filter_map(|b| Record::decode(b.clone()).ok()).map(|r| r.hash()).collect();
-        let lacks: Vec<&Record> = merged
-            .iter()
-            .filter(|r| !has.contains(&r.hash()) && section_at(r, &key).is_some_and(|s| !s.in_memory()))
-            .take(MAX_PUT_RECORDS)
-            .collect();
+        let held: Vec<Record> = page.records.iter().filter_map(|b| Record::decode(b.clone()).ok()).collect();
+        let has: BTreeSet<Hash> = held.iter().map(Record::hash).collect();
+        let place = |r: &Record| section_at(r, &key).map(|section| (section, slot(r, section)));
+        let slots: BTreeSet<Option<(Section, Bytes)>> = held.iter().map(place).collect();
+        // A full page takes news of those in it, and nobody else.
+        let takes = |r: &Record| match place(r) {
+            Some((section, _)) if section.in_memory() => false,
+            Some((section, _)) if page.split.contains(section) => slots.contains(&place(r)),
+            place => place.is_some(),
+        };
+        let lacks: Vec<&Record> =
+            merged.iter().filter(|r| !has.contains(&r.hash()) && takes(r)).take(MAX_PUT_RECORDS).collect();
         if lacks.is_empty() {
             continue;
         }

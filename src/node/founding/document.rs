@@ -68,6 +68,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("post_bytes", "Bytes of the largest post record"),
     ("account_bytes", "Bytes of the largest account record or device certificate"),
     ("bundle_bytes", "Bytes of the largest password bundle"),
+    ("private_bytes", "Bytes of the largest private entry"),
     ("other_bytes", "Bytes of the largest record of any other kind"),
     ("posts_per_minute", "Posts an account may make within a minute"),
     ("posts_per_hour", "Posts an account may make within an hour"),
@@ -76,6 +77,9 @@ const LIMITS: &[(&str, &str)] = &[
     ("devices", "Devices of an account at the same time"),
     ("puts_per_minute", "Records a peer may put within a minute"),
     ("account_quota", "Bytes that an account may keep at its home"),
+    ("mentions_per_hour", "Mentions that an account may bring to another one within an hour"),
+    ("source_quota", "Bytes that all accounts from one /24 (IPv6 /48) may keep at one node"),
+    ("home_prefixes", "Prefixes, such as \"192.0.2.0/24\", that have only the limits of each account"),
 ];
 
 /// Makes the text of a document; `registrars` are the bootpeers' names and public keys.
@@ -107,7 +111,7 @@ pub(super) fn text(
         name = Value::from(name),
         names = list(reserved_names),
     );
-    let limits = Table::try_from(limits).expect("limits are numbers");
+    let limits = Table::try_from(limits).expect("limits are numbers and texts");
     for (key, about) in LIMITS {
         if let Some(value) = limits.get(*key) {
             let _ = write!(out, "# {about}\n{key} = {value}\n");
@@ -168,6 +172,7 @@ fn check(document: &NetworkDocument, key: &str) -> Result<(), String> {
     if key == "k" && !(1..=64).contains(&document.k) {
         return Err("k must be 1 to 64".into());
     }
+    document.limits.home_prefixes().map_err(|error| error.to_string())?;
     for name in &document.reserved_names {
         Username::try_from(name.clone()).map_err(|error| format!("{name:?} needs no reserving: {error}"))?;
     }
@@ -198,13 +203,16 @@ mod tests {
 
     #[test]
     fn the_text_says_what_was_asked_for() {
-        let document = made(&["k=3", "limits.posts_per_minute=1000", "reserved_names=[\"admin\"]", "posts_kept = 4"])
-            .expect("a valid document");
+        let home = "limits.home_prefixes=[\"192.0.2.0/24\"]";
+        let document =
+            made(&["k=3", home, "limits.posts_per_minute=1000", "reserved_names=[\"admin\"]", "posts_kept = 4"])
+                .expect("a valid document");
         assert_eq!(
             (document.name.as_str(), document.test, document.k, document.posts_kept),
             ("A \"name\" # of mine", true, 3, 4)
         );
-        assert_eq!(document.limits, Limits { posts_per_minute: 1000, ..Limits::default() });
+        let home_prefixes = vec!["192.0.2.0/24".to_owned()];
+        assert_eq!(document.limits, Limits { posts_per_minute: 1000, home_prefixes, ..Limits::default() });
         assert_eq!(document.reserved_names.iter().collect::<Vec<_>>(), ["admin"]);
         assert_eq!(document.registrars[0].key, "07".repeat(32));
     }
@@ -240,6 +248,8 @@ mod tests {
             "limits=3",
             "limits.nosuch=1",
             "limits.devices=-1",
+            "limits.home_prefixes=3",
+            "limits.home_prefixes=[\"192.0.2.1/24\"]",
             "limits.devices=\"1\"",
             "reserved_names=admin",
             "reserved_names=[\"Admin\"]",
