@@ -152,7 +152,7 @@ pub async fn find(node: Rc<Context>, text: String) -> Result<ShownPost, Problem>
 
 fn is_shown(node: &Rc<Context>, row: &FeedRow) -> bool {
     let body = &row.post.body;
-    body.expires_at() > node.now() && !node.hidden().blocks(&body.account)
+    body.expires_at() > node.horizon() && !node.hidden().blocks(&body.account)
 }
 
 /// Looks for posts that are held here, newest first; those of accounts that the user does not want to hear of are left out.

@@ -182,7 +182,7 @@ fn sort_out(node: &Rc<Context>, quest: &Quest, named: &mut Named, (mention, post
 fn stored(node: &Rc<Context>, mention: &MentionBody) -> Option<Signed<PostBody>> {
     let slot: Bytes = [&mention.device.0[..], &mention.seq.to_be_bytes()].concat().into();
     let (before, posts) = ((Section::Post, slot.clone(), Hash([0; 32])), SectionSet::of(&[Section::Post]));
-    let held = node.store.read(&home(&mention.account), posts, Some(&before), 2, node.now()).ok()?;
+    let held = node.store.read(&home(&mention.account), posts, Some(&before), 2, node.horizon()).ok()?;
     let one = held.into_iter().find(|s| s.slot == slot && s.hash == mention.post)?;
     Signed::decode(one.bytes).ok()
 }

@@ -138,7 +138,7 @@ impl FeedState {
     fn is_deleted(&self, post: &Signed<PostBody>) -> bool {
         let slot = slot(&Record::Post(post.clone()), Section::Post);
         let (before, posts) = ((Section::Post, slot.clone(), Hash([0; 32])), SectionSet::of(&[Section::Post]));
-        let held = self.node.store.read(&home(&post.body.account), posts, Some(&before), 2, self.node.now());
+        let held = self.node.store.read(&home(&post.body.account), posts, Some(&before), 2, self.node.horizon());
         let of = |bytes: Bytes| Signed::<TombstoneBody>::decode(bytes).ok().map(|t| t.body.post);
         held.is_ok_and(|held| held.into_iter().any(|s| s.slot == slot && of(s.bytes) == Some(post.hash())))
     }

@@ -67,7 +67,7 @@ impl Handler<Push> for FeedActor {
             Record::Tombstone(tombstone) => (self.state.delete(std::slice::from_ref(tombstone)), true),
             _ => return refused(Status::Invalid),
         };
-        ops.push(put_op(&record, home(&account), Section::Post, self.node.now()));
+        ops.push(put_op(&record, home(&account), Section::Post, self.node.horizon()));
         let kept = self.state.keep(ops);
         Box::pin(async move {
             match kept.await {

@@ -55,7 +55,7 @@ pub async fn read_home(node: &Rc<Context>, account: AccountId) -> HomePosts {
 pub fn local_home(node: &Rc<Context>, account: AccountId) -> HomePosts {
     /// As many as an account's quota allows of short posts, and more than anybody reads.
     const MOST: usize = 20_000;
-    let held = node.store.read(&home(&account), SectionSet::of(&[Section::Post]), None, MOST, node.now());
+    let held = node.store.read(&home(&account), SectionSet::of(&[Section::Post]), None, MOST, node.horizon());
     let records = held.unwrap_or_default().into_iter().filter_map(|s| Record::decode(s.bytes).ok()).collect();
     sorted(account, Reading { records, ..Reading::default() })
 }

@@ -105,6 +105,6 @@ async fn local_user(node: &Rc<Context>, username: Username, page: ListRequest) -
 const LOCAL: usize = 1000;
 
 fn local_records(node: &Rc<Context>, account: AccountId, section: Section) -> Vec<Record> {
-    let held = node.store.read(&home(&account), SectionSet::of(&[section]), None, LOCAL, node.now());
+    let held = node.store.read(&home(&account), SectionSet::of(&[section]), None, LOCAL, node.horizon());
     held.unwrap_or_default().into_iter().filter_map(|stored| Record::decode(stored.bytes).ok()).collect()
 }

@@ -87,7 +87,7 @@ async fn replace(
     for record in &new {
         // Mentions are kept by whoever is named.
         if !matches!(record, Record::Mention(_)) {
-            ops.extend(record.destinations().into_iter().map(|d| put_op(record, d.key, d.section, node.now())));
+            ops.extend(record.destinations().into_iter().map(|d| put_op(record, d.key, d.section, node.horizon())));
         }
         if let Record::Edge(edge) = record
             && let Some(known) = shared.followees.borrow().iter().find(|f| f.account == edge.body.followed)

@@ -76,7 +76,7 @@ fn own(shared: &Shared) -> Vec<Found> {
     let (mut out, mut after) = (Vec::new(), None);
     loop {
         let key = home(&session.account);
-        let rows = node.store.read(&key, sections, after.as_ref(), READ, node.now()).unwrap_or_default();
+        let rows = node.store.read(&key, sections, after.as_ref(), READ, node.horizon()).unwrap_or_default();
         let Some(last) = rows.last() else { return out };
         after = Some((last.section, last.slot.clone(), last.hash));
         out.extend(rows.into_iter().filter_map(|row| Found::read(Record::decode(row.bytes).ok()?)));

@@ -118,7 +118,7 @@ fn is_deleted(shared: &Shared, post: &Signed<PostBody>) -> bool {
     let before = (Section::Post, slot, Hash([0; 32]));
     let sections = SectionSet::of(&[Section::Post]);
     let rows =
-        node.store.read(&home(&post.body.account), sections, Some(&before), SLOT, node.now()).unwrap_or_default();
+        node.store.read(&home(&post.body.account), sections, Some(&before), SLOT, node.horizon()).unwrap_or_default();
     rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).any(|record| match record {
         Record::Tombstone(tombstone) => tombstone.body.post == post.hash(),
         _ => false,

@@ -87,7 +87,7 @@ pub async fn tell(shared: Rc<Shared>) {
     let Some(_once) = Once::begin(&shared.telling) else { return };
     let Ok(session) = shared.session() else { return };
     for post in Owed::all(&*shared.node.store) {
-        if post.body.expires_at() > shared.node.now() {
+        if post.body.expires_at() > shared.node.horizon() {
             // One that is not known now is asked for again later, with all the others of its post.
             let Some(named) = named(&shared, &session, &post.body).await else { continue };
             send(&shared, &session, &post, named).await;

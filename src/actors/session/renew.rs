@@ -118,7 +118,7 @@ async fn renew_old(shared: &Rc<Shared>) {
 /// Returns the profile as this disk has it.
 fn profile(shared: &Shared, session: &Session) -> Option<ProfileBody> {
     let (node, sections) = (&shared.node, SectionSet::of(&[Section::Profile]));
-    let stored = node.store.read(&home(&session.account), sections, None, 1, node.now()).ok()?;
+    let stored = node.store.read(&home(&session.account), sections, None, 1, node.horizon()).ok()?;
     match Record::decode(stored.into_iter().next()?.bytes) {
         Ok(Record::Profile(profile)) => Some(profile.body),
         _ => None,
@@ -134,7 +134,7 @@ fn read_own(shared: &Shared, session: &Session, section: Section) -> Vec<Record>
     let (mut out, mut after) = (Vec::new(), None);
     loop {
         let rows =
-            node.store.read(&key, SectionSet::of(&[section]), after.as_ref(), READ, node.now()).unwrap_or_default();
+            node.store.read(&key, SectionSet::of(&[section]), after.as_ref(), READ, node.horizon()).unwrap_or_default();
         let Some(last) = rows.last() else { return out };
         after = Some((last.section, last.slot.clone(), last.hash));
         let records = rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok());
