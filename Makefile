@@ -13,7 +13,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net test soak check bench deny clean-net tools
+.PHONY: help build net test test-tools soak check bench deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,9 +24,12 @@ build: tools ## Build the program (PROFILE=release for one to keep)
 net: build ## Start a network on this machine (PEERS=8, ARGS="--fresh")
 	$(BIN) net --dir $(NET_DIR) --peers $(PEERS) $(ARGS)
 
-test: tools ## Run all tests (ARGS=… goes to cargo test)
+test: tools test-tools ## Run all tests (ARGS=… goes to cargo test)
 	$(CARGO) test --locked --all-targets $(ARGS)
 	$(CARGO) test --locked --doc
+
+test-tools: ## Install what some tests need beside Rust, where that is possible (chrony)
+	@tests/setup
 
 soak: tools ## Random faults in simulated networks (SEEDS=100..200 for certain ones)
 	@echo "seeds $(SEEDS)"

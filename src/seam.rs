@@ -91,6 +91,8 @@ pub trait Transport {
     fn identify(&self, _address: SocketAddr) -> Later<Result<NodeId, NetError>> {
         Box::pin(std::future::ready(Err(NetError::Unreachable)))
     }
+    /// Begins anew after a suspension: the socket is bound again where that can be done, and what was dialled is given up.
+    fn rebind(&self);
 
     /// Closes all connections and stops listening; later requests fail with [`NetError::Closed`].
     fn close(&self) -> Later<()>;
@@ -311,6 +313,62 @@ pub trait Clock {
 
     /// Tells whether the time is too doubtful to delete anything by.
     fn in_doubt(&self) -> bool;
+
+    /// Returns how much time has passed since some moment, the machine's sleep included; `None` where nothing tells.
+    fn uptime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// One answer of a time server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeSample {
+    /// How far the server is ahead of the system's clock, in microseconds.
+    pub offset_us: i64,
+    /// How long question and answer were on their way.
+    pub round_trip: Duration,
+    /// How far the server itself may be off, by its own word.
+    pub dispersion: Duration,
+}
+
+/// Why a time server gave no time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum TimeError {
+    /// Its name has no address now.
+    #[error("its name has no address")]
+    Unresolved,
+    /// It cannot be reached, or did not answer in time.
+    #[error("no answer")]
+    Silent,
+    /// It asks to be left alone (a "kiss of death"). Not asked again for an hour.
+    #[error("it asks to be left alone")]
+    Refused,
+    /// What came is no answer to the question asked, or says that the server has no time itself.
+    #[error("its answer cannot be used")]
+    Unusable,
+}
+
+/// Why the system's clock was not set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum SetClockError {
+    /// This process may not.
+    #[error("this process may not set the system clock")]
+    Denied,
+    /// The system has no way to, or refused.
+    #[error("the system did not take the time")]
+    Failed,
+}
+
+/// Time servers, and the system's clock as something that can be set.
+pub trait TimeSource {
+    /// Asks one server (`host` or `host:port`) once; its name is looked up anew each time.
+    fn ask(&self, server: &str, within: Duration) -> Later<Result<TimeSample, TimeError>>;
+
+    /// Moves the system's clock by so many milliseconds.
+    ///
+    /// # Errors
+    /// Where that is not permitted, or not possible.
+    fn set_system(&self, by_ms: i64) -> Result<(), SetClockError>;
 }
 
 /// Which queue of work a job belongs to.
@@ -345,8 +403,10 @@ pub struct World {
     pub net: Rc<dyn Transport>,
     /// The disk.
     pub store: Rc<dyn Store>,
-    /// The time.
+    /// The system's time.
     pub clock: Rc<dyn Clock>,
+    /// Time servers; without them the system's time is all there is.
+    pub time: Option<Rc<dyn TimeSource>>,
     /// Randomness; every actor gets a fork of its own.
     pub rng: Rng,
     /// Work off the arbiter.

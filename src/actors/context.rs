@@ -13,13 +13,14 @@ use tokio::time::Instant;
 
 use super::absences::Absences;
 use super::doors::Doors;
+use crate::clock::NodeClock;
 use crate::keys::SecretKey;
 use crate::overlay::RoundTrips;
 use crate::overlay::places::{self, is_private};
 use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
-use crate::seam::{Clock, Offload, Store, Transport, World};
+use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
 use crate::types::{AccountId, Contact, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
@@ -38,6 +39,25 @@ pub struct Settings {
     pub store_min_free: u64,
     /// Name and version, told in HELLO.
     pub software: String,
+    /// Time servers.
+    pub time: TimeSettings,
+}
+
+/// How a node keeps its clock right.
+#[derive(Clone, Debug)]
+pub struct TimeSettings {
+    /// Servers that are asked; none leaves the node with the system's time.
+    pub servers: Vec<String>,
+    /// Time between two rounds of questions.
+    pub interval: Duration,
+    /// Whether the system's clock is set as well.
+    pub set_system: bool,
+}
+
+impl Default for TimeSettings {
+    fn default() -> Self {
+        Self { servers: Vec::new(), interval: Duration::from_secs(3600), set_system: false }
+    }
 }
 
 /// What a peer said of itself in its HELLO.
@@ -102,6 +122,10 @@ pub struct Context {
     pub store: Rc<dyn Store>,
     /// The time.
     pub clock: Rc<dyn Clock>,
+    /// The same clock, to be corrected.
+    pub own_clock: Rc<NodeClock>,
+    /// Time servers.
+    pub time: Option<Rc<dyn TimeSource>>,
     /// Work off the arbiter.
     pub offload: Rc<dyn Offload>,
     /// Settings.
@@ -123,13 +147,16 @@ pub struct Context {
 impl Context {
     /// Builds the context of a node.
     pub fn new(world: World, key: SecretKey, network: Rc<Network>, settings: Settings) -> Rc<Self> {
+        let own_clock = NodeClock::over(world.clock);
         Rc::new(Self {
             me: key.public().node_id(),
             key,
             network,
             net: world.net,
             store: world.store,
-            clock: world.clock,
+            clock: own_clock.clone(),
+            own_clock,
+            time: world.time,
             offload: world.offload,
             settings,
             peers_changed: Notify::new(),
@@ -162,12 +189,17 @@ impl Context {
         self.clock.now()
     }
 
+    /// Returns the time up to which things count as ended: now; while the clock is in doubt, where it stood before that.
+    pub fn horizon(&self) -> WallTime {
+        self.own_clock.horizon()
+    }
+
     /// Returns the stamp that follows `last`.
     ///
     /// One that lies further ahead than anybody takes was made by a clock that was wrong, and stamps start anew from good
-    /// time; else all that is signed until then would be refused.
+    /// time; else all that is signed until then would be refused. In doubt, time stands still where it was good.
     pub fn stamp(&self, last: Hlc) -> Hlc {
-        let now = self.now();
+        let now = self.horizon();
         let spoilt = !self.clock.in_doubt() && last.wall() > now.plus(FUTURE_TOLERANCE);
         if spoilt { Hlc::new(now, 0) } else { last.tick(now) }
     }
@@ -314,12 +346,13 @@ impl Context {
         self.proofs.borrow_mut().verify(record, &self.network)
     }
 
-    /// Learns account chains and device certificates; what does not hold is passed over.
+    /// Learns account chains, device certificates and retirements; what does not hold is passed over.
     pub fn learn(&self, proofs: &[Record]) {
         let mut known = self.proofs.borrow_mut();
         let accounts = proofs.iter().filter(|r| matches!(r, Record::Account(_)));
         let devices = proofs.iter().filter(|r| matches!(r, Record::Device(_)));
-        for record in accounts.chain(devices) {
+        let retirements = proofs.iter().filter(|r| matches!(r, Record::Retirement(_)));
+        for record in accounts.chain(devices).chain(retirements) {
             if let Err(error) = known.verify(record, &self.network) {
                 tracing::debug!(%error, "a proof does not hold");
             }
@@ -347,11 +380,13 @@ impl Context {
             ProofNeed::Nothing => return,
             ProofNeed::Name(name) => (name_key(name), SectionSet::of(&[Section::Account])),
             ProofNeed::Account(account) => (home(account), SectionSet::of(&[Section::Account])),
-            ProofNeed::Device(account, _) => (home(account), SectionSet::of(&[Section::Account, Section::Device])),
+            ProofNeed::Device(account, _) => {
+                (home(account), SectionSet::of(&[Section::Account, Section::Device, Section::Retirement]))
+            }
         };
-        /// The chain and every certificate an account may have.
-        const MOST: usize = 257;
-        let Ok(stored) = self.store.read(&key, sections, None, MOST, self.now()) else { return };
+        /// The chain, and every certificate and retirement of an account that are remembered.
+        const MOST: usize = 513;
+        let Ok(stored) = self.store.read(&key, sections, None, MOST, self.horizon()) else { return };
         let records: Vec<Record> = stored.into_iter().filter_map(|s| Record::decode(s.bytes).ok()).collect();
         self.learn(&records);
     }

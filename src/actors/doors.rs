@@ -1,9 +1,11 @@
 //! The doors to all actors of a node: what the actors, the local API and the simulator hold.
 
+use super::clock::ClockHandle;
 use super::directory::DirectoryHandle;
 use super::feed::FeedHandle;
 use super::gc::GcHandle;
 use super::outbox::OutboxHandle;
+use super::people::PeopleHandle;
 use super::presence::PresenceHandle;
 use super::registrar::RegistrarHandle;
 use super::routing::RoutingHandle;
@@ -14,6 +16,7 @@ use super::storage::StorageHandle;
 #[derive(Clone)]
 #[allow(missing_docs, reason = "each field is the actor of its name")]
 pub struct Doors {
+    pub clock: ClockHandle,
     pub routing: RoutingHandle,
     pub storage: StorageHandle,
     pub outbox: OutboxHandle,
@@ -22,6 +25,7 @@ pub struct Doors {
     pub presence: PresenceHandle,
     pub gc: GcHandle,
     pub directory: DirectoryHandle,
+    pub people: PeopleHandle,
     /// Only where the network document names this node.
     pub registrar: Option<RegistrarHandle>,
 }

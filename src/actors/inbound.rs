@@ -12,9 +12,9 @@ use crate::records::{CodecError, open_contact};
 use crate::seam::{Inbound, Later, Refused};
 use crate::types::NodeId;
 use crate::wire::{
-    Blob, Claim, Closer, Deliver, Delivered, ErrorCode, FindNode, Get, GetNetwork, HELLO, Hello, MAX_PUT_RECORDS,
-    MINOR_VERSION, NameStatus, NetworkBytes, Ping, Pong, Put, PutDone, Request, encode_error, encode_ok, open_answer,
-    read_request,
+    Blob, CheckOnline, Checked, Claim, Closer, Deliver, Delivered, ErrorCode, FindNode, Get, GetNetwork, HELLO,
+    Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping, Pong, Put, PutDone,
+    Request, encode_error, encode_ok, open_answer, read_request,
 };
 
 /// Answers peers.
@@ -57,9 +57,11 @@ impl Desk {
 
     fn greet(&self, from: NodeId, frame: &[u8]) -> Result<Bytes, Bytes> {
         let hello = read_request::<Hello>(frame).map_err(|_| encode_error(ErrorCode::Malformed, "HELLO"))?;
+        let time = hello.time;
         match self.check(from, hello) {
             Ok(greeting) => {
                 self.node.doors().routing.greeted(greeting.contact.clone());
+                self.node.doors().clock.heard(from, time);
                 self.node.greeted(greeting);
                 Ok(encode_ok(&self.own_hello(self.node.net.remote(&from))))
             }
@@ -79,7 +81,9 @@ impl Inbound for Desk {
 
     fn greeted(&self, from: NodeId, answer: Bytes) -> Result<(), Refused> {
         let Ok(Ok(hello)) = open_answer::<Hello>(&answer) else { return Err(Refused) };
+        let time = hello.time;
         let greeting = self.check(from, hello).map_err(|_| Refused)?;
+        self.node.doors().clock.heard(from, time);
         self.node.greeted(greeting);
         Ok(())
     }
@@ -128,6 +132,17 @@ async fn answer(node: &Rc<Context>, from: NodeId, frame: &[u8]) -> Result<Bytes,
             let NameStatus { name } = read(frame)?;
             let registrar = node.doors().registrar.as_ref().ok_or(ErrorCode::NotRegistrar)?;
             registrar.standing(name).await.map(|standing| encode_ok(&standing))
+        }
+        Heartbeat::NUMBER => {
+            let Heartbeat { account, device } = read(frame)?;
+            Ok(encode_ok(&node.doors().presence.heartbeat(from, account, device).await))
+        }
+        CheckOnline::NUMBER => {
+            let CheckOnline { accounts, here } = read(frame)?;
+            if accounts.is_empty() || accounts.len() > MAX_CHECKED {
+                return Err(ErrorCode::Malformed);
+            }
+            Ok(encode_ok(&Checked { standings: node.doors().presence.check(accounts, here).await }))
         }
         GetNetwork::NUMBER => {
             let GetNetwork {} = read(frame)?;

@@ -6,6 +6,7 @@
 mod absences;
 mod answers;
 mod call;
+mod clock;
 mod context;
 mod directory;
 mod door;
@@ -14,6 +15,7 @@ mod feed;
 mod gc;
 mod inbound;
 mod outbox;
+mod people;
 mod presence;
 mod problem;
 mod put;
@@ -24,7 +26,7 @@ mod storage;
 mod supervisor;
 
 pub use answers::*;
-pub use context::{Context, Hidden, Settings};
+pub use context::{Context, Hidden, Settings, TimeSettings};
 pub use door::Gone;
 pub use doors::Doors;
 pub use supervisor::Team;

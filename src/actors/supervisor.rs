@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context as Ctx};
 
+use super::clock::{ClockActor, ClockHandle};
 use super::context::Context;
 use super::directory::{DirectoryActor, DirectoryHandle};
 use super::door::Door;
@@ -14,6 +15,7 @@ use super::feed::{FeedActor, FeedHandle};
 use super::gc::{GcActor, GcHandle};
 use super::inbound::Desk;
 use super::outbox::{OutboxActor, OutboxHandle};
+use super::people::{PeopleActor, PeopleHandle};
 use super::presence::{PresenceActor, PresenceHandle};
 use super::registrar::{RegistrarActor, RegistrarHandle};
 use super::routing::{RoutingActor, RoutingHandle};
@@ -36,6 +38,7 @@ impl Team {
     pub fn start(node: Rc<Context>) -> Self {
         let registrar = node.network.is_registrar(&node.me);
         node.set_doors(Doors {
+            clock: ClockHandle(Door::open(ClockActor::new(node.clone()))),
             routing: RoutingHandle(Door::open(RoutingActor::new(node.clone()))),
             storage: StorageHandle(Door::open(StorageActor::new(node.clone()))),
             outbox: OutboxHandle(Door::open(OutboxActor::new(node.clone()))),
@@ -44,6 +47,7 @@ impl Team {
             presence: PresenceHandle(Door::open(PresenceActor::new(node.clone()))),
             gc: GcHandle(Door::open(GcActor::new(node.clone()))),
             directory: DirectoryHandle(Door::open(DirectoryActor::new(node.clone()))),
+            people: PeopleHandle(Door::open(PeopleActor::new(node.clone()))),
             registrar: registrar.then(|| RegistrarHandle(Door::open(RegistrarActor::new(node.clone())))),
         });
         let desk: Rc<dyn Inbound> = Desk::new(node.clone());
@@ -85,12 +89,14 @@ impl Team {
 /// Rebuilds actors that are gone; returns how many.
 fn look(node: &Rc<Context>) -> u64 {
     let doors = node.doors();
-    let mut gone = mend(node, "routing", &doors.routing.0, RoutingActor::new)
+    let mut gone = mend(node, "clock", &doors.clock.0, ClockActor::new)
+        + mend(node, "routing", &doors.routing.0, RoutingActor::new)
         + mend(node, "storage", &doors.storage.0, StorageActor::new)
         + mend(node, "outbox", &doors.outbox.0, OutboxActor::new)
         + mend(node, "session", &doors.session.0, SessionActor::new)
         + mend(node, "gc", &doors.gc.0, GcActor::new)
-        + mend(node, "directory", &doors.directory.0, DirectoryActor::new);
+        + mend(node, "directory", &doors.directory.0, DirectoryActor::new)
+        + mend(node, "people", &doors.people.0, PeopleActor::new);
     if let Some(registrar) = &doors.registrar {
         gone += mend(node, "registrar", &registrar.0, RegistrarActor::new);
     }

@@ -7,7 +7,11 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
-use crate::actors::{FeedPage, Gone, LoggedIn, MissingPosts, Posted, ProfileView, Relation, ShownPost, WhoAmI};
+use crate::actors::{
+    Deleted, FeedPage, Gone, HiddenPerson, LoggedIn, MissingPosts, Posted, PrivateRelation, ProfileView, Relation,
+    ShownPost, Waiting, WhoAmI,
+};
+use crate::records::PrivateKind;
 use crate::types::{Code, Problem, format_rfc3339};
 
 /// What a handler ends with.
@@ -25,6 +29,11 @@ impl Refusal {
     /// Refuses with a status that says more than the code's own.
     pub fn with(status: StatusCode, problem: Problem) -> Self {
         Self { status, problem, allow: None }
+    }
+
+    /// Returns what is the matter.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
     }
 
     /// Refuses a method where only `allowed` will do.
@@ -87,6 +96,9 @@ pub fn post(post: &ShownPost) -> Value {
         "expires_at": format_rfc3339(post.expires_at),
         "device_id": post.device.to_string(),
         "seq": post.seq,
+        "reply_to": post.reply_to.map(|id| id.to_string()),
+        "mentions": post.mentions,
+        "tags": post.tags,
         "seen": post.seen,
         "via": post.via,
     })
@@ -103,6 +115,7 @@ pub fn feed(page: &FeedPage) -> Value {
         "posts": page.posts.iter().map(post).collect::<Vec<_>>(),
         "complete": page.complete,
         "missing": page.missing.iter().map(missing).collect::<Vec<_>>(),
+        "read_elsewhere_gone": page.read_elsewhere_gone,
         "next": page.next,
     })
 }
@@ -117,6 +130,50 @@ pub fn posted(posted: &Posted) -> Value {
         "replicas": { "acked": posted.acked, "wanted": posted.wanted },
         "delivered": { "online": posted.online, "acked": posted.delivered },
     })
+}
+
+/// Writes what became of a deletion.
+pub fn deleted(deleted: &Deleted) -> Value {
+    json!({ "id": deleted.id.to_string(), "state": if deleted.queued { "queued" } else { "deleted" } })
+}
+
+/// Writes where muting or blocking somebody stands.
+pub fn private_relation(relation: &PrivateRelation) -> Value {
+    let state = match (relation.kind, relation.on) {
+        (PrivateKind::Block, true) => "blocked",
+        (PrivateKind::Block, false) => "not_blocked",
+        (_, true) => "muted",
+        (_, false) => "not_muted",
+    };
+    json!({ "username": relation.username, "state": state, "queued": relation.queued })
+}
+
+/// Writes who is muted or blocked; whether they are online is not asked.
+pub fn hidden_people(people: &[HiddenPerson]) -> Value {
+    let person = |person: &HiddenPerson| {
+        json!({
+            "username": person.username,
+            "account_id": person.account.to_string(),
+            "online": null,
+            "since": format_rfc3339(person.since),
+        })
+    };
+    json!({ "users": people.iter().map(person).collect::<Vec<_>>() })
+}
+
+/// Writes what is on its way.
+pub fn outbox(items: &[Waiting]) -> Value {
+    let item = |item: &Waiting| {
+        json!({
+            "id": item.id.to_string(),
+            "kind": item.label,
+            "since": format_rfc3339(item.since),
+            "acked": item.progress.acked,
+            "wanted": item.progress.wanted,
+            "last_error": item.last_error,
+        })
+    };
+    json!({ "items": items.iter().map(item).collect::<Vec<_>>() })
 }
 
 /// Writes where following somebody stands.

@@ -51,6 +51,8 @@ impl Watch {
             event = self.watching.recv() => Some(match event? {
                 FeedEvent::Post(post) => posted(&post),
                 FeedEvent::Missing(missing) => event_of("missing", &json!({ "missing": answers::missing(&missing) })),
+                FeedEvent::Deleted(id) => event_of("deleted", &json!({ "deleted": id.to_string() })),
+                FeedEvent::Mention(post) => event_of("mention", &json!({ "mention": answers::post(&post) })),
             }),
             () = silence => Some(Bytes::from_static(b": still here\n\n")),
         }

@@ -30,6 +30,11 @@ impl Guard {
         Self { token: blake3::hash(token.as_bytes()), port }
     }
 
+    /// Returns the port that requests name.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Checks a request, and marks every answer as not to be kept nor guessed at.
     pub async fn pass(
         &self,
@@ -67,8 +72,11 @@ impl Guard {
             let problem = Problem::new(Code::NoNode, "this token is of another node, or of an earlier run of this one");
             return Err(Refusal::with(StatusCode::UNAUTHORIZED, problem.hint("read api.json again")));
         }
-        // A form of a page may send the other kinds without asking first.
-        if *request.method() == Method::POST && !request.content_type().eq_ignore_ascii_case("application/json") {
+        // Pages cannot send the token along. Our own routes take one kind of body all the same: what else a form of a page
+        // may send without asking first is no business of theirs.
+        let ours = request.path().starts_with("/api/v1/node/");
+        let json = request.content_type().eq_ignore_ascii_case("application/json");
+        if ours && *request.method() == Method::POST && !json {
             let problem = Problem::new(Code::Usage, "a body is `Content-Type: application/json`");
             return Err(Refusal::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
         }

@@ -7,6 +7,7 @@ mod answers;
 mod config;
 mod events;
 mod guard;
+mod mastodon;
 mod pending;
 mod questions;
 mod routes;

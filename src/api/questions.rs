@@ -64,10 +64,19 @@ pub struct LogoutBody {
 pub struct PostBody {
     pub text: String,
     pub ttl_ms: Option<u64>,
+    pub reply_to: Option<String>,
     pub timeout_ms: Option<u64>,
 }
 
-/// `follow` and `unfollow`.
+/// `delete`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteBody {
+    pub id: String,
+    pub timeout_ms: Option<u64>,
+}
+
+/// `follow` and `unfollow`, `mute`, `unmute`, `block` and `unblock`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FollowBody {
@@ -90,6 +99,59 @@ pub struct ProfileBody {
 pub struct UsersQuery {
     #[serde(default)]
     pub prefix: String,
+    pub n: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+/// `user`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserQuery {
+    pub name: String,
+    #[serde(default)]
+    pub local: bool,
+    pub n: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+/// `following` and `followers`; the logged-in account's without a name.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeopleQuery {
+    pub name: Option<String>,
+    pub n: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+/// `show` and `thread`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdQuery {
+    pub id: String,
+}
+
+/// `mentions`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MentionsQuery {
+    pub n: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+/// `tag`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagQuery {
+    pub name: String,
+    pub n: Option<usize>,
+    pub cursor: Option<String>,
+}
+
+/// `search`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchQuery {
+    pub q: String,
     pub n: Option<usize>,
     pub cursor: Option<String>,
 }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::config::ApiConfig;
 use super::guard::Guard;
 use super::pending;
-use super::routes;
+use super::{mastodon, routes};
 use crate::node::local::{Arrival, OpenDoor};
 use crate::seam::Later;
 use crate::types::{Code, Problem};
@@ -76,6 +76,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Returns the beginning of every address of this API.
+    pub fn base(&self) -> String {
+        format!("http://localhost:{}", self.guard.port())
+    }
+
     /// Asks the node to stop; asking twice changes nothing.
     pub fn ask_to_stop(&self) {
         let asked = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -114,7 +119,7 @@ pub fn serve(config: ApiConfig) -> Result<ApiServer, ApiError> {
     let shared = Data::new(Shared { node, ending: ending.shared(), stop, guard });
     let app = move || {
         let (guarded, asked) = (shared.clone(), shared.clone());
-        let app = App::new().app_data(shared.clone()).configure(routes::configure);
+        let app = App::new().app_data(shared.clone()).configure(mastodon::configure).configure(routes::configure);
         let app = app.wrap(from_fn(move |request, next| {
             let asked = asked.clone();
             async move { pending::pass(&asked.node, request, next).await }

@@ -5,10 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::warnings::{Facts, warnings};
-use crate::actors::{BootpeerState, Gone, Held, RoutingOverview, Waiting, WhoAmI};
-use crate::clock::SystemClock;
+use crate::actors::{BootpeerState, ClockState, Gone, Held, RoutingOverview, Waiting, WhoAmI};
 use crate::node::local::{LocalNode, Role};
-use crate::seam::Clock;
 use crate::types::{WallTime, format_rfc3339};
 
 /// Everything a status is made of.
@@ -16,6 +14,7 @@ pub struct Sheet<'a> {
     node: &'a LocalNode,
     routing: RoutingOverview,
     held: Held,
+    clock: ClockState,
     outbox: Vec<Waiting>,
     who: Option<WhoAmI>,
     now: WallTime,
@@ -33,13 +32,14 @@ impl<'a> Sheet<'a> {
     /// When one of them is being rebuilt.
     pub async fn read(node: &'a LocalNode) -> Result<Self, Gone> {
         let doors = &node.doors;
-        let (routing, held, outbox, who) = tokio::try_join!(
+        let (routing, held, outbox, who, clock) = tokio::try_join!(
             doors.routing.overview(),
             doors.storage.held(),
             doors.outbox.items(),
-            doors.session.who()
+            doors.session.who(),
+            doors.clock.state()
         )?;
-        Ok(Self { node, routing, held, outbox, who, now: SystemClock.now() })
+        Ok(Self { node, routing, held, outbox, who, now: clock.now, clock })
     }
 
     /// Writes it.
@@ -64,7 +64,7 @@ impl<'a> Sheet<'a> {
                 "reachable": routing.registrars_reachable, "epoch": node.network.document.epoch,
             },
             "anchor": node.anchor.then(|| json!({ "full": held.full })),
-            "clock": { "source": "system time", "in_doubt": false },
+            "clock": clock(&self.clock),
             "store": { "records": held.usage.records, "bytes": held.usage.bytes, "quota_bytes": held.quota },
             "outbox": self.outbox.len(),
             "outbox_oldest": self.oldest().map(format_rfc3339),
@@ -97,8 +97,19 @@ impl<'a> Sheet<'a> {
             stored: self.held.usage.bytes,
             quota: self.held.quota,
             disk_free: self.held.free,
+            clock: self.clock.clone(),
         }
     }
+}
+
+fn clock(clock: &ClockState) -> Value {
+    json!({
+        "source": if clock.server.is_some() { "time servers" } else { "system time" },
+        "server": clock.server,
+        "offset_ms": clock.offset_ms,
+        "last": clock.last.map(format_rfc3339),
+        "in_doubt": clock.in_doubt,
+    })
 }
 
 fn bootpeer(bootpeer: &BootpeerState) -> Value {

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::actors::ClockState;
+use crate::clock::{Doubt, PEER_TOLERANCE};
+use crate::seam::SetClockError;
+
 /// An item that waits longer than this is worth a word.
 const OUTBOX_OLD: Duration = Duration::from_secs(5 * 60);
 /// The share of the quota, in hundredths, beyond which the store is worth a word.
@@ -47,6 +51,8 @@ pub struct Facts {
     pub quota: u64,
     /// Bytes left on the disk, where the system says.
     pub disk_free: Option<u64>,
+    /// How the clock is.
+    pub clock: ClockState,
 }
 
 /// Returns everything that is worth a word.
@@ -77,7 +83,73 @@ pub fn warnings(facts: &Facts) -> Vec<Warning> {
     if let Some(free) = facts.disk_free.filter(|free| *free < DISK_LOW) {
         warn("disk_nearly_full", format!("the disk has {free} bytes left"), "make room, or nothing new can be kept");
     }
+    all.extend(of_clock(&facts.clock));
     all
+}
+
+/// Returns what is worth a word about the clock.
+fn of_clock(clock: &ClockState) -> Vec<Warning> {
+    let mut all = Vec::new();
+    let mut warn = |code, message, hint| all.push(Warning { code, message, hint });
+    let set = "set this machine's clock, or name time servers: clock.servers";
+    let off = clock.peers_ahead_ms.unsigned_abs() > PEER_TOLERANCE.as_millis() as u64;
+    match clock.doubt {
+        Some(Doubt::Step(ms)) => {
+            let message =
+                format!("the clock was set {}, and nothing confirms it yet: posts wait, nothing ends", way(ms));
+            let hint = if clock.servers > 0 {
+                "this ends when the time servers agree (clock.servers, UDP port 123)"
+            } else {
+                "this ends when three peers agree, or after ten steady minutes; if it is wrong, set it right"
+            };
+            warn("clock_in_doubt", message, hint);
+        }
+        Some(Doubt::Servers) => {
+            let message = "no time server has agreed for a day: posts wait, nothing ends".into();
+            warn("clock_in_doubt", message, "check clock.servers, and that UDP port 123 is let through");
+        }
+        Some(Doubt::Peers(ms)) => {
+            let message = format!("this clock is {} the clocks of peers: posts wait, nothing ends", behind(ms));
+            warn("clock_in_doubt", message, set);
+        }
+        None if off && clock.peers > 0 => {
+            let message =
+                format!("this clock is {} the clock of the peers that were asked", behind(clock.peers_ahead_ms));
+            warn("clock_differs", message, set);
+        }
+        None if clock.in_doubt => warn("clock_in_doubt", "the clock was set a moment ago".into(), set),
+        None => {}
+    }
+    if clock.failing && clock.doubt != Some(Doubt::Servers) {
+        let message = format!("{} time servers gave no time that a majority agrees on", clock.servers);
+        warn("no_time_server", message, "check clock.servers, and that UDP port 123 is let through");
+    }
+    if let Some(error) = clock.not_set {
+        let hint = match error {
+            SetClockError::Denied => "start the node with the right to set the clock, or set clock.set_system to false",
+            SetClockError::Failed => "set clock.set_system to false: the node's own clock is right without it",
+        };
+        warn("clock_not_set", format!("clock.set_system: {error}"), hint);
+    }
+    all
+}
+
+/// Says how far and which way a clock was set.
+fn way(ms: i64) -> String {
+    format!("{} {}", span(ms), if ms < 0 { "back" } else { "ahead" })
+}
+
+/// Says where this clock is, seen from peers that are ahead by so much.
+fn behind(ahead_ms: i64) -> String {
+    format!("{} {}", span(ahead_ms), if ahead_ms < 0 { "ahead of" } else { "behind" })
+}
+
+fn span(ms: i64) -> String {
+    match ms.unsigned_abs() / 1000 {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +169,22 @@ mod tests {
             stored: 90,
             quota: 100,
             disk_free: Some(DISK_LOW),
+            clock: ClockState { peers: 2, peers_ahead_ms: -300_000, ..ClockState::default() },
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_told_by_how_much_and_which_way() {
+        let message = |doubt| {
+            let clock = ClockState { doubt: Some(doubt), ..ClockState::default() };
+            of_clock(&clock).remove(0).message
+        };
+        for (doubt, part) in [
+            (Doubt::Peers(3 * 3_600_000), "3 h behind the clocks of peers"),
+            (Doubt::Peers(-360_000), "6 min ahead of the clocks of peers"),
+            (Doubt::Step(-6_000), "6 s back"),
+        ] {
+            assert!(message(doubt).contains(part), "{}", message(doubt));
         }
     }
 
@@ -120,5 +208,15 @@ mod tests {
         check(|f| (f.stored, f.quota) = (u64::MAX, u64::MAX), &["store_nearly_full"]);
         check(|f| f.disk_free = Some(DISK_LOW - 1), &["disk_nearly_full"]);
         check(|f| f.disk_free = None, &[]);
+        check(|f| f.clock.peers_ahead_ms = -300_001, &["clock_differs"]);
+        check(|f| f.clock.doubt = Some(Doubt::Peers(3_600_000)), &["clock_in_doubt"]);
+        check(|f| f.clock.in_doubt = true, &["clock_in_doubt"]);
+        check(|f| (f.clock.doubt, f.clock.failing) = (Some(Doubt::Servers), true), &["clock_in_doubt"]);
+        check(
+            |f| (f.clock.doubt, f.clock.failing) = (Some(Doubt::Step(1)), true),
+            &["clock_in_doubt", "no_time_server"],
+        );
+        check(|f| f.clock.failing = true, &["no_time_server"]);
+        check(|f| f.clock.not_set = Some(SetClockError::Denied), &["clock_not_set"]);
     }
 }

@@ -1,11 +1,11 @@
 //! The system's clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::seam::Clock;
 use crate::types::WallTime;
 
-/// Wall time as the operating system tells it. Without time servers configured it is never in doubt.
+/// Wall time as the operating system tells it; it never doubts itself.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
@@ -19,4 +19,27 @@ impl Clock for SystemClock {
     fn in_doubt(&self) -> bool {
         false
     }
+
+    fn uptime(&self) -> Option<Duration> {
+        uptime()
+    }
+}
+
+/// On Linux the monotonic clock stands still while the machine sleeps, and this one does not.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn uptime() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+}
+
+/// On macOS the standard library's clock stands still while the machine sleeps, and this one does not.
+#[cfg(target_os = "macos")]
+fn uptime() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "macos")))]
+fn uptime() -> Option<Duration> {
+    None
 }

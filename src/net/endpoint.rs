@@ -68,11 +68,45 @@ pub(super) struct Bound {
     pub client: ClientConfig,
     /// For dialling an address without knowing who is there.
     pub anybody: ClientConfig,
-    /// Dead as soon as the port is free again.
-    pub socket: Weak<dyn AsyncUdpSocket>,
+    pub socket: Port,
     pub address: SocketAddr,
     /// Whether an IPv6 socket takes IPv4 as well.
     pub dual: bool,
+}
+
+/// The socket that holds a node's port.
+pub(super) struct Port {
+    /// Dead as soon as the port is free again.
+    pub held: Weak<dyn AsyncUdpSocket>,
+    /// The same socket, to say that another one may take its place.
+    own: Socket,
+}
+
+impl Port {
+    fn wrap(socket: Socket) -> io::Result<(Arc<dyn AsyncUdpSocket>, Self)> {
+        let own = socket.try_clone()?;
+        let wrapped = TokioRuntime.wrap_udp_socket(socket.into())?;
+        let held = Arc::downgrade(&wrapped);
+        Ok((wrapped, Self { held, own }))
+    }
+
+    /// Moves an endpoint to a new socket at the same address; the old one stays where that fails.
+    pub(super) fn renew(&mut self, endpoint: &Endpoint, address: SocketAddr) -> io::Result<()> {
+        // Two sockets share the address for a moment, and only for that: another program must not get in beside us.
+        self.own.set_reuse_address(true)?;
+        let renewed = open_one(address, true).and_then(|(socket, _)| Self::wrap(socket));
+        let moved = renewed.and_then(|(wrapped, port)| endpoint.rebind_abstract(wrapped).map(|()| port));
+        match moved {
+            Ok(port) => {
+                *self = port;
+                self.own.set_reuse_address(false)
+            }
+            Err(error) => {
+                let _ = self.own.set_reuse_address(false);
+                Err(error)
+            }
+        }
+    }
 }
 
 /// Binds `listen` and sets QUIC up for it.
@@ -83,36 +117,37 @@ pub(super) fn bind(listen: SocketAddr, secret: &[u8; 32], alpn: &[u8], limits: &
         _ => BindError::Socket { address: listen, cause },
     })?;
     let failed = |cause| BindError::Socket { address: listen, cause };
-    let address = socket.local_addr().map_err(failed)?;
-    let runtime = Arc::new(TokioRuntime);
-    let socket = runtime.wrap_udp_socket(socket).map_err(failed)?;
-    let weak = Arc::downgrade(&socket);
+    let address = socket.local_addr().map_err(failed)?.as_socket().ok_or(io::ErrorKind::Unsupported);
+    let address = address.map_err(|kind| failed(kind.into()))?;
+    let (socket, port) = Port::wrap(socket).map_err(failed)?;
     let server = server_config(&certificate, alpn, limits)?;
+    let runtime = Arc::new(TokioRuntime);
     let endpoint = Endpoint::new_with_abstract_socket(endpoint_config(secret), Some(server), socket, runtime);
     let client = client_config(tls::client(&certificate, alpn)?, limits)?;
     let anybody = client_config(tls::client_of_anybody(&certificate, alpn)?, limits)?;
-    Ok(Bound { endpoint: endpoint.map_err(failed)?, client, anybody, socket: weak, address, dual })
+    Ok(Bound { endpoint: endpoint.map_err(failed)?, client, anybody, socket: port, address, dual })
 }
 
 /// Opens the socket; `[::]` becomes `0.0.0.0` where the system has no IPv6.
-fn open(listen: SocketAddr) -> io::Result<(std::net::UdpSocket, bool)> {
-    match open_one(listen) {
+fn open(listen: SocketAddr) -> io::Result<(Socket, bool)> {
+    match open_one(listen, false) {
         Err(e) if listen.is_ipv6() && listen.ip().is_unspecified() && e.kind() != io::ErrorKind::AddrInUse => {
-            open_one(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), listen.port()))
+            open_one(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), listen.port()), false)
         }
         other => other,
     }
 }
 
-fn open_one(listen: SocketAddr) -> io::Result<(std::net::UdpSocket, bool)> {
+fn open_one(listen: SocketAddr, shared: bool) -> io::Result<(Socket, bool)> {
     let socket = Socket::new(Domain::for_address(listen), Type::DGRAM, Some(Protocol::UDP))?;
     let dual = listen.is_ipv6() && listen.ip().is_unspecified() && socket.set_only_v6(false).is_ok();
     // A system that grants less still works, with more loss under load.
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
     socket.set_nonblocking(true)?;
+    socket.set_reuse_address(shared)?;
     socket.bind(&listen.into())?;
-    Ok((socket.into(), dual))
+    Ok((socket, dual))
 }
 
 fn server_config(certificate: &NodeCertificate, alpn: &[u8], limits: &NetLimits) -> Result<ServerConfig, BindError> {

@@ -163,6 +163,18 @@ impl Pool {
         alive.map(|(peer, _)| *peer).collect()
     }
 
+    /// Gives up what is connected; dials go on, as they find out by themselves whether they come through.
+    pub(super) fn drop_links(&self) {
+        self.slots.borrow_mut().retain(|_, slot| match slot {
+            Slot::Linked(link) => {
+                link.connection.close(CloseCode::Silent.into(), b"");
+                false
+            }
+            Slot::Dialling { .. } => true,
+        });
+        self.freed.notify_waiters();
+    }
+
     pub(super) fn clear(&self) {
         self.slots.borrow_mut().clear();
         self.freed.notify_waiters();

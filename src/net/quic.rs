@@ -6,19 +6,18 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-use std::sync;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use quinn::{AsyncUdpSocket, ClientConfig, Endpoint};
+use quinn::{ClientConfig, Endpoint};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::accept::Accepting;
 use super::addresses;
 use super::codes::CloseCode;
 use super::dial::{self, Dialler};
-use super::endpoint::{self, BindError};
+use super::endpoint::{self, BindError, Port};
 use super::exchange::{Failed, exchange};
 use super::limits::NetLimits;
 use super::pool::{Dial, Found, Lease, Link, Pool};
@@ -58,7 +57,8 @@ struct Inner {
     me: NodeId,
     /// `None` once closed: the port is free only when nobody holds the endpoint.
     endpoint: RefCell<Option<Endpoint>>,
-    socket: sync::Weak<dyn AsyncUdpSocket>,
+    /// `None` once closed, as it keeps the port as well.
+    socket: RefCell<Option<Port>>,
     client: ClientConfig,
     anybody: ClientConfig,
     alpn: Rc<[u8]>,
@@ -87,7 +87,7 @@ impl Quic {
         Ok(Rc::new(Self(Rc::new(Inner {
             me,
             endpoint: RefCell::new(Some(bound.endpoint)),
-            socket: bound.socket,
+            socket: RefCell::new(Some(bound.socket)),
             client: bound.client,
             anybody: bound.anybody,
             alpn,
@@ -161,15 +161,24 @@ impl Transport for Quic {
         addresses::reachable(&self.0.advertise, self.0.bound, self.0.dual)
     }
 
+    fn rebind(&self) {
+        self.0.pool.drop_links();
+        if let (Some(endpoint), Some(port)) = (&*self.0.endpoint.borrow(), &mut *self.0.socket.borrow_mut())
+            && let Err(error) = port.renew(endpoint, self.0.bound)
+        {
+            tracing::warn!(%error, "the port could not be bound again; the old socket stays");
+        }
+    }
+
     fn close(&self) -> Later<()> {
+        let socket = self.0.socket.borrow_mut().take().map(|port| port.held);
         let endpoint = self.0.shut();
-        let socket = self.0.socket.clone();
         Box::pin(async move {
             let gone = async {
                 if let Some(endpoint) = endpoint {
                     endpoint.wait_idle().await;
                 }
-                while socket.strong_count() > 0 {
+                while socket.as_ref().is_some_and(|socket| socket.strong_count() > 0) {
                     sleep(PORT_POLL).await;
                 }
             };
@@ -184,6 +193,7 @@ impl Inner {
     /// Says goodbye to everybody and lets the endpoint go.
     fn shut(&self) -> Option<Endpoint> {
         self.closed.set(true);
+        drop(self.socket.borrow_mut().take());
         let endpoint = self.endpoint.borrow_mut().take()?;
         endpoint.close(CloseCode::Shutdown.into(), b"");
         self.pool.clear();

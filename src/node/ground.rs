@@ -15,8 +15,8 @@ use super::local::{Arrival, LocalNode, Pending, Role};
 use super::offload::Threads;
 use super::run::software;
 use super::start::{Node, merge_rule, start};
-use crate::actors::{Doors, Settings};
-use crate::clock::SystemClock;
+use crate::actors::{Doors, Settings, TimeSettings};
+use crate::clock::{Sntp, SystemClock};
 use crate::keys::SecretKey;
 use crate::net::{BindError, NetLimits, Quic, QuicConfig};
 use crate::seam::{Transport, World};
@@ -105,11 +105,17 @@ impl Ground {
             store_quota: config.store.quota,
             store_min_free: config.store.min_free,
             software: software(),
+            time: TimeSettings {
+                servers: config.clock.servers_in(network.document.test),
+                interval: config.clock.interval,
+                set_system: config.clock.set_system,
+            },
         };
         let world = World {
             net: net.clone(),
             store: Rc::new(store),
             clock: Rc::new(SystemClock),
+            time: Some(Rc::new(Sntp)),
             rng,
             offload: Rc::new(Threads::start()),
         };

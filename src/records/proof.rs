@@ -7,10 +7,11 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::account::{AccountChain, ChainError};
+use super::admission::FUTURE_TOLERANCE;
 use super::envelope::Signed;
 use super::kinds::{BundleBody, DeviceBody, RetirementBody, countersigned};
 use super::record::Record;
-use crate::types::{AccountId, DeviceId, Hash, Network, PublicKey, Username};
+use crate::types::{AccountId, DeviceId, Hash, Hlc, Network, PublicKey, Username};
 
 /// What must be known before a record can be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct Proof {
     /// The verified chain.
     pub chain: Rc<AccountChain>,
     devices: BTreeMap<DeviceId, Signed<DeviceBody>>,
+    /// The retirement that counts, of each device that is known to be retired.
+    retired: BTreeMap<DeviceId, Signed<RetirementBody>>,
 }
 
 /// Most device certificates remembered of one account: the 64 that may live, and retired ones.
@@ -96,7 +99,11 @@ impl Proofs {
             Record::Account(chain) => self.learn_account(chain, network),
             Record::Device(cert) => self.learn_device(cert, network),
             Record::Bundle(bundle) => self.verify_bundle(bundle, network),
-            Record::Retirement(r) => self.verify_retirement(r, network),
+            Record::Retirement(r) => {
+                self.verify_retirement(r, network)?;
+                self.learn_retirement(r);
+                Ok(())
+            }
             Record::Heads(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
             Record::Post(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
             Record::Edge(r) => self.verify_signed(record, |key| r.signed_by(key, &network.id)),
@@ -163,9 +170,10 @@ impl Proofs {
             self.make_room();
             self.order.push_back(chain.account);
         }
-        let devices = self.accounts.remove(&chain.account).map(|p| p.devices).unwrap_or_default();
+        let known = self.accounts.remove(&chain.account);
+        let (devices, retired) = known.map(|p| (p.devices, p.retired)).unwrap_or_default();
         self.names.insert(chain.username().clone(), chain.account);
-        self.accounts.insert(chain.account, Proof { chain: Rc::new(chain.clone()), devices });
+        self.accounts.insert(chain.account, Proof { chain: Rc::new(chain.clone()), devices, retired });
         Ok(())
     }
 
@@ -214,21 +222,43 @@ impl Proofs {
     fn verify_retirement(&self, r: &Signed<RetirementBody>, network: &Network) -> Result<(), ProofError> {
         let proof = self.accounts.get(&r.body.account).ok_or(ProofError::Needed)?;
         let key = match r.body.root_seq {
-            Some(seq) => proof.chain.state(seq).ok_or(ProofError::Needed)?.root,
-            None => proof.admits(&r.body.device, None)?,
+            Some(seq) => {
+                let root = proof.chain.state(seq).ok_or(ProofError::Needed)?.root;
+                // A root key that was replaced, maybe because others had it, ends no device any more.
+                if root != proof.chain.last().root {
+                    return Err(ProofError::Revoked);
+                }
+                root
+            }
+            None => proof.admits(&r.body.device, &Use::Other(r.body.hlc))?,
         };
         if r.signed_by(&key, &network.id) { Ok(()) } else { Err(ProofError::Signature) }
+    }
+
+    /// Remembers a retirement that holds; of several the one that wins in merging.
+    fn learn_retirement(&mut self, r: &Signed<RetirementBody>) {
+        let Some(proof) = self.accounts.get_mut(&r.body.account) else { return };
+        let rank = |r: &Signed<RetirementBody>| (r.body.hlc, r.hash());
+        let known = proof.retired.get(&r.body.device);
+        if known.is_some_and(|known| rank(known) >= rank(r)) {
+            return;
+        }
+        if known.is_none() && proof.retired.len() >= DEVICES_PER_ACCOUNT {
+            proof.retired.pop_first();
+        }
+        proof.retired.insert(r.body.device, r.clone());
     }
 
     fn verify_signed(&self, record: &Record, signed_by: impl FnOnce(&PublicKey) -> bool) -> Result<(), ProofError> {
         let (Some(account), Some(device)) = (record.account(), record.device()) else {
             return Err(ProofError::Signature);
         };
-        let post = match record {
-            Record::Post(r) => Some((r.body.seq, r.hash())),
-            _ => None,
+        let made = match record {
+            Record::Post(r) => Use::Post { seq: r.body.seq, hash: r.hash(), hlc: r.body.hlc },
+            Record::Heads(r) => Use::Heads { last_seq: r.body.last_seq, hlc: r.body.hlc },
+            _ => Use::Other(record.hlc().unwrap_or_default()),
         };
-        let key = self.accounts.get(&account).ok_or(ProofError::Needed)?.admits(&device, post)?;
+        let key = self.accounts.get(&account).ok_or(ProofError::Needed)?.admits(&device, &made)?;
         if signed_by(&key) { Ok(()) } else { Err(ProofError::Signature) }
     }
 }
@@ -245,22 +275,39 @@ impl AccountChain {
     }
 }
 
+/// What a device's key was used for.
+enum Use {
+    Post { seq: u64, hash: Hash, hlc: Hlc },
+    Heads { last_seq: u64, hlc: Hlc },
+    Other(Hlc),
+}
+
 impl Proof {
-    /// Returns the key that checks what this device signs, `post` being the number and hash of a post.
-    fn admits(&self, device: &DeviceId, post: Option<(u64, Hash)>) -> Result<PublicKey, ProofError> {
+    /// Returns the key that checks what this device signs.
+    fn admits(&self, device: &DeviceId, made: &Use) -> Result<PublicKey, ProofError> {
         let cert = self.devices.get(device).ok_or(ProofError::Needed)?;
-        if !self.chain.counts(cert) {
+        if !self.chain.counts(cert) || self.retired.get(device).is_some_and(|r| is_after(made, &r.body)) {
             return Err(ProofError::Revoked);
         }
         // Every state's word counts: a revocation cannot be taken back by leaving it out later.
         let states = self.chain.links.iter().map(|l| &l.record.body);
         for revoked in states.flat_map(|s| &s.revoked).filter(|r| r.device == *device) {
-            let (seq, hash) = post.ok_or(ProofError::Revoked)?;
-            if seq > revoked.last_seq || (seq == revoked.last_seq && hash != revoked.last_hash) {
+            let Use::Post { seq, hash, .. } = made else { return Err(ProofError::Revoked) };
+            if *seq > revoked.last_seq || (*seq == revoked.last_seq && *hash != revoked.last_hash) {
                 return Err(ProofError::Revoked);
             }
         }
         Ok(device.public_key())
+    }
+}
+
+/// Tells whether something was signed after the device had retired. Whoever retires a device by the root key may know neither
+/// its last post nor its clock: a post counts by number or stamp, anything else within the tolerance of clocks.
+fn is_after(made: &Use, retired: &RetirementBody) -> bool {
+    match made {
+        Use::Post { seq, hlc, .. } => *seq > retired.last_seq && *hlc > retired.hlc,
+        Use::Heads { last_seq, hlc } => *last_seq > retired.last_seq && *hlc > retired.hlc,
+        Use::Other(hlc) => hlc.wall() > retired.hlc.wall().plus(FUTURE_TOLERANCE),
     }
 }
 

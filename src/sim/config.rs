@@ -30,6 +30,8 @@ pub struct SimConfig {
     pub store_quota: u64,
     /// Where each node is; no two at one address.
     pub addresses: fn(usize) -> Ipv4Addr,
+    /// Devices that an account may have.
+    pub devices: u32,
 }
 
 impl Default for SimConfig {
@@ -44,6 +46,7 @@ impl Default for SimConfig {
             gc_interval: Duration::from_secs(60),
             store_quota: 64 * 1024 * 1024,
             addresses: private_address,
+            devices: 64,
         }
     }
 }
@@ -57,7 +60,10 @@ fn private_address(number: usize) -> Ipv4Addr {
 impl SimConfig {
     /// Writes the document of a test network whose registrars have these keys.
     pub(super) fn network(&self, seed: u64, registrars: &[SecretKey]) -> Network {
-        let mut text = format!("name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n", self.k);
+        let mut text = format!(
+            "name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n[limits]\ndevices = {}\n",
+            self.k, self.devices
+        );
         for (i, key) in registrars.iter().enumerate() {
             let wrote = write!(text, "\n[[registrar]]\nname = \"boot{i}\"\nkey = \"{}\"\n", key.public());
             wrote.expect("writing to a string cannot fail");

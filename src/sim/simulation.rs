@@ -1,6 +1,7 @@
 //! A simulated network as its user sees it: nodes that start, crash, sleep and come back, and stories told with them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,13 +20,14 @@ use super::links::Links;
 use super::trace::Trace;
 use super::transport::SimTransport;
 use super::wire::{Process, Wire};
-use super::world::{InPlace, SimClock, Skew};
-use crate::actors::{Doors, Settings};
+use super::world::{InPlace, Servers, SimClock, SimTime, Skew};
+use crate::actors::{Doors, Settings, TimeSettings};
 use crate::keys::SecretKey;
 use crate::node::{Node, merge_rule, start};
-use crate::seam::{Space, World};
+use crate::records::Record;
+use crate::seam::{Space, Store, TimeSource, World};
 use crate::store::{MemoryDisk, MemoryStore};
-use crate::types::{Contact, Network, NodeId, Rng, WallTime};
+use crate::types::{Contact, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
 
 /// The port that every simulated node listens on.
 const PORT: u16 = 4747;
@@ -39,6 +41,8 @@ struct Machine {
     disk: MemoryDisk,
     skew: Rc<Skew>,
     trap: Rc<Cell<Option<Space>>>,
+    servers: Vec<String>,
+    set_system: bool,
     running: Option<Running>,
 }
 
@@ -60,6 +64,7 @@ pub struct Simulation {
     crew: Crew,
     machines: RefCell<Vec<Machine>>,
     forgiven: Cell<u64>,
+    servers: Servers,
     runtime: Runtime,
 }
 
@@ -94,6 +99,7 @@ impl Simulation {
             crew: Crew::default(),
             machines: RefCell::default(),
             forgiven: Cell::new(faults::panics().0),
+            servers: Servers::default(),
             runtime,
             config,
         };
@@ -126,6 +132,8 @@ impl Simulation {
             disk: MemoryDisk::default(),
             skew: Rc::default(),
             trap: Rc::default(),
+            servers: Vec::new(),
+            set_system: false,
             running: None,
         });
         number
@@ -152,6 +160,9 @@ impl Simulation {
             net: Rc::new(transport),
             store: Rc::new(SimStore::open(store, self.config.commit, machine.trap.clone())),
             clock: Rc::new(SimClock { began: self.began, skew: machine.skew.clone() }),
+            time: (!machine.servers.is_empty()).then(|| {
+                Rc::new(SimTime { skew: machine.skew.clone(), servers: self.servers.clone() }) as Rc<dyn TimeSource>
+            }),
             rng: self.rng.fork(&format!("node {number} run {}", process.run)),
             offload: Rc::new(InPlace),
         };
@@ -162,6 +173,11 @@ impl Simulation {
             store_quota: self.config.store_quota,
             store_min_free: 0,
             software: "timeline simulated".to_owned(),
+            time: TimeSettings {
+                servers: machine.servers.clone(),
+                interval: Duration::from_secs(3600),
+                set_system: machine.set_system,
+            },
         };
         let node = start(world, machine.key.clone(), self.network.clone(), settings);
         drop(inside);
@@ -238,6 +254,18 @@ impl Simulation {
         skew.in_doubt.set(in_doubt);
     }
 
+    /// Sets up a time server, or changes what it says: how far it is ahead of the truth in milliseconds, `None` for silence.
+    pub fn time_server(&self, name: &str, ahead_ms: Option<i64>) {
+        self.servers.borrow_mut().insert(name.to_owned(), ahead_ms);
+    }
+
+    /// Names the time servers of a node from its next start on, and says whether it sets its system's clock.
+    pub fn use_time_servers(&self, number: usize, names: &[&str], set_system: bool) {
+        let machine = &mut self.machines.borrow_mut()[number];
+        machine.servers = names.iter().map(|name| (*name).to_owned()).collect();
+        machine.set_system = set_system;
+    }
+
     /// Makes the next read of a local space panic, in whatever actor it happens; that panic does not fail the run.
     pub fn sabotage(&self, number: usize, space: Space) {
         self.machines.borrow()[number].trap.set(Some(space));
@@ -247,6 +275,26 @@ impl Simulation {
     /// Fills a node's disk, or makes room again.
     pub fn set_full(&self, number: usize, full: bool) {
         self.machines.borrow()[number].disk.set_full(full);
+    }
+
+    /// Copies what a node has on its disk now, as a backup of its folder would.
+    pub fn back_up(&self, number: usize) -> MemoryDisk {
+        self.machines.borrow()[number].disk.copy()
+    }
+
+    /// Puts a copy in the place of the disk of a node that does not run; the copy can be used again.
+    pub fn restore(&self, number: usize, copy: &MemoryDisk) {
+        let mut machines = self.machines.borrow_mut();
+        assert!(machines[number].running.is_none(), "node {number} runs");
+        machines[number].disk = copy.copy();
+    }
+
+    /// Reads what a node has on its disk at a key, tells nothing of what is in memory.
+    pub fn stored(&self, number: usize, key: &Key, section: Section) -> Vec<Record> {
+        const MOST: usize = 10_000;
+        let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
+        let rows = store.read(key, SectionSet::of(&[section]), None, MOST, self.now()).unwrap_or_default();
+        rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).collect()
     }
 
     /// Returns the id of a node.
@@ -285,6 +333,11 @@ impl Simulation {
     /// Returns the fingerprint of the run so far.
     pub fn trace(&self) -> Trace {
         self.wire.trace()
+    }
+
+    /// Returns how many requests of each number a node has sent so far, HELLOs (1) included.
+    pub fn requests_of(&self, number: usize) -> BTreeMap<u8, u64> {
+        self.wire.requests_of(&self.id(number))
     }
 
     /// Runs a story while all nodes run beside it.

@@ -1,5 +1,6 @@
 //! The fingerprint of a run: a hash over every message, when it was sent, from whom, to whom, and what it says.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -39,17 +40,27 @@ pub(super) struct Tracer {
     hasher: blake3::Hasher,
     messages: u64,
     bytes: u64,
+    /// Requests by who sent them and their number: as many as the simulation has nodes, times the kinds of requests.
+    requests: BTreeMap<(NodeId, u8), u64>,
 }
 
 impl Tracer {
     pub(super) fn note(&mut self, at: Duration, leg: Leg, from: &NodeId, to: &NodeId, body: &[u8]) {
         self.messages += 1;
         self.bytes += body.len() as u64;
+        if leg != Leg::Answer {
+            *self.requests.entry((*from, body.first().copied().unwrap_or_default())).or_default() += 1;
+        }
         self.hasher.update(&at.as_micros().to_le_bytes());
         self.hasher.update(&[leg as u8]);
         self.hasher.update(from.as_bytes()).update(to.as_bytes());
         self.hasher.update(&(body.len() as u64).to_le_bytes());
         self.hasher.update(blake3::hash(body).as_bytes());
+    }
+
+    /// Returns how many requests of each number a node has sent.
+    pub(super) fn requests_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
+        self.requests.range((*node, 0)..=(*node, u8::MAX)).map(|((_, number), count)| (*number, *count)).collect()
     }
 
     pub(super) fn trace(&self) -> Trace {

@@ -255,6 +255,10 @@ impl Transport for SimTransport {
         vec![self.0.address]
     }
 
+    fn rebind(&self) {
+        self.0.slots.borrow_mut().retain(|_, slot| !matches!(slot, Slot::Linked(_)));
+    }
+
     fn close(&self) -> Later<()> {
         self.0.closed.set(true);
         self.0.wire.unplug(self.0.me, true);

@@ -75,6 +75,10 @@ impl Wire {
         self.state.borrow().tracer.trace()
     }
 
+    pub(super) fn requests_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
+        self.state.borrow().tracer.requests_of(node)
+    }
+
     /// Begins another run of a node.
     pub(super) fn begin(&self, node: NodeId, address: SocketAddr) -> Process {
         let mut state = self.state.borrow_mut();

@@ -1,12 +1,13 @@
 //! The rest of a simulated node's world: a clock on virtual time, and work done in place.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use crate::seam::{Clock, Lane, Offload};
+use crate::seam::{Clock, Lane, Later, Offload, SetClockError, TimeError, TimeSample, TimeSource};
 use crate::types::WallTime;
 
 /// When every simulation begins: 2026-01-01T00:00:00Z.
@@ -33,6 +34,57 @@ impl Clock for SimClock {
 
     fn in_doubt(&self) -> bool {
         self.skew.in_doubt.get()
+    }
+
+    fn uptime(&self) -> Option<Duration> {
+        Some(self.began.elapsed())
+    }
+}
+
+impl Skew {
+    /// How far the clock is ahead, in milliseconds.
+    fn ahead_ms(&self) -> i64 {
+        self.ahead.get().as_millis() as i64 - self.behind.get().as_millis() as i64
+    }
+
+    /// Moves the clock.
+    fn set(&self, by_ms: i64) {
+        let ahead = self.ahead_ms().saturating_add(by_ms);
+        self.ahead.set(Duration::from_millis(ahead.max(0).unsigned_abs()));
+        self.behind.set(Duration::from_millis(ahead.min(0).unsigned_abs()));
+    }
+}
+
+/// Time servers by name, with how far each is ahead of the truth in milliseconds; `None` for one that is silent.
+pub(super) type Servers = Rc<RefCell<BTreeMap<String, Option<i64>>>>;
+
+/// The way of a question to a time server and back.
+const WAY: Duration = Duration::from_millis(20);
+
+/// Time servers as a node asks them, and its system's clock.
+pub(super) struct SimTime {
+    pub skew: Rc<Skew>,
+    pub servers: Servers,
+}
+
+impl TimeSource for SimTime {
+    fn ask(&self, server: &str, within: Duration) -> Later<Result<TimeSample, TimeError>> {
+        let (skew, servers, server) = (self.skew.clone(), self.servers.clone(), server.to_owned());
+        Box::pin(async move {
+            let ahead = servers.borrow().get(&server).copied().ok_or(TimeError::Unresolved)?;
+            let Some(ahead) = ahead else {
+                sleep(within).await;
+                return Err(TimeError::Silent);
+            };
+            sleep(WAY).await;
+            let offset_us = ahead.saturating_sub(skew.ahead_ms()).saturating_mul(1000);
+            Ok(TimeSample { offset_us, round_trip: WAY, dispersion: Duration::ZERO })
+        })
+    }
+
+    fn set_system(&self, by_ms: i64) -> Result<(), SetClockError> {
+        self.skew.set(by_ms);
+        Ok(())
     }
 }
 

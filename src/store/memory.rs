@@ -27,7 +27,7 @@ struct Row {
 }
 
 /// Its size is bounded by what the owner of the store admits, like that of a real disk.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Contents {
     /// Shared with readers; copied only when a change comes while a reader is open.
     records: Arc<BTreeMap<Place, Row>>,
@@ -42,6 +42,11 @@ struct Contents {
 pub struct MemoryDisk(Rc<RefCell<Contents>>);
 
 impl MemoryDisk {
+    /// Returns another disk with the same contents.
+    pub fn copy(&self) -> Self {
+        Self(Rc::new(RefCell::new(self.0.borrow().clone())))
+    }
+
     /// Makes commits fail with [`StoreError::DiskFull`] until it is called with `false`.
     pub fn set_full(&self, full: bool) {
         self.0.borrow_mut().full = full;

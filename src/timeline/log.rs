@@ -64,7 +64,18 @@ pub struct DeviceLog {
 impl DeviceLog {
     /// Begins to read a log that stands at `state`: what is gone by now was gone before the reader came.
     pub fn begin(state: &LogState) -> Self {
-        Self { base: state.floor, received: BTreeSet::new(), said: state.floor }
+        let mut log = Self { base: state.floor, received: BTreeSet::new(), said: state.floor };
+        log.say(state);
+        log
+    }
+
+    /// Gives up what did not come up to this number: it was gone before the reader came.
+    pub fn forgo(&mut self, up_to: u64) {
+        if up_to > self.base {
+            self.base = up_to;
+            self.received.retain(|n| *n > up_to);
+            self.note(0);
+        }
     }
 
     /// Notes that a post came.
@@ -120,10 +131,7 @@ impl DeviceLog {
             .take(SCATTERED / 2)
             .filter(|n| state.is_collected(*n))
             .collect();
-        if self.base < state.floor {
-            self.base = state.floor;
-            self.received.retain(|n| *n > state.floor);
-        }
+        self.forgo(state.floor);
         gone.into_iter().for_each(|n| self.note(n));
         self.note(0);
     }
@@ -152,6 +160,20 @@ mod tests {
         log.note(7);
         log.note(10);
         assert_eq!(log.missing(&later), Missing::default());
+    }
+
+    #[test]
+    fn what_was_gone_before_the_reader_came_is_not_missing() {
+        let at = state(9, 2, &[(4, 5), (8, 8)]);
+        let mut log = DeviceLog::begin(&at);
+        assert_eq!(log.missing(&at), Missing { unreachable: 4, ..Missing::default() });
+        log.note(3);
+        log.note(11);
+        log.forgo(9);
+        assert_eq!(log.missing(&at), Missing::default());
+        assert_eq!(log.missing(&state(12, 2, &[])), Missing { unreachable: 2, ..Missing::default() });
+        log.note(10);
+        assert!(log.has(11) && !log.has(12));
     }
 
     #[test]

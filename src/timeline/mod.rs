@@ -3,11 +3,17 @@
 //! Pure. Rows and logs are kept by the feed actor; this says what they mean.
 
 mod log;
+mod naming;
 mod rate;
 mod row;
+mod search;
+mod status;
 mod text;
 
 pub use log::{DeviceLog, LogState, Missing};
+pub use naming::names;
 pub use rate::Rate;
 pub use row::{FeedRow, Via, row_key};
+pub use search::Query;
+pub use status::{read_status_id, status_id};
 pub use text::{folded_tag, mentions, tags};

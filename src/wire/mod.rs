@@ -3,11 +3,13 @@
 //! Knows bytes and types; who answers what is decided in the actors.
 
 mod frame;
+mod presence;
 mod registry;
 mod requests;
 mod status;
 
 pub use frame::{Answer, ErrorCode, HELLO, Request, WireError, encode_error, encode_ok, open_answer, read_request};
+pub use presence::{CheckOnline, Checked, Heard, Heartbeat, MAX_CHECKED, OnlineStanding};
 pub use registry::{Claim, Claimed, GetNetwork, NameStatus, NetworkBytes, Standing};
 pub use requests::{
     Blob, Closer, Cursor, Deliver, Delivered, FLAG_ANCHOR, FLAG_BOOTPEER, FindNode, Get, Got, Hello, MAX_CONTACTS,

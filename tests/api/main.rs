@@ -2,6 +2,9 @@
 
 mod ending;
 mod gate;
+mod mastodon;
 mod people;
+mod reading;
 mod support;
 mod trouble;
+mod writing;

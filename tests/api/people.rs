@@ -73,12 +73,13 @@ fn posts(server: &Served, me: &Value) {
     drop(events);
 
     let feed = done(server.get("/feed"));
-    assert_eq!(fields(&feed), BTreeSet::from(["posts", "complete", "missing", "next"]));
+    assert_eq!(fields(&feed), BTreeSet::from(["posts", "complete", "missing", "read_elsewhere_gone", "next"]));
     assert_eq!((&feed["complete"], &feed["missing"], &feed["next"]), (&json!(true), &json!([]), &json!(null)));
     let newest = &feed["posts"][0];
     assert_eq!(newest["id"], second["id"]);
-    let shape = ["id", "author", "text", "created_at", "expires_at", "device_id", "seq", "seen", "via"];
-    assert_eq!(fields(newest), BTreeSet::from(shape));
+    let shape = ["id", "author", "text", "created_at", "expires_at", "device_id", "seq"];
+    let more = ["reply_to", "mentions", "tags", "seen", "via"];
+    assert_eq!(fields(newest), shape.into_iter().chain(more).collect());
     assert_eq!(newest["author"], json!({ "username": "alice", "account_id": me["account_id"] }));
     assert_eq!((&newest["device_id"], &newest["seq"], &newest["via"]), (&me["device_id"], &json!(2), &json!("local")));
     assert_eq!((&newest["created_at"], &newest["expires_at"]), (&second["created_at"], &second["expires_at"]));

@@ -154,12 +154,14 @@ fn node(secret: u8, network: &Rc<Network>, bootpeers: Vec<Contact>, bootpeer: bo
         store_quota: 1 << 20,
         store_min_free: 0,
         software: "timeline/test".to_owned(),
+        time: Default::default(),
     };
     let net: Rc<dyn Transport> = quic;
     let world = World {
         net,
         store: Rc::new(MemoryStore::new(merge_rule)),
         clock: Rc::new(SystemClock),
+        time: None,
         rng: Rng::from_seed([secret; 32]),
         offload: Rc::new(Spawn),
     };
@@ -252,7 +254,7 @@ impl Drop for Served {
 }
 
 /// Server-sent events, one after another; comments are passed over.
-pub struct Events(BufReader<Box<dyn Read>>);
+pub struct Events(pub BufReader<Box<dyn Read>>);
 
 impl Events {
     /// Returns name and data of the next event, `None` at the end of the stream.
@@ -267,7 +269,10 @@ impl Events {
                 Some(("event", value)) => name = value.to_owned(),
                 Some(("data", value)) => data = value.to_owned(),
                 _ if line == "\n" && !data.is_empty() => {
-                    return Some((name, serde_json::from_str(&data).expect("JSON")));
+                    // The number of a status is no JSON number: it has more digits than those keep.
+                    let json = data.starts_with('{');
+                    let data = if json { serde_json::from_str(&data).expect("JSON") } else { Value::String(data) };
+                    return Some((name, data));
                 }
                 _ => {}
             }

@@ -29,6 +29,20 @@ fn nothing_said_gives_the_defaults() {
     assert_eq!((config.store.quota, config.store.min_free), (1 << 30, 256 << 20));
     assert_eq!(config.gc.interval, Duration::from_secs(60));
     assert!(config.net.listen_is_default);
+    assert_eq!(config.clock.servers_in(true), Vec::<String>::new());
+    assert_eq!(config.clock.servers_in(false).len(), 4);
+}
+
+#[test]
+fn time_servers_are_hosts_with_or_without_a_port_and_a_truth_needs_no_quotes() {
+    let dir = tempdir().expect("a folder");
+    fs::write(dir.path().join("config.toml"), "[clock]\nset_system = true\nservers = []").expect("writes");
+    let config = load_dir(dir.path()).expect("valid");
+    assert!(config.clock.set_system && config.clock.servers_in(false).is_empty());
+    let set = ["clock.servers=[\"a.example\", \"192.0.2.1:1\", \"[::1]\", \"a.example\"]", "clock.set_system=false"];
+    let config = with(dir.path(), &[("TIMELINE_CLOCK__INTERVAL", "15s")], &set).expect("valid");
+    assert_eq!(config.clock.servers_in(true), ["a.example", "192.0.2.1:1", "[::1]"]);
+    assert_eq!((config.clock.set_system, config.clock.interval), (false, Duration::from_secs(15)));
 }
 
 #[test]
@@ -101,6 +115,10 @@ fn a_file_fault_is_named_by_line_with_what_is_allowed() {
         ("[store]\nquota = \"1GB\"", 2, vec!["store.quota", "\"1GB\"", "a size"]),
         ("[store]\nquota = \"1KiB\"", 2, vec!["store.quota", "at least 64KiB"]),
         ("[gc]\ninterval = \"0s\"", 2, vec!["gc.interval", "from 100ms to 1d"]),
+        ("[clock]\ninterval = \"1s\"", 2, vec!["clock.interval", "from 15s to 1d"]),
+        ("[clock]\nservers = \"a\"", 2, vec!["clock.servers", "a list"]),
+        ("[clock]\nservers = [\"a:0\"]", 2, vec!["clock.servers"]),
+        ("[clock]\nset_system = \"yes\"", 2, vec!["clock.set_system", "true or false"]),
         ("[log]\nformat = \"xml\"", 2, vec!["log.format", "\"text\" or \"json\""]),
         ("[api]\n# here\nlisten = \"0.0.0.0:80\"", 3, vec!["api.listen", "loopback only"]),
         ("[network]\nid = \"12\"", 2, vec!["network.id", "64 digits"]),

@@ -35,6 +35,8 @@ pub async fn bob_follows_alice(victim: &Victim) {
     session.register("bob".parse().expect("a name"), PASSWORD.to_owned().into()).await.expect("registered");
     let followed = session.follow("alice".parse().expect("a name"), true).await.expect("followed");
     assert!(followed.follows);
+    // Afterwards nothing of the follow is on its way to the disk any more.
+    victim.node.doors().feed.catch_up().await;
 }
 
 /// Returns the texts in the feed, newest first.

@@ -16,9 +16,12 @@ mod frames;
 mod inbound;
 mod lies;
 mod limits;
+mod mentions;
 mod merges;
+mod presence;
 mod puts;
 #[allow(dead_code, reason = "the tests of the transport use the rest")]
 #[path = "../net/raw.rs"]
 mod raw;
 mod support;
+mod threads;

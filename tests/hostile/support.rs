@@ -85,6 +85,11 @@ impl Clock for Hand {
     fn in_doubt(&self) -> bool {
         false
     }
+
+    /// It moves as a machine's clock does in its sleep, so nobody takes it for set.
+    fn uptime(&self) -> Option<Duration> {
+        Some(self.0.get().since(NOW))
+    }
 }
 
 /// A thread for each job.
@@ -155,11 +160,13 @@ impl Victim {
             store_quota: plan.store_quota,
             store_min_free: 0,
             software: "timeline/test".to_owned(),
+            time: Default::default(),
         };
         let world = World {
             net: quic,
             store: store.clone(),
             clock: clock.clone(),
+            time: None,
             rng: Rng::from_seed(*plan.key.to_bytes()),
             offload: Rc::new(Spawn),
         };

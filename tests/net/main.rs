@@ -5,5 +5,6 @@ mod identity;
 mod lifecycle;
 mod limits;
 mod raw;
+mod rebinding;
 mod requests;
 mod support;

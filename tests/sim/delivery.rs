@@ -31,7 +31,7 @@ fn a_post_that_comes_by_two_ways_is_shown_once() {
         while let Ok(event) = watching.events.try_recv() {
             match event {
                 FeedEvent::Post(post) => seen.push(post.text),
-                FeedEvent::Missing(missing) => panic!("nothing is missing: {missing:?}"),
+                other => panic!("nothing is missing, deleted or said of bob: {other:?}"),
             }
         }
         seen.sort();

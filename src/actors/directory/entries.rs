@@ -24,7 +24,7 @@ fn entry(chain: &AccountChain) -> Option<Record> {
 /// Puts an account's entry into the outbox, for the key of every prefix of its name, and begins to send it.
 pub async fn enter(node: &Rc<Context>, chain: &AccountChain) -> Result<(), StoreError> {
     let Some(record) = entry(chain) else { return Ok(()) };
-    let now = node.now();
+    let now = node.horizon();
     let item = Item::pack("directory", record.hash(), std::slice::from_ref(&record), now);
     let mut ops = vec![item.keep()];
     if node.is_anchor() {
@@ -86,7 +86,7 @@ fn is_entered(node: &Context, name: &Username) -> bool {
     /// As many as a key keeps.
     const MOST: usize = 500;
     let (key, sections) = (users_key(name.as_str()), SectionSet::of(&[Section::Directory]));
-    let stored = node.store.read(&key, sections, None, MOST, node.now()).unwrap_or_default();
+    let stored = node.store.read(&key, sections, None, MOST, node.horizon()).unwrap_or_default();
     let full = stored.len() >= MOST;
     let names = |s: Stored| match Record::decode(s.bytes) {
         Ok(Record::Directory(entry)) => entry.body.username == *name,

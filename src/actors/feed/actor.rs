@@ -5,30 +5,26 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::iter;
 
+use super::author::Author;
 use super::catch_up::catch_up;
 use super::followee::Followee;
-use super::messages::{
-    Begin, CatchUp, CaughtUp, End, Expire, Followed, PageRequest, Posted, Push, Replicated, Settled, Shown, Unfollowed,
-    Watch, Watching,
-};
+use super::inbox::{Inbox, read_inbox};
+use super::messages::{Begin, CatchUp, End, Expire, Followed, PageRequest, Shown, Unfollowed, Watch};
 use super::page::page;
-use super::rows;
-use super::state::{Author, FeedState, feed_key};
+use super::state::{FeedState, ROWS};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::actors::storage::{disbelief, put_op, refusal};
-use crate::records::{PostBody, Record, Signed, admit, home};
+use crate::records::{PostBody, Signed};
 use crate::seam::{Batch, Op, Space};
-use crate::timeline::Via;
-use crate::types::{AccountId, Code, Problem, Section};
-use crate::wire::Status;
+use crate::types::{AccountId, Code, Problem};
 
 /// How often the homes of authors are read, beside what comes by itself.
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// A home that was read this long ago is fresh enough for a feed that is opened.
-const FRESH: Duration = Duration::from_secs(5);
+pub(super) const FRESH: Duration = Duration::from_secs(5);
 /// Several peers come at once; one reading serves for all.
 const SETTLE: Duration = Duration::from_millis(500);
 /// Reads under way at once.
@@ -36,14 +32,22 @@ const READS: usize = 16;
 
 /// The actor.
 pub struct FeedActor {
-    node: Rc<Context>,
-    state: FeedState,
+    pub(super) node: Rc<Context>,
+    pub(super) state: FeedState,
+    pub(super) inbox: Inbox,
     /// Whether the homes of authors are being read because their time has come.
     reading: Rc<Cell<bool>>,
 }
 
-/// A pass over authors' homes that is under way.
+/// A pass that is under way; over when this is dropped.
 struct Pass(Rc<Cell<bool>>);
+
+impl Pass {
+    /// Begins; `None` when one is under way.
+    fn begin(under_way: &Rc<Cell<bool>>) -> Option<Self> {
+        (!under_way.replace(true)).then(|| Self(under_way.clone()))
+    }
+}
 
 impl Drop for Pass {
     fn drop(&mut self) {
@@ -54,42 +58,65 @@ impl Drop for Pass {
 impl FeedActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { state: FeedState::new(node.clone()), node, reading: Rc::default() }
+        Self { state: FeedState::new(node.clone()), node, inbox: Inbox::default(), reading: Rc::default() }
     }
 
-    fn logged_in(&self) -> Result<(), Problem> {
+    pub(super) fn logged_in(&self) -> Result<(), Problem> {
         let problem =
             || Problem::new(Code::NotLoggedIn, "nobody is logged in on this node").hint("timeline login NAME");
         self.state.me.as_ref().map(|_| ()).ok_or_else(problem)
     }
 
-    fn keep_later(&self, ops: Vec<Op>) {
+    pub(super) fn keep_later(&self, ops: Vec<Op>) {
         let kept = self.state.keep(ops);
         self.node.spawn(async move { drop(kept.await) });
     }
 
     /// Reads homes that were not read within `age`, some at once; ready when they are read.
     fn read_older_than(&self, age: Duration) -> ResponseFuture<()> {
-        let (node, accounts) = (self.node.clone(), self.state.not_read_within(age));
-        Box::pin(async move {
-            for some in accounts.chunks(READS) {
-                join_all(some.iter().map(|account| catch_up(node.clone(), *account))).await;
-            }
-        })
+        let accounts = self.state.not_read_within(age);
+        let work: Vec<_> = accounts.into_iter().map(|account| self.read_home(account)).collect();
+        Box::pin(async move { iter(work).buffer_unordered(READS).collect::<()>().await })
     }
 
-    fn ops_of(&self, mut wanted: impl FnMut(&Signed<PostBody>) -> bool) -> Vec<Op> {
-        let mut ops = Vec::new();
-        let walked = rows::walk(&self.node, None, |key, row| {
-            if wanted(&row.post) {
-                ops.push(Op::DropLocal(Space::Feed, key));
+    /// Reads an author's home; the first time also how far the account had seen its posts on other devices.
+    fn read_home(&self, account: AccountId) -> ResponseFuture<()> {
+        let met = self.state.authors.get(&account).is_none_or(|author| author.followee.met);
+        let reader = self.state.me.as_ref().map(|(me, _)| *me).filter(|_| !met);
+        Box::pin(catch_up(self.node.clone(), account, reader))
+    }
+
+    /// Reads the inbox unless that was done within `age`, or is being done; ready when it is read.
+    pub(super) fn read_inbox_older_than(&self, age: Duration) -> ResponseFuture<()> {
+        let due = self.inbox.read_at.is_none_or(|at| at.elapsed() >= age);
+        let me = self.state.me.clone().filter(|_| due);
+        match me.and_then(|me| Some((me, Pass::begin(&self.inbox.reading)?))) {
+            None => Box::pin(std::future::ready(())),
+            Some(((me, name), pass)) => {
+                let quest = self.inbox.quest(me, name, self.state.authors.keys().copied().collect());
+                let reading = read_inbox(self.node.clone(), quest);
+                Box::pin(async move {
+                    reading.await;
+                    drop(pass);
+                })
             }
-            true
-        });
-        if let Err(error) = walked {
-            tracing::warn!(%error, "the feed could not be read");
         }
-        ops
+    }
+
+    /// What comes with time: homes and the inbox are read, and whom the user hides is looked at.
+    fn tick(&mut self) {
+        let ops = self.state.hide();
+        self.keep_later(ops);
+        // One pass at a time: where holders are slow, passes would pile up.
+        if let Some(pass) = Pass::begin(&self.reading) {
+            let reading = self.read_older_than(CATCH_UP);
+            self.node.spawn(async move {
+                reading.await;
+                drop(pass);
+            });
+        }
+        let inbox = self.read_inbox_older_than(CATCH_UP);
+        self.node.spawn(inbox);
     }
 }
 
@@ -116,14 +143,7 @@ impl Actor for FeedActor {
 
 fn arm(ctx: &mut Ctx<FeedActor>) {
     ctx.run_later(Duration::from_secs(1), |actor, ctx| {
-        // One pass at a time: where holders are slow, passes would pile up.
-        if !actor.reading.replace(true) {
-            let (pass, reading) = (Pass(actor.reading.clone()), actor.read_older_than(CATCH_UP));
-            actor.node.spawn(async move {
-                reading.await;
-                drop(pass);
-            });
-        }
+        actor.tick();
         arm(ctx);
     });
 }
@@ -143,7 +163,8 @@ impl Handler<Begin> for FeedActor {
         let all: Vec<Followee> = followed.chain(std::iter::once(own)).collect();
         self.state.begin((account, username), all.into_iter());
         // The node may have ended between an unfollow and the removal of what was to go with it.
-        self.keep_later(self.ops_of(|post| !self.state.authors.contains_key(&post.body.account)));
+        let stray = |post: &Signed<PostBody>| !self.state.authors.contains_key(&post.body.account);
+        self.keep_later(self.state.drops(&[Space::Feed], stray));
     }
 }
 
@@ -152,6 +173,7 @@ impl Handler<End> for FeedActor {
 
     fn handle(&mut self, _: End, _: &mut Ctx<Self>) -> Self::Result {
         self.state.clear();
+        self.inbox = Inbox::default();
         // Commits are made in their order: after this one nothing of the feed is on its way to the disk.
         let last = self.node.store.commit(Batch::default());
         Box::pin(async move { drop(last.await) })
@@ -164,7 +186,8 @@ impl Handler<Followed> for FeedActor {
     fn handle(&mut self, Followed(followee): Followed, _: &mut Ctx<Self>) {
         let account = followee.account;
         self.state.authors.insert(account, Author::new(followee));
-        self.node.spawn(catch_up(self.node.clone(), account));
+        let reading = self.read_home(account);
+        self.node.spawn(reading);
     }
 }
 
@@ -174,82 +197,10 @@ impl Handler<Unfollowed> for FeedActor {
     fn handle(&mut self, Unfollowed(account): Unfollowed, _: &mut Ctx<Self>) {
         self.state.authors.remove(&account);
         // Once more: a post that came meanwhile has put the author back on the disk.
-        let mut ops = self.ops_of(|post| post.body.account == account);
+        let mut ops = self.state.drops(&[Space::Feed], |post| post.body.account == account);
         ops.extend(self.state.pending_of(account).map(|key| Op::DropLocal(Space::Feed, key.clone())));
         ops.push(Followee::forget(&account));
         self.keep_later(ops);
-    }
-}
-
-impl Handler<Replicated> for FeedActor {
-    type Result = ();
-
-    fn handle(&mut self, Replicated(bytes): Replicated, _: &mut Ctx<Self>) {
-        if let Ok(post) = Signed::<PostBody>::decode(bytes) {
-            let ops = self.state.take(&post, Via::Replica);
-            self.keep_later(ops);
-        }
-    }
-}
-
-impl Handler<Posted> for FeedActor {
-    type Result = ();
-
-    fn handle(&mut self, Posted(bytes): Posted, _: &mut Ctx<Self>) {
-        if let Ok(post) = Signed::<PostBody>::decode(bytes) {
-            let ops = self.state.posted(post).into_iter().collect();
-            self.keep_later(ops);
-        }
-    }
-}
-
-impl Handler<Push> for FeedActor {
-    type Result = ResponseFuture<Status>;
-
-    fn handle(&mut self, Push { post, proofs }: Push, _: &mut Ctx<Self>) -> Self::Result {
-        let refused = |status| -> Self::Result { Box::pin(std::future::ready(status)) };
-        let Ok(record) = Record::decode(post) else { return refused(Status::Invalid) };
-        let Record::Post(post) = &record else { return refused(Status::Invalid) };
-        if !self.state.authors.contains_key(&post.body.account) {
-            return refused(Status::NotFollowed);
-        }
-        if let Err(error) = admit(&record, self.node.now(), self.node.network.limits()) {
-            return refused(refusal(error));
-        }
-        let proofs: Vec<Record> = proofs.into_iter().filter_map(|bytes| Record::decode(bytes).ok()).collect();
-        self.node.learn(&proofs);
-        if let Err(error) = self.node.verify(&record) {
-            return refused(disbelief(error));
-        }
-        let mut ops = self.state.take(post, Via::Direct);
-        let known = !ops.iter().any(|op| feed_key(op).is_some());
-        ops.push(put_op(&record, home(&post.body.account), Section::Post, self.node.now()));
-        let kept = self.state.keep(ops);
-        Box::pin(async move {
-            match kept.await {
-                Ok(()) if known => Status::Known,
-                Ok(()) => Status::Stored,
-                Err(_) => Status::StoreFailed,
-            }
-        })
-    }
-}
-
-impl Handler<CaughtUp> for FeedActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, message: CaughtUp, _: &mut Ctx<Self>) -> Self::Result {
-        let ops = self.state.caught_up(message);
-        let kept = self.state.keep(ops);
-        Box::pin(async move { drop(kept.await) })
-    }
-}
-
-impl Handler<Settled> for FeedActor {
-    type Result = ();
-
-    fn handle(&mut self, Settled(keys): Settled, _: &mut Ctx<Self>) {
-        self.state.settled(&keys);
     }
 }
 
@@ -257,6 +208,8 @@ impl Handler<CatchUp> for FeedActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: CatchUp, _: &mut Ctx<Self>) -> Self::Result {
+        let inbox = self.read_inbox_older_than(FRESH);
+        self.node.spawn(inbox);
         self.read_older_than(FRESH)
     }
 }
@@ -267,6 +220,7 @@ impl Handler<PageRequest> for FeedActor {
     fn handle(&mut self, request: PageRequest, _: &mut Ctx<Self>) -> Self::Result {
         let page = self.logged_in().and_then(|()| page(&self.node, &request)).map(|mut page| {
             page.missing = self.state.missing();
+            page.read_elsewhere_gone = self.state.read_and_gone();
             page.complete = self.state.is_complete() && !page.missing.iter().any(|m| m.reason == "unreachable");
             page
         });
@@ -294,10 +248,7 @@ impl Handler<Watch> for FeedActor {
 
     fn handle(&mut self, _: Watch, _: &mut Ctx<Self>) -> Self::Result {
         let many = || Problem::new(Code::RateLimited, "too many watch this feed already");
-        let watching = self.logged_in().and_then(|()| {
-            let (unseen, events) = self.state.watch()?.ok_or_else(many)?;
-            Ok(Watching { unseen, events })
-        });
+        let watching = self.logged_in().and_then(|()| self.state.watch()?.ok_or_else(many));
         MessageResult(watching)
     }
 }
@@ -306,8 +257,8 @@ impl Handler<Expire> for FeedActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Expire, _: &mut Ctx<Self>) -> Self::Result {
-        let now = self.node.now();
-        let kept = self.state.keep(self.ops_of(|post| post.body.expires_at() <= now));
+        let now = self.node.horizon();
+        let kept = self.state.keep(self.state.drops(&ROWS, |post| post.body.expires_at() <= now));
         Box::pin(async move { drop(kept.await) })
     }
 }

@@ -28,16 +28,27 @@ pub struct Followee {
     /// What came of each of its devices' logs.
     #[serde(rename = "d", default)]
     pub logs: BTreeMap<DeviceId, DeviceLog>,
+    /// Whether its home was read in full since it is followed: what its logs lack from then on is missing.
+    #[serde(rename = "m", default)]
+    pub met: bool,
+    /// Posts that the account had read on another device, and that were gone when the home was first read here.
+    #[serde(rename = "g", default)]
+    pub read_and_gone: u64,
 }
 
 impl Known for Followee {
-    const FIELDS: &'static [&'static str] = &["A", "U", "T", "H", "d"];
+    const FIELDS: &'static [&'static str] = &["A", "U", "T", "H", "d", "m", "g"];
 }
 
 impl Followee {
     /// Starts to follow.
     pub fn new(account: AccountId, username: Username, since: WallTime, hlc: Hlc) -> Self {
-        Self { account, username, since, hlc, logs: BTreeMap::new() }
+        Self { account, username, since, hlc, logs: BTreeMap::new(), met: false, read_and_gone: 0 }
+    }
+
+    /// Returns it as when it began.
+    pub fn afresh(&self) -> Self {
+        Self::new(self.account, self.username.clone(), self.since, self.hlc)
     }
 
     /// Returns the change that keeps it.

@@ -5,11 +5,12 @@ use bytes::Bytes;
 use super::actor::FeedActor;
 use super::followee::Followee;
 use super::messages::{
-    Begin, CatchUp, CaughtUp, End, Expire, FeedPage, Followed, PageRequest, Posted, Push, Replicated, Settled, Shown,
-    Unfollowed, Watch, Watching,
+    Begin, CatchUp, CaughtUp, End, Expire, FeedPage, Find, Followed, ListRequest, Mentions, Named, PageRequest, Posted,
+    PostsPage, Push, Replicated, Search, Settled, Shown, ShownPost, Unfollowed, Watch, Watching,
 };
 use crate::actors::door::{Door, Gone};
-use crate::types::{AccountId, Hash, Problem, Username};
+use crate::timeline::Query;
+use crate::types::{AccountId, Code, Hash, Problem, Username};
 use crate::wire::Status;
 
 /// A handle to the feed actor.
@@ -37,9 +38,14 @@ impl FeedHandle {
         self.said(self.0.ask(Unfollowed(account)).await);
     }
 
-    /// Notes that a verified post was stored here.
-    pub fn replicated(&self, post: Bytes) {
-        self.0.hint(Replicated(post));
+    /// Notes that a verified post, or the deletion of one, was stored here.
+    pub fn replicated(&self, record: Bytes) {
+        self.0.hint(Replicated(record));
+    }
+
+    /// Notes that this node's user deleted a post; the deletion is on disk already. Ready when the post is out of the feed.
+    pub async fn deleted(&self, tombstone: Bytes) {
+        self.said(self.0.ask(Replicated(tombstone)).await);
     }
 
     /// Notes a post of this node's user.
@@ -47,7 +53,7 @@ impl FeedHandle {
         self.0.hint(Posted(post));
     }
 
-    /// Takes a post that its author's node brings; ready when it is on disk.
+    /// Takes a post, or the deletion of one, that its author's node brings; ready when it is on disk.
     pub async fn push(&self, post: Bytes, proofs: Vec<Bytes>) -> Status {
         self.0.ask(Push { post, proofs }).await.unwrap_or(Status::StoreFailed)
     }
@@ -56,8 +62,12 @@ impl FeedHandle {
         self.said(self.0.ask(message).await);
     }
 
-    pub(super) async fn settled(&self, keys: Vec<Bytes>) {
-        self.said(self.0.ask(Settled(keys)).await);
+    pub(super) async fn named(&self, message: Named) {
+        self.said(self.0.ask(message).await);
+    }
+
+    pub(super) async fn settled(&self, message: Settled) {
+        self.said(self.0.ask(message).await);
     }
 
     /// Reads the homes of authors that were not read just now.
@@ -73,6 +83,40 @@ impl FeedHandle {
     /// Notes that the user has been shown posts; returns how many of them are here.
     pub async fn shown(&self, ids: Vec<Hash>) -> Result<usize, Problem> {
         self.0.ask(Shown(ids)).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Finds a post that is held here, by the first 8 or more digits of its id, or by its decimal number.
+    ///
+    /// # Errors
+    /// `no_such_post`; `usage` when it is no id, or several posts begin like that.
+    pub async fn find(&self, id: String) -> Result<ShownPost, Problem> {
+        self.0.ask(Find(id)).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Looks for words in the posts that are held here, newest first.
+    ///
+    /// # Errors
+    /// `usage` when there is nothing to look for.
+    pub async fn search(&self, text: String, page: ListRequest) -> Result<PostsPage, Problem> {
+        let nothing = || Problem::new(Code::Usage, "a search is one to 16 words, at most 200 characters");
+        let query = Query::words(&text).ok_or_else(nothing)?;
+        self.0.ask(Search { query, page }).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Looks for a tag in the posts that are held here, newest first.
+    ///
+    /// # Errors
+    /// `usage` when it cannot be a tag.
+    pub async fn tag(&self, name: String, page: ListRequest) -> Result<PostsPage, Problem> {
+        let nothing =
+            || Problem::new(Code::Usage, "a tag is letters, digits and underscores, at most 50, not digits alone");
+        let query = Query::tag(&name).ok_or_else(nothing)?;
+        self.0.ask(Search { query, page }).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Returns the posts that name the user or answer one of theirs, newest first; the inbox is read before.
+    pub async fn mentions(&self, page: ListRequest) -> Result<PostsPage, Problem> {
+        self.0.ask(Mentions(page)).await.unwrap_or_else(|gone| Err(gone.into()))
     }
 
     /// Starts watching.

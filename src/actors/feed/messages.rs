@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::followee::Followee;
-use crate::timeline::{LogState, Via};
+use crate::timeline::{LogState, Query, Via, status_id};
 use crate::types::{AccountId, DeviceId, Hash, Hlc, Problem, Username, WallTime};
 use crate::wire::Status;
 
@@ -36,7 +36,7 @@ pub struct Followed(pub Followee);
 #[rtype(result = "()")]
 pub struct Unfollowed(pub AccountId);
 
-/// A verified post was stored here for the network.
+/// A verified post, or the deletion of one, was stored here.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Replicated(pub Bytes);
@@ -46,7 +46,7 @@ pub struct Replicated(pub Bytes);
 #[rtype(result = "()")]
 pub struct Posted(pub Bytes);
 
-/// An author's node brings a post.
+/// An author's node brings a post, or the deletion of one.
 #[derive(Message)]
 #[rtype(result = "Status")]
 pub struct Push {
@@ -64,16 +64,27 @@ pub struct CaughtUp {
     pub account: AccountId,
     /// Verified posts.
     pub posts: Vec<Bytes>,
+    /// Verified deletions.
+    pub tombstones: Vec<Bytes>,
     /// How far each device says its log goes.
     pub logs: Vec<(DeviceId, LogState)>,
     /// Whether enough holders answered.
     pub complete: bool,
+    /// How far the account had seen each log on whatever device; read only before the author's home was read in full.
+    pub seen: Vec<(DeviceId, u64)>,
 }
 
 /// The commits of these rows have ended.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Settled(pub Vec<Bytes>);
+pub struct Settled {
+    /// The rows' keys, of the feed.
+    pub feed: Vec<Bytes>,
+    /// Of the inbox.
+    pub inbox: Vec<Bytes>,
+    /// Whether they are on disk.
+    pub kept: bool,
+}
 
 /// Reads the homes of all authors that were not read within the last seconds; ready when they are read.
 #[derive(Message)]
@@ -103,8 +114,43 @@ pub struct FeedPage {
     pub missing: Vec<MissingPosts>,
     /// False when something is unreachable.
     pub complete: bool,
+    /// Posts that the user had read on another device before and that are no longer in the network; said once.
+    pub read_elsewhere_gone: u64,
     /// Where the next page begins.
     pub next: Option<String>,
+}
+
+/// Asks for a page of a list.
+#[derive(Clone, Debug, Default)]
+pub struct ListRequest {
+    /// Most entries.
+    pub limit: usize,
+    /// Where to go on.
+    pub cursor: Option<String>,
+}
+
+/// A page of posts, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostsPage {
+    /// The posts.
+    pub posts: Vec<ShownPost>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// Looks for a post that is held here.
+#[derive(Message)]
+#[rtype(result = "Result<ShownPost, Problem>")]
+pub struct Find(pub String);
+
+/// Looks for posts that are held here, newest first.
+#[derive(Message)]
+#[rtype(result = "Result<PostsPage, Problem>")]
+pub struct Search {
+    /// For what.
+    pub query: Query,
+    /// Which page.
+    pub page: ListRequest,
 }
 
 /// A post as people see it.
@@ -126,10 +172,25 @@ pub struct ShownPost {
     pub expires_at: WallTime,
     /// What it says.
     pub text: String,
+    /// The post that it answers.
+    pub reply_to: Option<Hash>,
+    /// The account whose post it answers.
+    pub reply_to_account: Option<AccountId>,
+    /// Whom its text names.
+    pub mentions: Vec<Username>,
+    /// The tags of its text.
+    pub tags: Vec<String>,
     /// How it came here.
     pub via: Via,
     /// Whether the user has been shown it.
     pub seen: bool,
+}
+
+impl ShownPost {
+    /// Returns the number that programs sort it by.
+    pub fn status_id(&self) -> u128 {
+        status_id(self.hlc, &self.device)
+    }
 }
 
 /// Posts that exist or existed, and are not here.
@@ -147,6 +208,25 @@ pub struct MissingPosts {
 #[derive(Message)]
 #[rtype(result = "Result<usize, Problem>")]
 pub struct Shown(pub Vec<Hash>);
+
+/// Asks for the posts that the user was named in, newest first.
+#[derive(Message)]
+#[rtype(result = "Result<PostsPage, Problem>")]
+pub struct Mentions(pub ListRequest);
+
+/// A reading of the inbox has ended.
+#[derive(Message, Default)]
+#[rtype(result = "()")]
+pub struct Named {
+    /// Verified posts that name the account, as rows.
+    pub rows: Vec<Bytes>,
+    /// Posts that were looked for in vain, and how much that counts.
+    pub vain: Vec<(Hash, u8)>,
+    /// Senders whose homes were read.
+    pub checked: Vec<AccountId>,
+    /// Verified deletions found there.
+    pub tombstones: Vec<Bytes>,
+}
 
 /// Starts watching.
 #[derive(Message)]
@@ -168,6 +248,10 @@ pub enum FeedEvent {
     Post(ShownPost),
     /// Posts that are missing.
     Missing(MissingPosts),
+    /// The author deleted a post that was in the feed.
+    Deleted(Hash),
+    /// A post names the user, or answers one of theirs.
+    Mention(ShownPost),
 }
 
 /// Removes posts that have ended.

@@ -4,27 +4,26 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use super::id::{PostId, only};
 use super::messages::{FeedPage, PageRequest};
 use super::rows::{shown, walk};
 use crate::actors::context::Context;
+use crate::seam::Space;
 use crate::types::{Code, Problem};
-
-/// The fewest digits of an id that are taken for it.
-const SHORTEST_PREFIX: usize = 8;
 
 /// Reads a page; what is missing is for the caller to add.
 pub fn page(node: &Rc<Context>, request: &PageRequest) -> Result<FeedPage, Problem> {
-    let find = |id: &Option<String>| id.as_deref().map(|id| find(node, id)).transpose();
-    let (since, before) = (find(&request.since)?, find(&request.before)?);
+    let since = request.since.as_deref().map(|id| place(node, id)).transpose()?;
+    let before = request.before.as_deref().map(|id| Ok::<_, Problem>(behind(place(node, id)?))).transpose()?;
     let cursor = request.cursor.as_deref().map(read_cursor).transpose()?;
-    let now = node.now();
+    let (now, hidden) = (node.horizon(), node.hidden());
     let mut page = FeedPage { complete: true, ..FeedPage::default() };
     let (mut last, mut more) = (None, false);
-    let walked = walk(node, cursor.or(before), |key, row| {
+    let walked = walk(node, Space::Feed, cursor.or(before), |key, row| {
         if since.as_ref().is_some_and(|since| key >= *since) {
             return false;
         }
-        if row.post.body.expires_at() <= now {
+        if row.post.body.expires_at() <= now || hidden.hides(&row.post.body.account) {
             return true;
         }
         if page.posts.len() >= request.limit {
@@ -36,34 +35,42 @@ pub fn page(node: &Rc<Context>, request: &PageRequest) -> Result<FeedPage, Probl
         true
     });
     walked.map_err(Problem::from)?;
-    page.next = last.filter(|_| more).map(|key| data_encoding::BASE64URL_NOPAD.encode(&key));
+    page.next = last.filter(|_| more).map(|key| write_cursor(&key));
     Ok(page)
 }
 
-fn read_cursor(text: &str) -> Result<Bytes, Problem> {
-    data_encoding::BASE64URL_NOPAD
-        .decode(text.as_bytes())
-        .map(Bytes::from)
-        .map_err(|_| Problem::new(Code::Usage, "this cursor was not made by this feed"))
+/// Writes where a list goes on.
+pub fn write_cursor(key: &[u8]) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(key)
 }
 
-/// Finds the row of a post by its id, or a prefix of it that no other post here shares.
-fn find(node: &Rc<Context>, id: &str) -> Result<Bytes, Problem> {
-    let digits = id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if id.len() < SHORTEST_PREFIX || id.len() > 64 || !digits {
-        return Err(Problem::new(Code::Usage, "an id is 64 lower-case hex digits, or at least the first 8 of them"));
+/// Reads where a list goes on.
+pub fn read_cursor(text: &str) -> Result<Bytes, Problem> {
+    /// Ours have no more than a row's key.
+    const LONGEST: usize = 256;
+    let decoded = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok().filter(|key| key.len() <= LONGEST);
+    decoded.map(Bytes::from).ok_or_else(|| Problem::new(Code::Usage, "this cursor was not made by this list"))
+}
+
+/// Returns a key behind all that begin with this one.
+fn behind(key: Bytes) -> Bytes {
+    key.iter().copied().chain([u8::MAX; 72]).collect()
+}
+
+/// Finds where in the feed a post lies; one that is named by its number need not be there.
+fn place(node: &Rc<Context>, text: &str) -> Result<Bytes, Problem> {
+    let id = PostId::read(text)?;
+    if let Some(place) = id.place() {
+        return Ok(place);
     }
     let mut found: Vec<Bytes> = Vec::new();
-    walk(node, None, |key, row| {
-        if row.post.hash().to_string().starts_with(id) {
+    walk(node, Space::Feed, None, |key, row| {
+        let body = &row.post.body;
+        if id.fits(&row.post.hash(), body.hlc, &body.device) {
             found.push(key);
         }
-        found.len() < 2
+        found.len() < if id.is_whole() { 1 } else { 2 }
     })
     .map_err(Problem::from)?;
-    match found.as_slice() {
-        [key] => Ok(key.clone()),
-        [] => Err(Problem::new(Code::NoSuchPost, format!("there is no post {id} in this feed"))),
-        _ => Err(Problem::new(Code::Usage, format!("several posts begin with {id}")).hint("give more digits")),
-    }
+    only(text, found, "in this feed")
 }

@@ -1,4 +1,4 @@
-//! The feed on disk.
+//! Posts on disk: those of the feed, and those of the inbox.
 
 use std::rc::Rc;
 
@@ -6,8 +6,10 @@ use bytes::Bytes;
 
 use super::messages::ShownPost;
 use crate::actors::context::Context;
+use crate::records::{PostBody, Signed};
 use crate::seam::{Op, Space, StoreError};
-use crate::timeline::FeedRow;
+use crate::timeline::{FeedRow, Via, mentions, tags};
+use crate::types::Username;
 
 /// Rows read at once.
 const READ: usize = 256;
@@ -17,15 +19,16 @@ pub fn put(row: &FeedRow) -> Op {
     Op::SetLocal(Space::Feed, row.key(), row.to_bytes())
 }
 
-/// Walks the feed from the newest row, or from behind `after`, until `visit` says false.
+/// Walks the feed or the inbox from the newest row, or from behind `after`, until `visit` says false.
 pub fn walk(
     node: &Rc<Context>,
+    space: Space,
     after: Option<Bytes>,
     mut visit: impl FnMut(Bytes, FeedRow) -> bool,
 ) -> Result<(), StoreError> {
     let mut after = after;
     loop {
-        let rows = node.store.local(Space::Feed, &[], after.as_deref(), READ)?;
+        let rows = node.store.local(space, &[], after.as_deref(), READ)?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = Some(last.clone());
         let end = rows.len() < READ;
@@ -41,19 +44,39 @@ pub fn walk(
     }
 }
 
+/// Returns the row with exactly this key.
+pub fn at(node: &Context, space: Space, key: &Bytes) -> Option<FeedRow> {
+    let rows = node.store.local(space, key, None, 1).ok()?;
+    rows.first().filter(|(k, _)| k == key).and_then(|(_, value)| FeedRow::read(value))
+}
+
+/// Returns the row of the feed with exactly this key.
+pub fn row_at(node: &Context, key: &Bytes) -> Option<FeedRow> {
+    at(node, Space::Feed, key)
+}
+
 /// Returns a row as people see it.
 pub fn shown(row: &FeedRow) -> ShownPost {
-    let body = &row.post.body;
+    show(&row.post, row.author.clone(), row.via, row.shown)
+}
+
+/// Returns a post as people see it.
+pub fn show(post: &Signed<PostBody>, author: Username, via: Via, seen: bool) -> ShownPost {
+    let body = &post.body;
     ShownPost {
-        id: row.post.hash(),
-        author: row.author.clone(),
+        id: post.hash(),
+        author,
         account: body.account,
         device: body.device,
         seq: body.seq,
         hlc: body.hlc,
         expires_at: body.expires_at(),
         text: body.text.clone(),
-        via: row.via,
-        seen: row.shown,
+        reply_to: body.reply_to.as_ref().map(|reply| reply.post),
+        reply_to_account: body.reply_to.as_ref().map(|reply| reply.account),
+        mentions: mentions(&body.text),
+        tags: tags(&body.text),
+        via,
+        seen,
     }
 }

@@ -1,81 +1,59 @@
 //! What the feed actor keeps in memory: authors, watchers, and posts on their way to the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::author::{Author, read_and_gone};
 use super::followee::Followee;
-use super::messages::{CaughtUp, FeedEvent, MissingPosts, ShownPost};
+use super::messages::{CaughtUp, FeedEvent, MissingPosts};
 use super::rows;
-use crate::actors::context::Context;
-use crate::records::{PostBody, Signed};
-use crate::seam::{Batch, Later, Op, Space, StoreError};
-use crate::timeline::{DeviceLog, FeedRow, LogState, Via};
-use crate::types::{AccountId, DeviceId, Hash, Username};
+use super::watchers::Watchers;
+use crate::actors::context::{Context, Hidden};
+use crate::records::{PostBody, Record, Signed, TombstoneBody, home, slot};
+use crate::seam::{Op, Space};
+use crate::timeline::{FeedRow, Via, names};
+use crate::types::{AccountId, Hash, Section, SectionSet, Username};
 
-/// Events a watcher may lag behind before it is let go.
-const LAG: usize = 1024;
-/// Watchers at once.
-const WATCHERS: usize = 64;
 /// A reading that found too few holders is repeated after this.
 const AGAIN: Duration = Duration::from_secs(3);
+/// Most deletions remembered as done; one that is forgotten costs a walk through the feed when it is read again.
+const DELETIONS: usize = 10_000;
 
-/// An author, and where the reading of it stands.
-pub struct Author {
-    /// What is kept on disk.
-    pub followee: Followee,
-    /// How far its devices say their logs go.
-    pub logs: BTreeMap<DeviceId, LogState>,
-    /// Whether the last reading found enough holders.
-    pub complete: bool,
-    /// When its home was last read.
-    pub read_at: Option<Instant>,
-    /// What watchers were told to be missing.
-    told: Vec<MissingPosts>,
-}
-
-impl Author {
-    /// Starts with what is on disk.
-    pub fn new(followee: Followee) -> Self {
-        Self { followee, logs: BTreeMap::new(), complete: true, read_at: None, told: Vec::new() }
-    }
-}
-
-impl Author {
-    /// Returns what is missing of this author's logs, by reason.
-    fn missing(&self) -> Vec<MissingPosts> {
-        let mut sums = [("expired", 0u64), ("collected", 0), ("unreachable", 0)];
-        for (device, state) in &self.logs {
-            let missing = self.followee.logs.get(device).map(|log| log.missing(state)).unwrap_or_default();
-            sums[0].1 = sums[0].1.saturating_add(missing.expired);
-            sums[1].1 = sums[1].1.saturating_add(missing.collected);
-            sums[2].1 = sums[2].1.saturating_add(missing.unreachable);
-        }
-        let some = sums.into_iter().filter(|(_, count)| *count > 0);
-        some.map(|(reason, count)| MissingPosts { author: self.followee.username.clone(), count, reason }).collect()
-    }
-}
+/// Where posts lie that the user may be shown.
+pub const ROWS: [Space; 2] = [Space::Feed, Space::Inbox];
 
 /// The state.
 pub struct FeedState {
-    node: Rc<Context>,
+    pub(super) node: Rc<Context>,
     /// Whose feed it is.
     pub me: Option<(AccountId, Username)>,
     /// The account itself and those it follows, as many as an account may.
     pub authors: BTreeMap<AccountId, Author>,
     /// Rows whose commit is under way, bounded by what peers may put in that time.
-    pending: BTreeMap<Bytes, FeedRow>,
-    watchers: Vec<mpsc::Sender<FeedEvent>>,
+    pub(super) pending: BTreeMap<Bytes, FeedRow>,
+    /// Posts whose deletion was carried out, with whoever said so: what others say of a post means nothing.
+    deleted: BTreeSet<(AccountId, Hash)>,
+    /// Whom the account does not want to hear of, as far as that was carried out.
+    hidden: Rc<Hidden>,
+    pub(super) watchers: Watchers,
 }
 
 impl FeedState {
     /// Starts without a login.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { node, me: None, authors: BTreeMap::new(), pending: BTreeMap::new(), watchers: Vec::new() }
+        Self {
+            node,
+            me: None,
+            authors: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            hidden: Rc::default(),
+            watchers: Watchers::default(),
+        }
     }
 
     /// Shows the feed of an account; of authors that are here already, what came of their logs stays.
@@ -96,13 +74,22 @@ impl FeedState {
     pub fn clear(&mut self) {
         self.me = None;
         self.authors.clear();
-        self.watchers.clear();
+        self.watchers = Watchers::default();
         self.pending.clear();
+        self.deleted.clear();
+        self.hidden = Rc::default();
     }
 
-    /// Tells all watchers; those that lag are let go.
-    pub fn announce(&mut self, event: &FeedEvent) {
-        self.watchers.retain(|watcher| watcher.try_send(event.clone()).is_ok());
+    /// Tells watchers of something that an account said, unless the user does not want to hear of it.
+    pub(super) fn announce(&mut self, of: &AccountId, event: &FeedEvent) {
+        if !self.node.hidden().hides(of) {
+            self.watchers.announce(event);
+        }
+    }
+
+    /// Tells whether posts of the account are taken: it is followed, and not blocked.
+    pub fn wants(&self, account: &AccountId) -> bool {
+        self.authors.contains_key(account) && !self.node.hidden().blocks(account)
     }
 
     /// Returns the keys of an author's rows whose commit is under way.
@@ -111,32 +98,28 @@ impl FeedState {
     }
 
     /// Takes a verified post; returns the changes that keep it, no row among them when it is already in the feed.
+    ///
+    /// Watchers are told when it is on disk: what could not be written comes again, and would be told again.
     pub fn take(&mut self, post: &Signed<PostBody>, via: Via) -> Vec<Op> {
         let body = &post.body;
-        let Some(author) = self.authors.get_mut(&body.account) else { return Vec::new() };
-        if body.expires_at() <= self.node.now() {
+        if !self.wants(&body.account) || body.expires_at() <= self.node.horizon() {
             return Vec::new();
         }
+        let gone = self.is_deleted(post);
+        let Some(author) = self.authors.get_mut(&body.account) else { return Vec::new() };
         let row =
             FeedRow { author: author.followee.username.clone(), via, shown: via == Via::Local, post: post.clone() };
         let key = row.key();
-        let stored = || self.node.store.local(Space::Feed, &key, None, 1).is_ok_and(|rows| !rows.is_empty());
-        let known = self.pending.contains_key(&key) || stored();
-        // The first sign of a log proves numbers; what lies before it is told by the heads.
-        let log = author.followee.logs.entry(body.device).or_insert_with(|| {
-            DeviceLog::begin(&LogState { floor: body.seq - 1, last_seq: body.seq, ..LogState::default() })
-        });
+        let known = self.pending.contains_key(&key) || rows::at(&self.node, Space::Feed, &key).is_some();
         // A row whose number is not noted is left by an end between the two; it is not missing.
-        if known && log.has(body.seq) {
-            return Vec::new();
+        let mut ops = if author.note(body.device, body.seq) { vec![author.followee.keep()] } else { Vec::new() };
+        if known || gone {
+            return ops;
         }
-        log.note(body.seq);
-        let keep = author.followee.keep();
-        if known {
-            return vec![keep];
+        ops.insert(0, rows::put(&row));
+        if self.me.as_ref().is_some_and(|(me, name)| names(body, me, name)) {
+            ops.push(Op::SetLocal(Space::Inbox, key.clone(), row.to_bytes()));
         }
-        let ops = vec![rows::put(&row), keep];
-        self.announce(&FeedEvent::Post(rows::shown(&row)));
         self.pending.insert(key, row);
         ops
     }
@@ -147,144 +130,171 @@ impl FeedState {
         author.followee.logs.entry(post.body.device).or_default().note(post.body.seq);
         let keep = author.followee.keep();
         let row = FeedRow { author: author.followee.username.clone(), via: Via::Local, shown: true, post };
-        self.announce(&FeedEvent::Post(rows::shown(&row)));
+        self.watchers.announce(&FeedEvent::Post(rows::shown(&row)));
         Some(keep)
+    }
+
+    /// Tells whether the deletion of a post lies here.
+    fn is_deleted(&self, post: &Signed<PostBody>) -> bool {
+        let slot = slot(&Record::Post(post.clone()), Section::Post);
+        let (before, posts) = ((Section::Post, slot.clone(), Hash([0; 32])), SectionSet::of(&[Section::Post]));
+        let held = self.node.store.read(&home(&post.body.account), posts, Some(&before), 2, self.node.horizon());
+        let of = |bytes: Bytes| Signed::<TombstoneBody>::decode(bytes).ok().map(|t| t.body.post);
+        held.is_ok_and(|held| held.into_iter().any(|s| s.slot == slot && of(s.bytes) == Some(post.hash())))
+    }
+
+    /// Takes verified deletions: their posts go, and their numbers are not missing.
+    pub fn delete(&mut self, tombstones: &[Signed<TombstoneBody>]) -> Vec<Op> {
+        let mut ops = Vec::new();
+        let mut gone: BTreeSet<(AccountId, Hash)> = BTreeSet::new();
+        for body in tombstones.iter().map(|t| &t.body).filter(|b| !self.deleted.contains(&(b.account, b.post))) {
+            gone.insert((body.account, body.post));
+            if let Some(author) = self.authors.get_mut(&body.account)
+                && author.note(body.of, body.seq)
+            {
+                ops.push(author.followee.keep());
+            }
+        }
+        if gone.is_empty() {
+            return ops;
+        }
+        let is_gone = |row: &FeedRow| gone.contains(&(row.post.body.account, row.post.hash()));
+        let mut shown = Vec::new();
+        for space in ROWS {
+            let walked = rows::walk(&self.node, space, None, |key, row| {
+                if is_gone(&row) {
+                    shown.push((row.post.body.account, row.post.hash()));
+                    ops.push(Op::DropLocal(space, key));
+                }
+                true
+            });
+            if let Err(error) = walked {
+                tracing::warn!(%error, "a deletion waits until the feed can be read");
+                return ops;
+            }
+        }
+        // Commits are made in their order: what is on its way to the disk is there before it is dropped.
+        ops.extend(
+            self.pending.iter().filter(|(_, row)| is_gone(row)).flat_map(|(key, _)| {
+                [Op::DropLocal(Space::Feed, key.clone()), Op::DropLocal(Space::Inbox, key.clone())]
+            }),
+        );
+        self.pending.retain(|_, row| !is_gone(row));
+        shown.sort_unstable();
+        shown.dedup();
+        for (account, hash) in shown {
+            self.announce(&account, &FeedEvent::Deleted(hash));
+        }
+        if self.deleted.len() + gone.len() > DELETIONS {
+            self.deleted.clear();
+        }
+        self.deleted.extend(gone.into_iter().take(DELETIONS));
+        ops
     }
 
     /// Takes what a reading of an author's home brought.
     pub fn caught_up(&mut self, message: CaughtUp) -> Vec<Op> {
-        let CaughtUp { account, posts, logs, complete } = message;
+        let CaughtUp { account, posts, tombstones, logs, complete, seen } = message;
+        if !self.wants(&account) {
+            return Vec::new();
+        }
         let Some(author) = self.authors.get_mut(&account) else { return Vec::new() };
         author.complete = complete;
         author.read_at = Some(Instant::now());
-        for (device, state) in logs {
-            let held = author.logs.entry(device).or_default();
-            held.join(state);
-            author.followee.logs.entry(device).or_insert_with(|| DeviceLog::begin(held));
-        }
+        let met = author.followee.met;
+        author.learn(logs);
+        let tombstones: Vec<_> = tombstones.into_iter().filter_map(|b| Signed::decode(b).ok()).collect();
+        let mut ops = self.delete(&tombstones);
         let mut posts: Vec<_> = posts.into_iter().filter_map(|b| Signed::<PostBody>::decode(b).ok()).collect();
         posts.sort_by_key(|post| (post.body.hlc, post.body.device, post.body.seq));
-        let ops = posts.iter().flat_map(|post| self.take(post, Via::Replica)).collect();
+        ops.extend(posts.iter().flat_map(|post| self.take(post, Via::Replica)));
+        if complete
+            && !met
+            && let Some(author) = self.authors.get_mut(&account)
+        {
+            author.meet();
+            author.followee.read_and_gone = read_and_gone(&seen, &posts, &tombstones);
+            ops.push(author.followee.keep());
+        }
         self.tell_missing(&account);
         ops
     }
 
-    /// Marks posts as shown; returns how many are here, and the changes.
-    pub fn mark_shown(&mut self, ids: &[Hash]) -> Result<(usize, Vec<Op>), StoreError> {
-        let (mut ops, mut count) = (Vec::new(), 0);
-        for row in self.pending.values_mut().filter(|row| ids.contains(&row.post.hash())) {
-            row.shown = true;
-            // Commits are made in their order, so this one comes after the one that is under way.
-            ops.push(rows::put(row));
-            count += 1;
+    /// Carries out whom the account no longer wants to hear of: what is here of those who were blocked since goes, and
+    /// those who no longer are blocked are read again.
+    pub fn hide(&mut self) -> Vec<Op> {
+        let hidden = self.node.hidden();
+        if Rc::ptr_eq(&hidden, &self.hidden) {
+            return Vec::new();
         }
-        let pending = &self.pending;
-        rows::walk(&self.node, None, |key, mut row| {
-            if ids.contains(&row.post.hash()) && !pending.contains_key(&key) {
-                count += 1;
-                if !row.shown {
-                    row.shown = true;
-                    ops.push(rows::put(&row));
+        let before = std::mem::replace(&mut self.hidden, hidden.clone());
+        for account in before.blocked.difference(&hidden.blocked) {
+            self.authors.get_mut(account).into_iter().for_each(|author| author.read_at = None);
+        }
+        let blocked: BTreeSet<AccountId> = hidden.blocked.difference(&before.blocked).copied().collect();
+        let mut ops = Vec::new();
+        for author in self.authors.values_mut().filter(|a| blocked.contains(&a.followee.account)) {
+            author.restart();
+            ops.push(author.followee.keep());
+        }
+        if !blocked.is_empty() {
+            ops.extend(self.drops(&ROWS, |post| blocked.contains(&post.body.account)));
+        }
+        ops
+    }
+
+    /// Returns the changes that drop posts from feed or inbox.
+    pub fn drops(&self, spaces: &[Space], unwanted: impl Fn(&Signed<PostBody>) -> bool) -> Vec<Op> {
+        let mut ops = Vec::new();
+        for space in spaces.iter().copied() {
+            let walked = rows::walk(&self.node, space, None, |key, row| {
+                if unwanted(&row.post) {
+                    ops.push(Op::DropLocal(space, key));
                 }
-            }
-            count < ids.len()
-        })?;
-        // What is gone for good has been said with this page, and is not said again.
-        for author in self.authors.values_mut() {
-            for (device, state) in &author.logs {
-                if let Some(log) = author.followee.logs.get_mut(device) {
-                    let before = log.clone();
-                    log.say(state);
-                    if *log != before {
-                        ops.push(author.followee.keep());
-                    }
-                }
+                true
+            });
+            if let Err(error) = walked {
+                tracing::warn!(%error, "the feed could not be read");
             }
         }
-        Ok((count, ops))
-    }
-
-    /// Adds a watcher; `None` when there are too many. Returns what was not shown yet, oldest first.
-    #[allow(clippy::type_complexity, reason = "a list and a channel")]
-    pub fn watch(&mut self) -> Result<Option<(Vec<ShownPost>, mpsc::Receiver<FeedEvent>)>, StoreError> {
-        self.watchers.retain(|watcher| !watcher.is_closed());
-        if self.watchers.len() >= WATCHERS {
-            return Ok(None);
-        }
-        let now = self.node.now();
-        let mut unseen: BTreeMap<Bytes, ShownPost> = BTreeMap::new();
-        rows::walk(&self.node, None, |key, row| {
-            if !row.shown && row.post.body.expires_at() > now {
-                unseen.insert(key, rows::shown(&row));
-            }
-            true
-        })?;
-        for (key, row) in self.pending.iter().filter(|(_, row)| !row.shown) {
-            unseen.insert(key.clone(), rows::shown(row));
-        }
-        let (sender, events) = mpsc::channel(LAG);
-        self.watchers.push(sender);
-        Ok(Some((unseen.into_values().rev().collect(), events)))
-    }
-
-    /// Makes changes in the order of calls; ready when they are on disk.
-    pub fn keep(&self, ops: Vec<Op>) -> Later<Result<(), StoreError>> {
-        if ops.is_empty() {
-            return Box::pin(std::future::ready(Ok(())));
-        }
-        let keys: Vec<Bytes> = ops.iter().filter_map(feed_key).filter(|k| self.pending.contains_key(k)).collect();
-        let (commit, node) = (self.node.store.commit(Batch(ops)), self.node.clone());
-        Box::pin(async move {
-            let outcome = commit.await.map(|_| ());
-            if let Err(error) = &outcome {
-                tracing::error!(%error, "the feed could not be written");
-            }
-            node.doors().feed.settled(keys).await;
-            outcome
-        })
-    }
-
-    /// Notes that the commits of these rows have ended.
-    pub fn settled(&mut self, keys: &[Bytes]) {
-        keys.iter().for_each(|key| {
-            self.pending.remove(key);
-        });
+        ops
     }
 
     /// Returns the authors whose homes were not read within `age`, or not from enough holders and not just now.
     pub fn not_read_within(&self, age: Duration) -> Vec<AccountId> {
-        let now = Instant::now();
+        let (now, hidden) = (Instant::now(), self.node.hidden());
         let stale = |a: &Author| {
             let age = if a.complete { age } else { age.min(AGAIN) };
             a.read_at.is_none_or(|at| now.duration_since(at) >= age)
         };
-        self.authors.iter().filter(|(_, a)| stale(a)).map(|(account, _)| *account).collect()
-    }
-
-    /// Tells whether every author's home was read from enough holders.
-    pub fn is_complete(&self) -> bool {
-        self.authors.values().all(|author| author.complete)
+        let due = self.authors.iter().filter(|(account, a)| stale(a) && !hidden.blocks(account));
+        due.map(|(account, _)| *account).collect()
     }
 
     /// Tells watchers what a reading found missing and they were not told yet.
     fn tell_missing(&mut self, account: &AccountId) {
-        let Some(author) = self.authors.get_mut(account) else { return };
-        let missing = author.missing();
-        let news: Vec<MissingPosts> = missing.iter().filter(|m| !author.told.contains(m)).cloned().collect();
-        author.told = missing;
-        news.into_iter().for_each(|m| self.announce(&FeedEvent::Missing(m)));
+        let news = self.authors.get_mut(account).map(Author::news).unwrap_or_default();
+        news.into_iter().for_each(|missing| self.announce(account, &FeedEvent::Missing(missing)));
+    }
+
+    /// Returns the authors that the user wants to hear of.
+    fn heard(&self) -> impl Iterator<Item = &Author> {
+        let hidden = self.node.hidden();
+        self.authors.iter().filter(move |(account, _)| !hidden.hides(account)).map(|(_, author)| author)
+    }
+
+    /// Tells whether every author's home was read from enough holders.
+    pub fn is_complete(&self) -> bool {
+        self.heard().all(|author| author.complete)
     }
 
     /// Returns what is missing, by author and reason.
     pub fn missing(&self) -> Vec<MissingPosts> {
-        self.authors.values().flat_map(Author::missing).collect()
+        self.heard().flat_map(Author::missing).collect()
     }
-}
 
-/// Returns the key of the row that a change puts into the feed.
-pub fn feed_key(op: &Op) -> Option<Bytes> {
-    match op {
-        Op::SetLocal(Space::Feed, key, _) => Some(key.clone()),
-        _ => None,
+    /// Returns how many posts the user had read on another device and are gone.
+    pub fn read_and_gone(&self) -> u64 {
+        self.heard().fold(0, |sum, author| sum.saturating_add(author.followee.read_and_gone))
     }
 }

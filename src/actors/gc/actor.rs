@@ -54,7 +54,7 @@ async fn sweep(node: Rc<Context>) {
     }
     node.doors().session.tend_log().await;
     node.doors().feed.expire().await;
-    if let Err(error) = node.store.commit(Batch(vec![Op::Expire(node.now())])).await {
+    if let Err(error) = node.store.commit(Batch(vec![Op::Expire(node.horizon())])).await {
         tracing::warn!(%error, "what has ended was not removed");
     }
 }

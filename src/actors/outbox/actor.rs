@@ -10,11 +10,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::item::Item;
-use super::messages::{Attempted, Dispatch, Items, Nudge, Progress, Waiting};
+use super::live::Live;
+use super::messages::{Attempted, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
 use super::send::{Waiter, attempt};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::seam::{Batch, Space};
+use crate::seam::Batch;
 
 /// How often the outbox looks for items whose time has come.
 const TICK: Duration = Duration::from_millis(500);
@@ -24,14 +25,21 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// Attempts under way at once when much has gathered.
 const ATTEMPTS: usize = 16;
-/// Items read from disk at once.
-const READ: usize = 1000;
 
 struct Entry {
     item: Item,
     attempts: u32,
     due: Instant,
     under_way: bool,
+    /// How far the attempt under way has come.
+    live: Live,
+}
+
+impl Entry {
+    fn new(item: Item, under_way: bool) -> Self {
+        let live = Live::new(&item);
+        Self { item, attempts: 0, due: Instant::now(), under_way, live }
+    }
 }
 
 /// The actor.
@@ -44,45 +52,36 @@ pub struct OutboxActor {
 impl OutboxActor {
     /// Builds the actor with what is on disk.
     pub fn new(node: Rc<Context>) -> Self {
-        let mut entries = BTreeMap::new();
-        let mut after: Option<Bytes> = None;
-        loop {
-            let rows = node.store.local(Space::Outbox, &[], after.as_deref(), READ).unwrap_or_default();
-            let Some((last, _)) = rows.last() else { break };
-            after = Some(last.clone());
-            for (key, value) in &rows {
-                match Item::read(value) {
-                    Some(item) => {
-                        entries.insert(key.clone(), Entry { item, attempts: 0, due: Instant::now(), under_way: false });
-                    }
-                    None => tracing::error!("an item of the outbox cannot be read and is left alone"),
-                }
-            }
-        }
+        let entry = |item: Item| (item.disk_key(), Entry::new(item, false));
+        let entries = Item::all(&*node.store).into_iter().map(entry).collect();
         Self { node, entries }
     }
 
     fn try_due(&mut self) {
+        // A stamp that turns out wrong would be refused everywhere; what waits can wait longer.
+        if self.node.clock.in_doubt() {
+            return;
+        }
         let now = Instant::now();
         let mut free = ATTEMPTS.saturating_sub(self.entries.values().filter(|e| e.under_way).count());
         for entry in self.entries.values_mut() {
             if free == 0 {
                 break;
             }
-            if !entry.under_way && entry.due <= now {
+            if !entry.under_way && !entry.item.held && entry.due <= now {
                 free -= 1;
                 entry.under_way = true;
                 let (told, _) = oneshot::channel();
-                start(&self.node, entry.item.clone(), told);
+                start(&self.node, entry.item.clone(), entry.live.clone(), told);
             }
         }
     }
 }
 
-fn start(node: &Rc<Context>, item: Item, told: oneshot::Sender<Progress>) {
+fn start(node: &Rc<Context>, item: Item, live: Live, told: oneshot::Sender<Progress>) {
     let (node, before) = (node.clone(), item.clone());
     node.clone().spawn(async move {
-        let waiter = Waiter::new(&item, told);
+        let waiter = Waiter::new(&item, live, told);
         let attempt = tokio::task::spawn_local(attempt(node.clone(), item, waiter));
         // An attempt that panicked is a bug, and no reason never to make another one.
         let item = attempt.await.unwrap_or(before);
@@ -122,10 +121,14 @@ impl Handler<Dispatch> for OutboxActor {
 
     fn handle(&mut self, Dispatch(item): Dispatch, _: &mut Ctx<Self>) -> Self::Result {
         let (told, progress) = oneshot::channel();
-        let entry = Entry { item: item.clone(), attempts: 0, due: Instant::now(), under_way: true };
+        let sent = !item.held && !self.node.clock.in_doubt();
+        let (so_far, entry) = (Progress::of(&item), Entry::new(item.clone(), sent));
+        let live = entry.live.clone();
         self.entries.insert(item.disk_key(), entry);
-        let so_far = Progress::of(&item);
-        start(&self.node, item, told);
+        if !sent {
+            return Box::pin(std::future::ready(so_far));
+        }
+        start(&self.node, item, live, told);
         Box::pin(async move { progress.await.unwrap_or(so_far) })
     }
 }
@@ -136,7 +139,8 @@ impl Handler<Attempted> for OutboxActor {
     fn handle(&mut self, Attempted(item): Attempted, _: &mut Ctx<Self>) -> Self::Result {
         let now = self.node.now();
         let over = item.is_over(now) && !self.node.clock.in_doubt();
-        let op = if item.is_complete() || over {
+        // One that was withdrawn during the attempt does not come back.
+        let op = if item.is_complete() || over || !self.entries.contains_key(&item.disk_key()) {
             self.entries.remove(&item.disk_key());
             item.let_go()
         } else {
@@ -172,17 +176,26 @@ impl Handler<Nudge> for OutboxActor {
     }
 }
 
+impl Handler<Withdraw> for OutboxActor {
+    type Result = ();
+
+    fn handle(&mut self, Withdraw(items): Withdraw, _: &mut Ctx<Self>) {
+        self.entries.retain(|_, entry| !items.contains(&entry.item.id));
+    }
+}
+
 impl Handler<Items> for OutboxActor {
     type Result = MessageResult<Items>;
 
     fn handle(&mut self, _: Items, _: &mut Ctx<Self>) -> Self::Result {
-        let waiting = |item: &Item| Waiting {
+        let in_doubt = self.node.clock.in_doubt();
+        let waiting = |Entry { item, live, .. }: &Entry| Waiting {
             id: item.id,
             label: item.label.clone(),
             since: item.since,
-            progress: Progress::of(item),
-            last_error: item.last_error.clone(),
+            progress: live.progress(),
+            last_error: if in_doubt { Some("the clock is in doubt".to_owned()) } else { item.last_error.clone() },
         };
-        MessageResult(self.entries.values().map(|e| waiting(&e.item)).collect())
+        MessageResult(self.entries.values().map(waiting).collect())
     }
 }

@@ -2,8 +2,9 @@
 
 use super::actor::OutboxActor;
 use super::item::Item;
-use super::messages::{Attempted, Dispatch, Items, Nudge, Progress, Waiting};
+use super::messages::{Attempted, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
 use crate::actors::door::{Door, Gone};
+use crate::types::Hash;
 
 /// A handle to the outbox.
 #[derive(Clone)]
@@ -19,6 +20,20 @@ impl OutboxHandle {
     /// Returns all items, the oldest first.
     pub async fn items(&self) -> Result<Vec<Waiting>, Gone> {
         self.0.ask(Items).await
+    }
+
+    /// Returns how far one item has come, its attempt under way included; `None` when it is not waiting.
+    pub async fn progress(&self, id: Hash) -> Option<Progress> {
+        let items = self.items().await.unwrap_or_default();
+        items.into_iter().find(|item| item.id == id).map(|item| item.progress)
+    }
+
+    /// Forgets items whose removal from disk is committed.
+    pub async fn withdraw(&self, items: Vec<Hash>) {
+        // A rebuilt outbox reads the disk, where they are gone.
+        if !items.is_empty() && self.0.ask(Withdraw(items)).await.is_err() {
+            tracing::debug!("the outbox was rebuilt during a withdrawal");
+        }
     }
 
     pub(super) async fn attempted(&self, item: Item) {

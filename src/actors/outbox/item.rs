@@ -6,9 +6,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::records::{Destination, Known, Record, from_bytes, to_bytes};
-use crate::seam::{Op, Space};
+use crate::seam::{Op, Space, Store};
 use crate::types::{Hash, Key, NodeId, WallTime};
 use crate::wire::Blob;
+
+/// Items read from disk at once.
+const READ: usize = 1000;
 
 /// Records for one key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,10 +58,13 @@ pub struct Item {
     /// Why the last attempt was not enough.
     #[serde(rename = "e", default)]
     pub last_error: Option<String>,
+    /// Whether it must not be sent yet; whoever held it sends it with a dispatch, or withdraws it.
+    #[serde(rename = "h", default)]
+    pub held: bool,
 }
 
 impl Known for Item {
-    const FIELDS: &'static [&'static str] = &["I", "L", "T", "P", "e"];
+    const FIELDS: &'static [&'static str] = &["I", "L", "T", "P", "e", "h"];
 }
 
 impl Item {
@@ -81,7 +87,7 @@ impl Item {
                 }
             }
         }
-        Self { id, label: label.to_owned(), since, parcels, last_error: None }
+        Self { id, label: label.to_owned(), since, parcels, last_error: None, held: false }
     }
 
     /// Returns the change that puts the item on disk; the caller makes it together with its own.
@@ -97,6 +103,34 @@ impl Item {
     /// Reads an item from disk.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         from_bytes(bytes).ok()
+    }
+
+    /// Reads all items on disk, the oldest first; one that cannot be read is left alone.
+    pub fn all(store: &dyn Store) -> Vec<Self> {
+        let (mut out, mut after) = (Vec::new(), None::<Bytes>);
+        loop {
+            let rows = store.local(Space::Outbox, &[], after.as_deref(), READ).unwrap_or_default();
+            let Some((last, _)) = rows.last() else { return out };
+            after = Some(last.clone());
+            for (_, value) in &rows {
+                match Self::read(value) {
+                    Some(item) => out.push(item),
+                    None => tracing::error!("an item of the outbox cannot be read and is left alone"),
+                }
+            }
+        }
+    }
+
+    /// Returns its records, each once.
+    pub fn records(&self) -> Vec<Record> {
+        let mut out: Vec<Record> = Vec::new();
+        for blob in self.parcels.iter().flat_map(|parcel| &parcel.records) {
+            match Record::decode(Bytes::copy_from_slice(&blob.0)) {
+                Ok(record) if out.iter().all(|known| known.hash() != record.hash()) => out.push(record),
+                _ => {}
+            }
+        }
+        out
     }
 
     /// Returns its key on disk: in the order in which items were put in.

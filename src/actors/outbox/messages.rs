@@ -43,6 +43,11 @@ pub struct Attempted(pub Item);
 #[rtype(result = "()")]
 pub struct Nudge;
 
+/// Forgets items, by their ids, that are not on disk any more; whoever made them has better ones.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Withdraw(pub Vec<Hash>);
+
 /// Asks for all items.
 #[derive(Message)]
 #[rtype(result = "Vec<Waiting>")]

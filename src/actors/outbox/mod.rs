@@ -3,6 +3,7 @@
 mod actor;
 mod handle;
 mod item;
+mod live;
 mod messages;
 mod send;
 

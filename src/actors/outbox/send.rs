@@ -3,20 +3,23 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 
 use super::item::{Item, Parcel, has_ended};
+use super::live::Live;
 use super::messages::Progress;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::put::put;
 use crate::actors::routing::find_closest;
+use crate::records::{Record, slot};
 use crate::retention::{Anchor, Publication, wanted};
-use crate::types::{Contact, Key, NodeId};
-use crate::wire::{Put, Status};
+use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
+use crate::wire::{Blob, Put, Status};
 
 /// How often a lookup that finds nobody is made, and the pause between: a table fills within a second of a start.
 const EMPTY_LOOKUPS: usize = 5;
@@ -25,13 +28,14 @@ const EMPTY_PAUSE: Duration = Duration::from_millis(200);
 /// Tells the caller who waits as soon as everything is published.
 pub struct Waiter {
     left: usize,
+    live: Live,
     told: Option<oneshot::Sender<Progress>>,
 }
 
 impl Waiter {
     /// Makes a waiter for an item.
-    pub fn new(item: &Item, told: oneshot::Sender<Progress>) -> Self {
-        Self { left: item.parcels.iter().filter(|p| !p.published).count(), told: Some(told) }
+    pub fn new(item: &Item, live: Live, told: oneshot::Sender<Progress>) -> Self {
+        Self { left: item.parcels.iter().filter(|p| !p.published).count(), live, told: Some(told) }
     }
 
     fn published(&mut self, acked: u32, wanted: u32) {
@@ -49,6 +53,9 @@ impl Waiter {
     }
 }
 
+/// Most records that the slot of a post keeps.
+const SLOT: usize = 2;
+
 /// Makes one attempt; returns the item with what it brought.
 pub async fn attempt(node: Rc<Context>, mut item: Item, waiter: Waiter) -> Item {
     let waiter = std::cell::RefCell::new(waiter);
@@ -65,6 +72,10 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
         return None;
     }
     let replicas = find_replicas(node, parcel.key).await;
+    drop_ended(node, parcel);
+    if parcel.complete {
+        return None;
+    }
     let mut standing = Publication {
         replicas: replicas.iter().map(|c| c.node).collect(),
         acked: parcel.acked.clone(),
@@ -123,14 +134,26 @@ async fn send_parcel(node: &Rc<Context>, parcel: &mut Parcel, waiter: &std::cell
     })
 }
 
-/// Leaves out what has ended meanwhile: everybody would refuse it, and what travels with it would never be done.
+/// Leaves out what was deleted or has ended meanwhile: a deleted post is not sent, and of what has ended everybody would
+/// refuse it, and what travels with it would never be done.
 fn drop_ended(node: &Context, parcel: &mut Parcel) {
-    if node.clock.in_doubt() {
-        return;
-    }
-    let now = node.now();
+    let key = parcel.key;
+    parcel.records.retain(|blob| !is_deleted(node, &key, blob));
+    let now = node.horizon();
     parcel.records.retain(|blob| !has_ended(blob, now));
     parcel.complete |= parcel.records.is_empty();
+}
+
+/// Tells whether a post's tombstone lies in this node's store.
+fn is_deleted(node: &Context, key: &Key, blob: &Blob) -> bool {
+    let Ok(record @ Record::Post(_)) = Record::decode(Bytes::copy_from_slice(&blob.0)) else { return false };
+    let (hash, slot) = (record.hash(), slot(&record, Section::Post));
+    let before = (Section::Post, slot.clone(), Hash([0; 32]));
+    let held = node.store.read(key, SectionSet::of(&[Section::Post]), Some(&before), SLOT, node.now());
+    held.unwrap_or_default()
+        .into_iter()
+        .take_while(|row| row.slot == slot)
+        .any(|row| matches!(Record::decode(row.bytes), Ok(Record::Tombstone(tombstone)) if tombstone.body.post == hash))
 }
 
 /// Looks for the replica set; again where nobody is found although somebody is known: the node has only just started.
@@ -151,11 +174,11 @@ fn update(parcel: &mut Parcel, standing: &Publication, before: bool, waiter: &st
     parcel.replicas_acked = standing.acked_replicas() as u32;
     parcel.wanted = wanted(standing.replicas.len()) as u32;
     parcel.complete = standing.is_complete();
-    if !parcel.published && standing.is_published() {
-        parcel.published = true;
-        if !before {
-            waiter.borrow_mut().published(parcel.replicas_acked, parcel.wanted);
-        }
+    let newly = !parcel.published && standing.is_published();
+    parcel.published |= newly;
+    waiter.borrow().live.note(parcel);
+    if newly && !before {
+        waiter.borrow_mut().published(parcel.replicas_acked, parcel.wanted);
     }
 }
 

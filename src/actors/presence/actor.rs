@@ -1,24 +1,26 @@
-//! The presence actor: when own records are renewed, and which followers are known to be online.
+//! The presence actor: when own records are renewed, heartbeats, and which followers are known to be online.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
+use actix::{Actor, AsyncContext, Context as Ctx, Handler, ResponseFuture};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::held::{HeldRecords, Taken};
-use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Moved, Renewed};
-use super::renew::{Own, follower, read_followers, send};
+use super::held::HeldRecords;
+use super::liveness::{HEARTBEAT, Liveness, Moment};
+use super::lookout::Lookout;
+use super::messages::{Beaten, Begin, End, Follower, Interested, PeersChanged, Renew, Renewed};
+use super::own::{Mark, Own, read_followers, send};
+use super::renew::{Errand, beat, goodbye, ids, nearest_known, renew};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::actors::routing::find_closest;
-use crate::records::{Record, home};
-use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, NodeId};
+use crate::types::{AccountId, Contact, DeviceId, Hlc, NodeId, WallTime};
 
-/// How often own records are looked after.
+/// How often own records, heartbeats and missed heartbeats are looked after.
 const TICK: Duration = Duration::from_secs(2);
 /// Presence lasts 10 minutes and is renewed every 5.
 const RENEW_PRESENCE: Duration = Duration::from_secs(300);
@@ -26,17 +28,24 @@ const RENEW_PRESENCE: Duration = Duration::from_secs(300);
 const RENEW_INTEREST: Duration = Duration::from_secs(1800);
 /// A renewal that not all holders took is repeated after this.
 const RETRY: Duration = Duration::from_secs(10);
-/// How often an author asks anew who is interested.
-const ASK_FOLLOWERS: Duration = Duration::from_secs(20);
+/// How often an author asks anew who is interested where no holder says that it changed.
+const ASK_FOLLOWERS: Duration = Duration::from_secs(300);
+/// How often all places are compared with the table, in case a change of it was missed.
+const COMPARE: Duration = Duration::from_secs(60);
+/// Between two looks at all places while the table changes, as at a start.
+const SETTLE: Duration = Duration::from_secs(2);
+/// More than this between two ticks, or between this node's time and its clock: it was asleep.
+const AWAY: Duration = Duration::from_secs(10);
 /// How long a clean end waits for goodbyes.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// The nearest live replicas that hold a record.
-const HOLDERS: usize = 3;
-/// Most followers remembered to be online.
-const FOLLOWERS: usize = 10_000;
-
-/// Lookups for holders under way at once: an account may follow thousands.
-const LOOKUPS: usize = 16;
+/// Most followers that are told of a goodbye by this node itself: as many as are brought a post directly.
+const TOLD: usize = 64;
+/// Most errands under way at once: an account may follow thousands.
+const ERRANDS: usize = 32;
+/// Most holders whose word about interest is remembered: there are three at a time, and others after a change.
+const PRINTS: usize = 64;
+/// Numbers that holders name are believed this far ahead of the time: no lie makes the next number the last one.
+const AHEAD: Duration = Duration::from_secs(600);
 
 /// An own record and where it is held.
 struct Task {
@@ -44,49 +53,101 @@ struct Task {
     /// The nearest that this node knew of when the holders were chosen: somebody else among them means a change.
     known: Vec<NodeId>,
     due: Instant,
+    under_way: bool,
 }
 
 /// The actor.
 pub struct PresenceActor {
-    node: Rc<Context>,
-    held: HeldRecords,
-    own: Option<Own>,
+    pub(super) node: Rc<Context>,
+    pub(super) held: HeldRecords,
+    pub(super) liveness: Liveness,
+    pub(super) lookout: Rc<Lookout>,
+    pub(super) own: Option<Own>,
     /// The own presence (no author), and interest in every author: at most the followees an account may have.
     tasks: BTreeMap<Option<AccountId>, Task>,
-    followers: BTreeMap<DeviceId, Follower>,
+    /// Bounded where they are noted.
+    pub(super) followers: BTreeMap<DeviceId, Follower>,
+    /// What each holder of the own presence said of the interest it holds; at most [`PRINTS`].
+    prints: BTreeMap<NodeId, u64>,
     ask_at: Instant,
+    beat_at: Instant,
+    compare_at: Instant,
+    settle_at: Instant,
+    changed: bool,
+    comparing: Rc<Cell<bool>>,
+    began: Instant,
+    ticked: (Instant, WallTime),
     stamp: Hlc,
-    lookups: Rc<Semaphore>,
+    seq: u64,
+    errands: Rc<Semaphore>,
 }
 
 impl PresenceActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
+        let now = Instant::now();
         Self {
-            node,
             held: HeldRecords::default(),
+            liveness: Liveness::default(),
+            lookout: Lookout::new(node.clone()),
             own: None,
             tasks: BTreeMap::new(),
             followers: BTreeMap::new(),
-            ask_at: Instant::now(),
+            prints: BTreeMap::new(),
+            ask_at: now,
+            beat_at: now,
+            compare_at: now,
+            settle_at: now,
+            changed: false,
+            comparing: Rc::default(),
+            began: now,
+            ticked: (now, node.now()),
             stamp: Hlc::default(),
-            lookups: Rc::new(Semaphore::new(LOOKUPS)),
+            seq: 0,
+            errands: Rc::new(Semaphore::new(ERRANDS)),
+            node,
         }
     }
 
-    fn stamp(&mut self) -> Hlc {
+    /// Returns how long the actor has lived: what its judgements are made by.
+    pub(super) fn moment(&self) -> Moment {
+        self.began.elapsed()
+    }
+
+    /// Returns who holds interest in an author, and so the author's presence, as far as this node put it there.
+    pub(super) fn holders_of(&self, author: AccountId) -> Vec<Contact> {
+        self.tasks.get(&Some(author)).map(|task| task.holders.clone()).unwrap_or_default()
+    }
+
+    fn mark(&mut self) -> Mark {
         self.stamp = self.node.stamp(self.stamp);
-        self.stamp
+        self.seq = self.stamp.0.max(self.seq.saturating_add(1));
+        Mark { seq: self.seq, hlc: self.stamp }
     }
 
     fn due_now(&mut self, author: Option<AccountId>) {
-        self.tasks.insert(author, Task { holders: Vec::new(), known: Vec::new(), due: Instant::now() });
+        let task = Task { holders: Vec::new(), known: Vec::new(), due: Instant::now(), under_way: false };
+        self.tasks.insert(author, task);
+    }
+
+    /// Notices that this node was asleep: what it judged is in doubt then, and others have to hear from it.
+    pub(super) fn notice_sleep(&mut self) {
+        let (now, wall) = (Instant::now(), self.node.now());
+        let (ticked, clock) = self.ticked;
+        let passed = now.duration_since(ticked);
+        if passed > AWAY || wall.since(clock) > passed + AWAY {
+            self.liveness.doubt();
+            (self.beat_at, self.ask_at, self.changed) = (now, now, true);
+        }
+        self.ticked = (now, wall);
     }
 
     fn tick(&mut self) {
+        self.notice_sleep();
+        self.expire();
+        self.check_missed();
         let Some(own) = self.own.clone() else { return };
         let now = Instant::now();
-        self.held.expire(self.node.now());
         if self.ask_at <= now {
             self.ask_at = now + ASK_FOLLOWERS;
             let (node, account) = (self.node.clone(), own.account);
@@ -95,40 +156,59 @@ impl PresenceActor {
                 node.doors().presence.learned(followers);
             });
         }
-        let all: Vec<(Option<AccountId>, Vec<NodeId>, bool)> =
-            self.tasks.iter().map(|(author, t)| (*author, t.known.clone(), t.due <= now)).collect();
-        let stamp = self.stamp();
-        for (author, known, due) in all {
-            let (node, own, lookups) = (self.node.clone(), own.clone(), self.lookups.clone());
-            self.node.spawn(async move {
-                let nearest = nearest_known(&node, own.place(author)).await;
-                if nearest.is_empty() || (!due && nearest.iter().all(|id| known.contains(id))) {
-                    return;
-                }
-                // Until it is sent, so that no later tick begins the same again.
-                node.doors().presence.moved(author, None, nearest).await;
-                renew(&node, &own, author, stamp, &lookups).await;
-            });
+        self.beat(&own, now);
+        let compare = self.compare_at <= now || (self.changed && self.settle_at <= now);
+        if compare && !self.comparing.get() {
+            (self.compare_at, self.settle_at) = (now + COMPARE, now + SETTLE);
+            // Those under way are compared when they have ended.
+            self.changed = self.tasks.values().any(|task| task.under_way);
+            self.look_after(&own, |_| true);
+        } else {
+            self.look_after(&own, |task| task.due <= now || task.holders.is_empty());
         }
     }
 
-    fn note_own_follower(&mut self, record: &Record) {
-        let of_own = match (&self.own, record) {
-            (Some(own), Record::Interest(interest)) => interest.body.author == own.account,
-            _ => false,
+    fn beat(&mut self, own: &Own, now: Instant) {
+        let Some(task) = self.tasks.get(&None).filter(|task| self.beat_at <= now && !task.holders.is_empty()) else {
+            return;
         };
-        if !of_own {
+        self.beat_at = now + HEARTBEAT;
+        for holder in &task.holders {
+            self.node.spawn(beat(self.node.clone(), own.clone(), holder.clone()));
+        }
+    }
+
+    /// Renews what is due, and what has other nodes near its place than before.
+    fn look_after(&mut self, own: &Own, which: impl Fn(&Task) -> bool) {
+        let now = Instant::now();
+        let wanted: Vec<Option<AccountId>> =
+            self.tasks.iter().filter(|(_, t)| !t.under_way && which(t)).map(|(author, _)| *author).collect();
+        if wanted.is_empty() || self.comparing.get() {
             return;
         }
-        match (follower(&self.node, record), record.device()) {
-            (Some(follower), _) if self.followers.len() < FOLLOWERS => {
-                self.followers.insert(follower.device, follower);
-            }
-            (None, Some(device)) => {
-                self.followers.remove(&device);
-            }
-            _ => {}
+        let mut errands = Vec::with_capacity(wanted.len());
+        for author in wanted {
+            let mark = self.mark();
+            let Some(task) = self.tasks.get(&author) else { continue };
+            let (holders, known) = (task.holders.clone(), task.known.clone());
+            errands.push(Errand { author, mark, holders, due: task.due <= now, known });
         }
+        self.comparing.set(true);
+        let (node, own, turns, comparing) =
+            (self.node.clone(), own.clone(), self.errands.clone(), self.comparing.clone());
+        self.node.spawn(async move {
+            for errand in errands {
+                let nearest = ids(&nearest_known(&node, own.place(errand.author)).await);
+                if nearest.is_empty() || (!errand.due && nearest.iter().all(|id| errand.known.contains(id))) {
+                    continue;
+                }
+                // Until it has ended, so that no later look begins the same again.
+                let begun = Renewed { author: errand.author, holders: None, known: errand.known.clone(), taken: None };
+                node.doors().presence.renewed(begun).await;
+                node.spawn(renew(node.clone(), own.clone(), errand, turns.clone()));
+            }
+            comparing.set(false);
+        });
     }
 }
 
@@ -138,6 +218,13 @@ impl Actor for PresenceActor {
     fn started(&mut self, ctx: &mut Ctx<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
         arm(ctx);
+        let node = self.node.clone();
+        ctx.spawn(actix::fut::wrap_future(async move {
+            loop {
+                node.peers_changed.notified().await;
+                node.doors().presence.peers_changed();
+            }
+        }));
     }
 }
 
@@ -148,28 +235,15 @@ fn arm(ctx: &mut Ctx<PresenceActor>) {
     });
 }
 
-impl Handler<Hold> for PresenceActor {
+impl Handler<PeersChanged> for PresenceActor {
     type Result = ();
 
-    fn handle(&mut self, Hold { key, records }: Hold, _: &mut Ctx<Self>) {
-        for bytes in records {
-            let own = self.own.as_ref().filter(|own| home(&own.account) == key);
-            let own = own.and_then(|_| Record::decode(bytes.clone()).ok());
-            match self.held.put(key, bytes, self.node.now()) {
-                // An older record, sent again by whoever, says nothing about now.
-                Taken::Merged => own.iter().for_each(|record| self.note_own_follower(record)),
-                Taken::Superseded => {}
-                Taken::NoRoom => tracing::debug!("no room for a presence record"),
-            }
+    fn handle(&mut self, _: PeersChanged, _: &mut Ctx<Self>) {
+        self.changed = true;
+        // What nobody holds yet is sent to the first that can be reached.
+        if let Some(own) = self.own.clone() {
+            self.look_after(&own, |task| task.holders.is_empty());
         }
-    }
-}
-
-impl Handler<Held> for PresenceActor {
-    type Result = MessageResult<Held>;
-
-    fn handle(&mut self, Held { key, sections }: Held, _: &mut Ctx<Self>) -> Self::Result {
-        MessageResult(self.held.at(&key, sections, self.node.now()))
     }
 }
 
@@ -177,9 +251,12 @@ impl Handler<Begin> for PresenceActor {
     type Result = ();
 
     fn handle(&mut self, Begin { account, device, authors }: Begin, _: &mut Ctx<Self>) {
-        self.own = Some(Own { account, device });
+        if let Some(before) = self.own.replace(Own::new(account, device)) {
+            before.end();
+        }
         self.tasks.clear();
         self.followers.clear();
+        self.prints.clear();
         self.ask_at = Instant::now();
         self.due_now(None);
         authors.into_iter().for_each(|author| self.due_now(Some(author)));
@@ -191,38 +268,16 @@ impl Handler<Interested> for PresenceActor {
     type Result = ();
 
     fn handle(&mut self, Interested { author, follows }: Interested, _: &mut Ctx<Self>) {
+        let Some(own) = self.own.clone() else { return };
         if follows {
             self.due_now(Some(author));
-            self.tick();
+            self.look_after(&own, |task| task.holders.is_empty());
             return;
         }
-        let (Some(own), Some(task)) = (self.own.clone(), self.tasks.remove(&Some(author))) else { return };
-        let (node, stamp) = (self.node.clone(), self.stamp());
-        self.node.spawn(async move { goodbye(&node, &own, Some(author), stamp, task.holders).await });
+        let Some(task) = self.tasks.remove(&Some(author)) else { return };
+        let (node, mark) = (self.node.clone(), self.mark());
+        self.node.spawn(async move { goodbye(&node, &own, Some(author), mark, task.holders).await });
     }
-}
-
-async fn nearest_known(node: &Rc<Context>, place: Key) -> Vec<NodeId> {
-    node.doors().routing.closest(place, HOLDERS).await.into_iter().map(|contact| contact.node).collect()
-}
-
-/// Finds the nearest live replicas, which only others know where the place is far from here, and sends them a record.
-async fn renew(node: &Rc<Context>, own: &Own, author: Option<AccountId>, stamp: Hlc, lookups: &Semaphore) {
-    let place = own.place(author);
-    // The semaphore is never closed, so acquiring only waits; a holder that is silent keeps no other lookup waiting.
-    let turn = lookups.acquire().await.ok();
-    let found = find_closest(node, place).await.closest;
-    drop(turn);
-    let holders: Vec<Contact> = found.into_iter().map(|(contact, ())| contact).take(HOLDERS).collect();
-    node.doors().presence.moved(author, Some(holders.clone()), nearest_known(node, place).await).await;
-    let record = own.record(node, author, true, stamp);
-    let taken = !holders.is_empty() && send(node.clone(), place, record, holders).await;
-    node.doors().presence.renewed(author, taken).await;
-}
-
-async fn goodbye(node: &Rc<Context>, own: &Own, author: Option<AccountId>, stamp: Hlc, holders: Vec<Contact>) {
-    let record = own.record(node, author, false, stamp);
-    send(node.clone(), own.place(author), record, holders).await;
 }
 
 impl Handler<End> for PresenceActor {
@@ -230,11 +285,20 @@ impl Handler<End> for PresenceActor {
 
     fn handle(&mut self, _: End, _: &mut Ctx<Self>) -> Self::Result {
         let tasks = std::mem::take(&mut self.tasks);
-        self.followers.clear();
-        let (node, own, stamp) = (self.node.clone(), self.own.take(), self.stamp());
+        let followers = std::mem::take(&mut self.followers);
+        let (node, own, mark) = (self.node.clone(), self.own.take(), self.mark());
+        own.iter().for_each(Own::end);
         Box::pin(async move {
             let Some(own) = own else { return };
-            let all = tasks.into_iter().map(|(author, task)| goodbye(&node, &own, author, stamp, task.holders));
+            let all = tasks.into_iter().map(|(author, mut task)| {
+                if author.is_none() {
+                    // Those who show lists with this account in it see it at once.
+                    task.holders.extend(followers.values().take(TOLD).map(|follower| follower.contact.clone()));
+                    task.holders.sort_by_key(|contact| contact.node);
+                    task.holders.dedup_by_key(|contact| contact.node);
+                }
+                goodbye(&node, &own, author, mark, task.holders)
+            });
             if timeout(GOODBYE, join_all(all)).await.is_err() {
                 tracing::debug!("some goodbyes were not heard in time");
             }
@@ -242,52 +306,64 @@ impl Handler<End> for PresenceActor {
     }
 }
 
-impl Handler<Known> for PresenceActor {
-    type Result = MessageResult<Known>;
-
-    fn handle(&mut self, _: Known, _: &mut Ctx<Self>) -> Self::Result {
-        MessageResult(self.followers.values().cloned().collect())
-    }
-}
-
-impl Handler<Learned> for PresenceActor {
+impl Handler<Renew> for PresenceActor {
     type Result = ();
 
-    fn handle(&mut self, Learned(followers): Learned, _: &mut Ctx<Self>) {
-        if self.own.is_some() && !followers.is_empty() {
-            self.followers = followers.into_iter().take(FOLLOWERS).map(|f| (f.device, f)).collect();
-        }
-    }
-}
-
-impl Handler<Gone> for PresenceActor {
-    type Result = ();
-
-    fn handle(&mut self, Gone(device): Gone, _: &mut Ctx<Self>) {
-        self.followers.remove(&device);
-    }
-}
-
-impl Handler<Moved> for PresenceActor {
-    type Result = ();
-
-    fn handle(&mut self, Moved { author, holders, known }: Moved, _: &mut Ctx<Self>) {
-        let renew = if author.is_some() { RENEW_INTEREST } else { RENEW_PRESENCE };
-        if let Some(task) = self.tasks.get_mut(&author) {
-            let holders = holders.unwrap_or_else(|| std::mem::take(&mut task.holders));
-            *task = Task { holders, known, due: Instant::now() + renew };
-        }
+    fn handle(&mut self, _: Renew, _: &mut Ctx<Self>) {
+        self.ask_at = Instant::now();
+        self.tasks.values_mut().for_each(|task| task.due = Instant::now());
+        self.tick();
     }
 }
 
 impl Handler<Renewed> for PresenceActor {
+    type Result = bool;
+
+    fn handle(&mut self, renewed: Renewed, _: &mut Ctx<Self>) -> bool {
+        let Renewed { author, holders, known, taken } = renewed;
+        let Some(task) = self.tasks.get_mut(&author) else { return false };
+        let renew = if author.is_some() { RENEW_INTEREST } else { RENEW_PRESENCE };
+        let wait = if taken == Some(false) { RETRY } else { renew };
+        task.under_way = taken.is_none();
+        task.known = known;
+        task.due = Instant::now() + wait;
+        if let Some(holders) = holders {
+            task.holders = holders;
+        }
+        true
+    }
+}
+
+impl Handler<Beaten> for PresenceActor {
     type Result = ();
 
-    fn handle(&mut self, Renewed { author, taken }: Renewed, _: &mut Ctx<Self>) {
-        if let Some(task) = self.tasks.get_mut(&author)
-            && !taken
-        {
-            task.due = task.due.min(Instant::now() + RETRY);
+    fn handle(&mut self, Beaten { device, holder, heard }: Beaten, _: &mut Ctx<Self>) {
+        let Some(own) = self.own.clone().filter(|own| own.device_id() == device) else { return };
+        let Some(heard) = heard else {
+            // Somebody else has to take its place.
+            if let Some(task) = self.tasks.get_mut(&None).filter(|task| !task.under_way) {
+                task.due = Instant::now();
+                self.look_after(&own, |task| task.due <= Instant::now());
+            }
+            return;
+        };
+        if self.prints.len() >= PRINTS {
+            self.prints.clear();
         }
+        if self.prints.insert(holder.node, heard.interest).unwrap_or_default() != heard.interest {
+            self.ask_at = Instant::now();
+        }
+        if heard.known {
+            return;
+        }
+        let believed = heard.seq.filter(|seq| Hlc(*seq).wall() <= self.node.now().plus(AHEAD));
+        self.seq = self.seq.max(believed.unwrap_or_default());
+        let (node, mark) = (self.node.clone(), self.mark());
+        self.node.spawn(async move {
+            let record = own.record(&node, None, true, mark);
+            if !own.is_over() {
+                send(&node, own.place(None), &record, vec![holder]).await;
+            }
+        });
     }
 }

@@ -3,10 +3,14 @@
 use bytes::Bytes;
 
 use super::actor::PresenceActor;
-use super::messages::{Begin, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Moved, Renewed};
+use super::messages::{
+    Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Online, PeersChanged,
+    Renew, Renewed, Told,
+};
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
-use crate::types::{AccountId, Contact, DeviceId, Key, NodeId, SectionSet};
+use crate::types::{AccountId, DeviceId, Key, NodeId, SectionSet};
+use crate::wire::{Heard, OnlineStanding};
 
 /// A handle to the presence actor.
 #[derive(Clone)]
@@ -37,6 +41,11 @@ impl PresenceHandle {
         }
     }
 
+    /// Says anew that the device is here, and asks anew who else is: the node did not run for a while.
+    pub fn renew(&self) {
+        self.0.hint(Renew);
+    }
+
     /// Says goodbye; ready when it is said, or a second has passed.
     pub async fn end(&self) {
         if self.0.ask(End).await.is_err() {
@@ -59,15 +68,40 @@ impl PresenceHandle {
         self.0.hint(Gone(device));
     }
 
-    pub(super) async fn moved(&self, author: Option<AccountId>, holders: Option<Vec<Contact>>, known: Vec<NodeId>) {
-        if self.0.ask(Moved { author, holders, known }).await.is_err() {
-            tracing::debug!("presence was rebuilt during a renewal");
-        }
+    /// Says of each account whether it is online: for lists. In the order of the accounts, at most 10,000 of them.
+    ///
+    /// Takes at most 2 s, usually a round trip, and no message for what was asked in the last 2 s. `Some(true)` when a
+    /// device was heard from within 60 s; `Some(false)` when its devices said goodbye or fell silent, also long ago;
+    /// `None` when too few holders answered to say. The account logged in here is online.
+    pub async fn online(&self, accounts: Vec<AccountId>) -> Vec<(AccountId, Option<bool>)> {
+        let unknown = accounts.iter().map(|account| (*account, None)).collect();
+        self.0.ask(Online(accounts)).await.unwrap_or(unknown)
     }
 
-    pub(super) async fn renewed(&self, author: Option<AccountId>, taken: bool) {
-        if self.0.ask(Renewed { author, taken }).await.is_err() {
-            tracing::debug!("presence was rebuilt during a renewal");
-        }
+    /// Takes a heartbeat of a peer.
+    pub(in crate::actors) async fn heartbeat(&self, from: NodeId, account: AccountId, device: DeviceId) -> Heard {
+        let unknown = Heard { known: false, seq: None, interest: 0 };
+        self.0.ask(Beat { from, account, device }).await.unwrap_or(unknown)
+    }
+
+    /// Says what is judged of accounts here; `here`: whether they are logged in on this node. One answer for each.
+    pub(in crate::actors) async fn check(&self, accounts: Vec<AccountId>, here: bool) -> Vec<OnlineStanding> {
+        self.0.ask(Check { accounts, here }).await.unwrap_or_default()
+    }
+
+    pub(super) fn told(&self, told: Told) {
+        self.0.hint(told);
+    }
+
+    pub(super) fn peers_changed(&self) {
+        self.0.hint(PeersChanged);
+    }
+
+    pub(super) fn beaten(&self, beaten: Beaten) {
+        self.0.hint(beaten);
+    }
+
+    pub(super) async fn renewed(&self, renewed: Renewed) -> bool {
+        self.0.ask(renewed).await.unwrap_or(false)
     }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use crate::keys::SecretKey;
 use crate::types::{AccountId, Contact, DeviceId, Key, NodeId, SectionSet};
+use crate::wire::{Heard, OnlineStanding};
 
 /// Keeps verified records in memory.
 #[derive(Message)]
@@ -25,6 +26,43 @@ pub struct Held {
     /// Which sections.
     pub sections: SectionSet,
 }
+
+/// A node says that a device is still there.
+#[derive(Message)]
+#[rtype(result = "Heard")]
+pub struct Beat {
+    /// The node, as its connection proves it.
+    pub from: NodeId,
+    /// The account.
+    pub account: AccountId,
+    /// The device.
+    pub device: DeviceId,
+}
+
+/// A peer asks who is online.
+#[derive(Message)]
+#[rtype(result = "Vec<OnlineStanding>")]
+pub struct Check {
+    /// Whom it asks about.
+    pub accounts: Vec<AccountId>,
+    /// Whether it asks about devices on this node alone.
+    pub here: bool,
+}
+
+/// A node whose heartbeat was missed said which accounts are there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Told {
+    /// The node.
+    pub node: NodeId,
+    /// The accounts.
+    pub accounts: Vec<(AccountId, bool)>,
+}
+
+/// This node asks who is online.
+#[derive(Message)]
+#[rtype(result = "Vec<(AccountId, Option<bool>)>")]
+pub struct Online(pub Vec<AccountId>);
 
 /// A device is logged in here.
 #[derive(Message)]
@@ -68,27 +106,41 @@ pub struct Learned(pub Vec<Follower>);
 #[rtype(result = "()")]
 pub struct Gone(pub DeviceId);
 
-/// An own record is being sent.
+/// Other peers are reachable than before.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Moved {
-    /// Which: an author, or none for the own presence.
-    pub author: Option<AccountId>,
-    /// To these holders, once they are found.
-    pub holders: Option<Vec<Contact>>,
-    /// The nearest that this node knows.
-    pub known: Vec<NodeId>,
-}
+pub struct PeersChanged;
 
-/// Puts that ended: the holders that have the record now.
+/// An own record is on its way to its holders, or has come there. Answered by whether it is still wanted.
 #[derive(Message)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub struct Renewed {
     /// Which: an author, or none for the own presence.
     pub author: Option<AccountId>,
-    /// Whether all holders took it.
-    pub taken: bool,
+    /// Who holds it now; none where that is as before.
+    pub holders: Option<Vec<Contact>>,
+    /// The nearest that this node knew of.
+    pub known: Vec<NodeId>,
+    /// None while the rest is under way; else whether all holders took it.
+    pub taken: Option<bool>,
 }
+
+/// What came of a heartbeat to one holder.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Beaten {
+    /// Whose.
+    pub device: DeviceId,
+    /// The holder.
+    pub holder: Contact,
+    /// Its answer; none where it did not answer.
+    pub heard: Option<Heard>,
+}
+
+/// The node did not run for a while: every own record is due, and followers are asked for.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Renew;
 
 /// A follower that is online.
 #[derive(Clone, Debug, PartialEq, Eq)]

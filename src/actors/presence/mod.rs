@@ -1,12 +1,18 @@
-//! Owner of presence and interest: holds them in memory for others, and keeps this node's own alive.
+//! Owner of presence and interest: holds them in memory for others, keeps this node's own alive, says who is online.
 
 mod actor;
+mod followers;
 mod handle;
 mod held;
+mod holding;
+mod liveness;
+mod lookout;
 mod messages;
+mod nearest;
+mod own;
 mod renew;
+mod verdict;
 
 pub use actor::PresenceActor;
 pub use handle::PresenceHandle;
 pub use messages::Follower;
-pub use renew::read_followers;

@@ -1,83 +1,115 @@
-//! Making and sending this node's own presence and interest, and reading who is interested in its account.
+//! The sequences around this node's own records: finding holders, renewing, heartbeats, checks, goodbyes.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 
-use super::messages::Follower;
-use crate::actors::call::Patience;
+use super::liveness::HOLDERS;
+use super::messages::{Beaten, Renewed, Told};
+use super::nearest::nearest;
+use super::own::{Mark, Own, send};
+use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
-use crate::actors::put::put;
-use crate::actors::storage::read;
-use crate::keys::SecretKey;
-use crate::records::{InterestBody, PresenceBody, Record, Signed, countersign, countersigned, home};
-use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, Section, SectionSet};
-use crate::wire::{Blob, Put};
+use crate::types::{AccountId, Contact, Key, NodeId};
+use crate::wire::{CheckOnline, Heard, Heartbeat, MAX_CHECKED, OnlineStanding};
 
-/// Who is logged in here.
-#[derive(Clone)]
-pub struct Own {
-    /// The account.
-    pub account: AccountId,
-    /// The device's key.
-    pub device: SecretKey,
+/// An own record that is to be at its holders.
+pub struct Errand {
+    /// Which: an author, or none for the own presence.
+    pub author: Option<AccountId>,
+    /// Number and stamp of the record to send.
+    pub mark: Mark,
+    /// Who holds it already; nobody at first.
+    pub holders: Vec<Contact>,
+    /// Whether they need it anew.
+    pub due: bool,
+    /// The nearest that this node knows of.
+    pub known: Vec<NodeId>,
 }
 
-impl Own {
-    fn device_id(&self) -> DeviceId {
-        DeviceId(self.device.public().0)
-    }
+/// Returns the nearest to a place that this node knows of.
+pub async fn nearest_known(node: &Rc<Context>, place: Key) -> Vec<Contact> {
+    node.doors().routing.closest(place, HOLDERS).await
+}
 
-    /// Makes the presence (no author) or interest record of this moment.
-    pub fn record(&self, node: &Context, author: Option<AccountId>, online: bool, hlc: Hlc) -> Bytes {
-        let contact = node.contact().proof.map(|proof| proof.0.to_vec()).unwrap_or_default();
-        let (device, seq) = (self.device_id(), hlc.0);
-        match author {
-            None => {
-                let body = PresenceBody { account: self.account, device, seq, hlc, online, contact };
-                let record = Signed::sign(body, &self.device, &node.network.id);
-                countersign(record, &node.key, &node.network.id).bytes().clone()
-            }
-            Some(author) => {
-                let body = InterestBody { follower: self.account, device, author, seq, hlc, online, contact };
-                let record = Signed::sign(body, &self.device, &node.network.id);
-                countersign(record, &node.key, &node.network.id).bytes().clone()
-            }
+/// Returns who they are.
+pub fn ids(contacts: &[Contact]) -> Vec<NodeId> {
+    contacts.iter().map(|contact| contact.node).collect()
+}
+
+/// Sends a record to its holders: at first to the nearest known at once, then to those that a lookup finds.
+pub async fn renew(node: Rc<Context>, own: Own, errand: Errand, lookups: Rc<Semaphore>) {
+    let Errand { author, mark, holders, due, known } = errand;
+    let place = own.place(author);
+    let record = own.record(&node, author, true, mark);
+    let renewed = async |holders: Option<Vec<Contact>>, known: Vec<NodeId>, taken: Option<bool>| {
+        node.doors().presence.renewed(Renewed { author, holders, known, taken }).await && !own.is_over()
+    };
+    let mut have: BTreeSet<NodeId> = if due { BTreeSet::new() } else { ids(&holders).into_iter().collect() };
+    // The semaphore is never closed, so acquiring only waits.
+    let turn = lookups.acquire().await.ok();
+    if holders.is_empty() && !own.is_over() {
+        let first = send(&node, place, &record, nearest_known(&node, place).await).await;
+        have = ids(&first).into_iter().collect();
+        if !renewed(Some(first), known, None).await {
+            return;
         }
     }
-
-    /// Returns the home at which the record of an author, or the own presence, is held.
-    pub fn place(&self, author: Option<AccountId>) -> Key {
-        home(&author.unwrap_or(self.account))
+    let found = nearest(&node, place, HOLDERS).await;
+    // A holder that is silent keeps no other lookup waiting.
+    drop(turn);
+    let known = ids(&nearest_known(&node, place).await);
+    // Known before it is sent, so that a goodbye meanwhile goes to all that may have it.
+    if !renewed(Some(found.clone()), known.clone(), None).await {
+        return;
     }
+    let lacking: Vec<Contact> = found.iter().filter(|holder| !have.contains(&holder.node)).cloned().collect();
+    let sent = lacking.len();
+    let taken = send(&node, place, &record, lacking).await.len() == sent && !found.is_empty();
+    renewed(None, known, Some(taken)).await;
 }
 
-/// Sends a record to its holders; true when all took it.
-pub async fn send(node: Rc<Context>, key: Key, record: Bytes, holders: Vec<Contact>) -> bool {
-    let sends = holders.iter().map(|to| {
-        let request = Put { key, records: vec![Blob::from(&record)], proofs: vec![] };
-        put(&node, to, request, Patience::Read)
+/// Says goodbye to the holders of a record.
+pub async fn goodbye(node: &Rc<Context>, own: &Own, author: Option<AccountId>, mark: Mark, holders: Vec<Contact>) {
+    let record = own.record(node, author, false, mark);
+    send(node, own.place(author), &record, holders).await;
+}
+
+/// Shows a holder that the device is there; once more when it does not answer, as connections break without notice.
+pub async fn beat(node: Rc<Context>, own: Own, holder: Contact) {
+    let request = Heartbeat { account: own.account, device: own.device_id() };
+    let mut heard = Err(CallError::Malformed);
+    for _ in 0..2 {
+        if own.is_over() {
+            return;
+        }
+        heard = node.call(&holder, &request, Patience::Read).await;
+        if !heard.as_ref().is_err_and(CallError::is_unreachable) {
+            break;
+        }
+    }
+    let heard = match heard {
+        // Whoever does not know of heartbeats holds the record all the same.
+        Err(CallError::Refused(_)) => Some(Heard { known: true, seq: None, interest: 0 }),
+        heard => heard.ok(),
+    };
+    node.doors().presence.beaten(Beaten { device: own.device_id(), holder, heard });
+}
+
+/// Asks a node whose heartbeat is missing which accounts are logged in there.
+pub async fn check(node: Rc<Context>, contact: Contact, accounts: Vec<AccountId>) {
+    let asks = accounts.chunks(MAX_CHECKED).map(|some| async {
+        let request = CheckOnline { accounts: some.to_vec(), here: true };
+        let standings = node.call(&contact, &request, Patience::Read).await.ok()?.standings;
+        if standings.len() != some.len() {
+            return None;
+        }
+        let here = standings.into_iter().map(|standing| standing.state == OnlineStanding::ONLINE);
+        let accounts = some.iter().copied().zip(here).collect();
+        node.doors().presence.told(Told { node: contact.node, accounts });
+        Some(())
     });
-    let taken = join_all(sends).await;
-    for outcome in &taken {
-        if !matches!(outcome, Ok(None)) {
-            tracing::debug!(?outcome, "a holder did not take a presence record");
-        }
-    }
-    taken.iter().all(|outcome| matches!(outcome, Ok(None)))
-}
-
-/// Reads who is interested in an account now.
-pub async fn read_followers(node: &Rc<Context>, account: AccountId) -> Vec<Follower> {
-    let reading = read(node, home(&account), SectionSet::of(&[Section::Interest])).await;
-    reading.records.iter().filter_map(|record| follower(node, record)).collect()
-}
-
-/// Returns the follower that an interest record names, unless it says goodbye.
-pub fn follower(node: &Context, record: &Record) -> Option<Follower> {
-    let Record::Interest(interest) = record else { return None };
-    let contact = countersigned(interest, &node.network.id)?;
-    let (account, device) = (interest.body.follower, interest.body.device);
-    interest.body.online.then_some(Follower { account, device, contact })
+    join_all(asks).await;
 }

@@ -5,26 +5,36 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
 
+use super::compare::{Standing, compare};
+use super::delete::delete;
+use super::find::find;
 use super::follow::follow;
 use super::login::{login, logout};
+use super::mention::tell;
 use super::messages::{
-    Follow, LoggedIn, Login, Logout, MakePost, Posted, Profile, ProfileView, Pursue, Register, Relation, Resume,
+    CompareLog, Delete, Deleted, FindPost, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, Posted,
+    PrivateList, PrivateRelation, Profile, ProfileView, Pursue, Register, RelatePrivately, Relation, Renew, Resume,
     TendLog, Who,
 };
 use super::post::{post, recount, tend_log};
+use super::private;
 use super::profile::profile;
 use super::register::{pursue_all, register};
+use super::renew::renew;
 use super::state::{Session, Shared};
 use super::sync::sync_follows;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::types::{Problem, Username};
+use crate::types::{Hash, Problem, Username};
 
 /// How often pending registrations are tried again, beside whenever peers come.
 const PURSUE: Duration = Duration::from_secs(15);
 
 /// How often whom the account follows is compared with what its home says.
 const SYNC: Duration = Duration::from_secs(30);
+
+/// How often the session looks whether anything has to be renewed.
+const RENEW: Duration = Duration::from_secs(600);
 
 /// The actor.
 pub struct SessionActor {
@@ -45,14 +55,19 @@ impl Actor for SessionActor {
         ctx.set_mailbox_capacity(MAILBOX);
         recount(&self.shared);
         let shared = self.shared.clone();
-        ctx.spawn(actix::fut::wrap_future(async move { shared.begin().await }));
+        ctx.spawn(actix::fut::wrap_future(async move {
+            shared.begin().await;
+            settle(shared).await;
+        }));
         arm(ctx);
         arm_sync(ctx);
+        arm_renew(ctx);
         let node = self.shared.node.clone();
         ctx.spawn(actix::fut::wrap_future(async move {
             loop {
                 node.peers_changed.notified().await;
                 node.doors().session.pursue();
+                node.doors().session.compare_log();
             }
         }));
     }
@@ -69,8 +84,24 @@ fn arm(ctx: &mut Ctx<SessionActor>) {
 fn arm_sync(ctx: &mut Ctx<SessionActor>) {
     ctx.run_later(SYNC, |actor, ctx| {
         actor.shared.node.spawn(sync_follows(actor.shared.clone()));
+        actor.shared.node.spawn(settle(actor.shared.clone()));
         arm_sync(ctx);
     });
+}
+
+fn arm_renew(ctx: &mut Ctx<SessionActor>) {
+    ctx.run_later(RENEW, |actor, ctx| {
+        actor.shared.node.spawn(renew(actor.shared.clone()));
+        arm_renew(ctx);
+    });
+}
+
+/// Compares the log, where that was not done, and tells whom posts name.
+async fn settle(shared: Rc<Shared>) {
+    if shared.session.borrow().is_some() && shared.standing.get() != Standing::Level {
+        compare(&shared).await;
+    }
+    tell(shared).await;
 }
 
 impl Handler<Register> for SessionActor {
@@ -108,8 +139,61 @@ impl Handler<Who> for SessionActor {
 impl Handler<MakePost> for SessionActor {
     type Result = ResponseFuture<Result<Posted, Problem>>;
 
-    fn handle(&mut self, MakePost { text, ttl, within }: MakePost, _: &mut Ctx<Self>) -> Self::Result {
-        Box::pin(post(self.shared.clone(), text, ttl, within))
+    fn handle(&mut self, MakePost { request, within }: MakePost, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(post(self.shared.clone(), request, within))
+    }
+}
+
+impl Handler<Delete> for SessionActor {
+    type Result = ResponseFuture<Result<Deleted, Problem>>;
+
+    fn handle(&mut self, Delete { id, within }: Delete, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(delete(self.shared.clone(), id, within))
+    }
+}
+
+impl Handler<FindPost> for SessionActor {
+    type Result = ResponseFuture<Result<Hash, Problem>>;
+
+    fn handle(&mut self, FindPost(prefix): FindPost, _: &mut Ctx<Self>) -> Self::Result {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            shared.session()?;
+            find(&shared, &prefix).await.map(|found| found.id())
+        })
+    }
+}
+
+impl Handler<RelatePrivately> for SessionActor {
+    type Result = ResponseFuture<Result<PrivateRelation, Problem>>;
+
+    fn handle(&mut self, message: RelatePrivately, _: &mut Ctx<Self>) -> Self::Result {
+        let RelatePrivately { kind, username, on, within } = message;
+        Box::pin(private::relate_privately(self.shared.clone(), kind, username, on, within))
+    }
+}
+
+impl Handler<PrivateList> for SessionActor {
+    type Result = ResponseFuture<Result<Vec<HiddenPerson>, Problem>>;
+
+    fn handle(&mut self, PrivateList(kind): PrivateList, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(private::list(self.shared.clone(), kind))
+    }
+}
+
+impl Handler<CompareLog> for SessionActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: CompareLog, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(settle(self.shared.clone()))
+    }
+}
+
+impl Handler<Renew> for SessionActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Renew, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(renew(self.shared.clone()))
     }
 }
 

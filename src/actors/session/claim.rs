@@ -24,10 +24,20 @@ pub struct Claim {
     certificate: Blob,
     #[serde(rename = "K", with = "serde_bytes")]
     secret: Vec<u8>,
+    /// The key of private entries, as the session keeps it.
+    #[serde(rename = "g", default, with = "serde_bytes")]
+    settings: Vec<u8>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+        zeroize::Zeroize::zeroize(&mut self.settings);
+    }
 }
 
 impl Known for Claim {
-    const FIELDS: &'static [&'static str] = &["R", "B", "C", "K"];
+    const FIELDS: &'static [&'static str] = &["R", "B", "C", "K", "g"];
 }
 
 /// A claim with its records read.
@@ -40,6 +50,8 @@ pub struct OpenClaim {
     pub certificate: Signed<DeviceBody>,
     /// The device's key.
     pub device: SecretKey,
+    /// The key of private entries; empty in a claim of a version that did not keep it.
+    pub settings: Zeroizing<Vec<u8>>,
 }
 
 impl Claim {
@@ -77,10 +89,11 @@ impl Claim {
     /// Reads its records; `None` when the disk changed them.
     pub fn open(self) -> Option<OpenClaim> {
         Some(OpenClaim {
-            record: Signed::decode(self.record.into_bytes()).ok()?,
-            bundle: Signed::decode(self.bundle.into_bytes()).ok()?,
-            certificate: Signed::decode(self.certificate.into_bytes()).ok()?,
-            device: SecretKey::from_bytes(&Zeroizing::new(self.secret.try_into().ok()?)),
+            record: Signed::decode(self.record.clone().into_bytes()).ok()?,
+            bundle: Signed::decode(self.bundle.clone().into_bytes()).ok()?,
+            certificate: Signed::decode(self.certificate.clone().into_bytes()).ok()?,
+            device: SecretKey::from_bytes(&Zeroizing::new(self.secret.as_slice().try_into().ok()?)),
+            settings: Zeroizing::new(self.settings.clone()),
         })
     }
 }
@@ -114,5 +127,6 @@ fn build(username: Username, password: &str, mut rng: Rng, network: &Network, no
         bundle: bundle.bytes().into(),
         certificate: certificate.bytes().into(),
         secret: device.to_bytes().to_vec(),
+        settings: secrets.settings.to_vec(),
     })
 }

@@ -1,4 +1,5 @@
-//! Direct delivery: a new post to the nodes of followers that are online.
+//! Direct delivery: a new post, or the deletion of one, to the nodes of followers that are online, and to those where the
+//! author is logged in as well.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +11,11 @@ use tokio::sync::oneshot;
 
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
-use crate::actors::presence::{Follower, read_followers};
+use crate::actors::presence::Follower;
 use crate::actors::put::evidence;
-use crate::records::{PostBody, Signed};
-use crate::types::{DeviceId, NodeId};
+use crate::actors::storage::read;
+use crate::records::{Record, countersigned, home};
+use crate::types::{AccountId, DeviceId, NodeId, Section, SectionSet};
 use crate::wire::{Blob, Deliver, Status};
 
 /// The most followers a post is brought to directly.
@@ -36,8 +38,9 @@ pub struct Delivery {
     pub done: LocalBoxFuture<'static, ()>,
 }
 
-/// Brings a post to everybody known to be online, and to those a fresh reading finds.
-pub fn deliver(node: Rc<Context>, post: Signed<PostBody>) -> Delivery {
+/// Brings a post or tombstone to everybody known to be online, and to those a fresh reading finds; not to whom the account
+/// has blocked.
+pub fn deliver(node: Rc<Context>, post: Record) -> Delivery {
     let counts = Rc::new(Counts::default());
     let (ended, end) = oneshot::channel::<()>();
     let work = run(node.clone(), post, counts.clone());
@@ -64,24 +67,43 @@ impl Tried {
     }
 }
 
-async fn run(node: Rc<Context>, post: Signed<PostBody>, counts: Rc<Counts>) {
+async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) {
+    // It waits in the outbox; followers find it at its home when it is published.
+    if node.clock.in_doubt() {
+        return;
+    }
+    let Some(account) = post.account() else { return };
     let tried = RefCell::new(Tried::default());
     let known = node.doors().presence.known().await;
-    let fresh = read_followers(&node, post.body.account);
+    let fresh = read_online(&node, account);
     let first = bring(&node, &post, known, &tried, &counts);
     let (fresh, ()) = tokio::join!(fresh, first);
-    node.doors().presence.learned(fresh.clone());
-    bring(&node, &post, fresh, &tried, &counts).await;
+    let (own, followers): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|online| online.account == account);
+    node.doors().presence.learned(followers.clone());
+    // The author's other devices are no followers, and do not count.
+    let (uncounted, rest) = (RefCell::default(), Counts::default());
+    let others = bring(&node, &post, own, &uncounted, &rest);
+    tokio::join!(bring(&node, &post, followers, &tried, &counts), others);
 }
 
-async fn bring(
-    node: &Rc<Context>,
-    post: &Signed<PostBody>,
-    followers: Vec<Follower>,
-    tried: &RefCell<Tried>,
-    counts: &Counts,
-) {
-    let others = followers.into_iter().filter(|f| f.contact.node != node.me);
+/// Reads who is interested in an account now, and where the account itself is logged in.
+async fn read_online(node: &Rc<Context>, account: AccountId) -> Vec<Follower> {
+    let reading = read(node, home(&account), SectionSet::of(&[Section::Interest, Section::Presence])).await;
+    let online = reading.records.iter().filter_map(|record| {
+        let (online, contact) = match record {
+            Record::Interest(r) => (r.body.online, countersigned(r, &node.network.id)),
+            Record::Presence(r) => (r.body.online, countersigned(r, &node.network.id)),
+            _ => (false, None),
+        };
+        let contact = contact.filter(|_| online)?;
+        Some(Follower { account: record.account()?, device: record.device()?, contact })
+    });
+    online.collect()
+}
+
+async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, tried: &RefCell<Tried>, counts: &Counts) {
+    let hidden = node.hidden();
+    let others = followers.into_iter().filter(|f| f.contact.node != node.me && !hidden.blocks(&f.account));
     let new: Vec<Follower> = others.filter(|f| tried.borrow_mut().take(f)).take(MOST).collect();
     counts.online.set(tried.borrow().at.len() as u32);
     join_all(new.iter().map(|follower| async move {
@@ -99,7 +121,7 @@ async fn bring(
 }
 
 /// Pushes to one follower; `None` when it does not answer.
-async fn push(node: &Rc<Context>, follower: &Follower, post: &Signed<PostBody>) -> Option<Status> {
+async fn push(node: &Rc<Context>, follower: &Follower, post: &Record) -> Option<Status> {
     let mut request = Deliver { post: post.bytes().into(), proofs: vec![] };
     let mut answer = node.call(&follower.contact, &request, Patience::Disk).await.ok()?;
     if Status::from_number(answer.status) == Status::NeedProof {

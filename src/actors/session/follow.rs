@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::amend::overtaken;
 use super::messages::Relation;
 use super::state::{Session, Shared};
 use super::sync::newest_edge;
@@ -30,7 +31,7 @@ pub async fn follow(
     let account = match known {
         Some(_) if follows => return Ok(Relation { username, follows, queued: false }),
         Some(account) => account,
-        None => find(&shared, &username, deadline).await?,
+        None => find_account(&shared, &username, deadline).await?,
     };
     let Some(item) = change(&shared, &session, account, &username, follows).await? else {
         return Ok(Relation { username, follows, queued: false });
@@ -40,7 +41,14 @@ pub async fn follow(
 }
 
 /// Finds out who has a name.
-async fn find(shared: &Rc<Shared>, username: &Username, deadline: Option<Instant>) -> Result<AccountId, Problem> {
+///
+/// # Errors
+/// `no_such_user`; `unreachable`.
+pub async fn find_account(
+    shared: &Rc<Shared>,
+    username: &Username,
+    deadline: Option<Instant>,
+) -> Result<AccountId, Problem> {
     let reading = read_account(&shared.node, username);
     let found = match deadline {
         None => reading.await,
@@ -74,6 +82,7 @@ async fn change(
     if follows && shared.followees.borrow().len() >= most {
         return Err(Problem::new(Code::Quota, format!("an account follows at most {most} others")));
     }
+    let (mut ops, withdrawn) = overtaken(shared, &session, &account);
     // Another device whose clock is ahead may have spoken last: what is said now has to win over it.
     session.hlc = session.hlc.max(newest_edge(shared, &session, &account));
     let hlc = session.stamp(node);
@@ -85,8 +94,10 @@ async fn change(
         Item::pack(if follows { "follow" } else { "unfollow" }, edge.hash(), std::slice::from_ref(&edge), node.now());
     let followee = Followee::new(account, username.clone(), since, hlc);
     let local = if follows { followee.keep() } else { Followee::forget(&account) };
-    shared.commit(std::slice::from_ref(&edge), &item, vec![session.keep(), local]).await?;
+    ops.extend([session.keep(), local]);
+    shared.commit(std::slice::from_ref(&edge), &item, ops).await?;
     *shared.session.borrow_mut() = Some(session);
+    shared.node.doors().outbox.withdraw(withdrawn).await;
     shared.relate(followee, follows).await;
     Ok(Some(item))
 }

@@ -6,11 +6,13 @@ use zeroize::Zeroizing;
 
 use super::actor::SessionActor;
 use super::messages::{
-    Follow, LoggedIn, Login, Logout, MakePost, Posted, Profile, ProfileChange, ProfileView, Pursue, Register, Relation,
-    Resume, TendLog, Who, WhoAmI,
+    CompareLog, Delete, Deleted, FindPost, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, PostRequest,
+    Posted, PrivateList, PrivateRelation, Profile, ProfileChange, ProfileView, Pursue, Register, RelatePrivately,
+    Relation, Renew, Resume, TendLog, Who, WhoAmI,
 };
 use crate::actors::door::{Door, Gone};
-use crate::types::{Problem, Username};
+use crate::records::PrivateKind;
+use crate::types::{Hash, Problem, Username};
 
 /// A handle to the session actor.
 #[derive(Clone)]
@@ -44,12 +46,16 @@ impl SessionHandle {
 
     /// Makes a post; ready when it is published and delivered, or the first attempt has ended.
     pub async fn post(&self, text: String, ttl: Option<Duration>) -> Result<Posted, Problem> {
-        self.make_post(MakePost { text, ttl, within: None }).await
+        let request = PostRequest { text, ttl, reply_to: None };
+        self.make_post(MakePost { request, within: None }).await
     }
 
     /// Makes a post like [`SessionHandle::post`], and reports it as queued when that takes longer than `within`.
-    pub async fn post_within(&self, text: String, ttl: Option<Duration>, within: Duration) -> Result<Posted, Problem> {
-        self.make_post(MakePost { text, ttl, within: Some(within) }).await
+    ///
+    /// # Errors
+    /// Among others `no_such_post` when this node does not know the post that it answers.
+    pub async fn post_within(&self, request: PostRequest, within: Duration) -> Result<Posted, Problem> {
+        self.make_post(MakePost { request, within: Some(within) }).await
     }
 
     async fn make_post(&self, message: MakePost) -> Result<Posted, Problem> {
@@ -88,6 +94,54 @@ impl SessionHandle {
         within: Option<Duration>,
     ) -> Result<ProfileView, Problem> {
         self.0.ask(Profile { change, within }).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Deletes a post of the account, whichever of its devices made it; deleting it again does no harm.
+    ///
+    /// # Errors
+    /// `no_such_post`, also when it has ended; `not_author`.
+    pub async fn delete_within(&self, id: Hash, within: Duration) -> Result<Deleted, Problem> {
+        self.0.ask(Delete { id, within: Some(within) }).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Finds the id of a post on this node by a prefix of at least 8 digits.
+    ///
+    /// # Errors
+    /// `no_such_post`; `usage` when it is no prefix, or one of several posts.
+    pub async fn find_post(&self, prefix: String) -> Result<Hash, Problem> {
+        self.0.ask(FindPost(prefix)).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Mutes or blocks somebody, or takes it back.
+    ///
+    /// # Errors
+    /// `usage` for oneself; `no_such_user`; `unreachable` when it is not known in time who this is; `not_logged_in` also
+    /// when the login is of a version that did not keep the key of private entries.
+    pub async fn relate_privately(
+        &self,
+        kind: PrivateKind,
+        username: Username,
+        on: bool,
+        within: Duration,
+    ) -> Result<PrivateRelation, Problem> {
+        let wish = RelatePrivately { kind, username, on, within: Some(within) };
+        self.0.ask(wish).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Returns who is muted or blocked, by name.
+    pub async fn private_list(&self, kind: PrivateKind) -> Result<Vec<HiddenPerson>, Problem> {
+        self.0.ask(PrivateList(kind)).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    pub(super) fn compare_log(&self) {
+        self.0.hint(CompareLog);
+    }
+
+    /// Renews what has lived half of its time and republishes, where it is time; ready when that is sent.
+    pub async fn renew(&self) {
+        if self.0.ask(Renew).await.is_err() {
+            tracing::debug!("nothing was renewed");
+        }
     }
 
     /// Raises the floor of the own log to what has ended.

@@ -5,22 +5,24 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use super::claim::Claim;
+use super::compare::{Standing, compare, known_end};
 use super::messages::LoggedIn;
-use super::register::forget_login;
+use super::private::{Kept, Privates};
+use super::register::{beyond_doubt, forget_login};
 use super::state::{Session, Shared};
 use crate::actors::feed::Followee;
 use crate::actors::outbox::Item;
 use crate::actors::registrar::name_is_pending;
-use crate::actors::storage::{account_of, read, read_account};
-use crate::keys::{OpenError, SecretKey, Secrets};
+use crate::actors::storage::{account_of, put_op, read, read_account};
+use crate::keys::{OpenError, SealKey, SecretKey, Secrets};
 use crate::records::{
     AccountChain, BundleBody, DeviceBody, HeadsBody, Record, RetirementBody, Signed, bundle_key, home,
 };
-use crate::seam::{Lane, Op, offload};
+use crate::seam::{Batch, Lane, Op, offload};
 use crate::types::{Code, DeviceId, Hlc, Problem, Section, SectionSet, Username, WallTime};
 
 /// Logs in.
@@ -38,6 +40,7 @@ pub async fn login(
         let message = format!("{} is logged in on this node", session.username);
         return Err(Problem::new(Code::AlreadyLoggedIn, message).hint("timeline logout"));
     }
+    beyond_doubt(&shared.node)?;
     let chain = find(&shared, &username).await?;
     let bundle = find_bundle(&shared, &chain).await?;
     let secrets = open(&shared, bundle, password).await?;
@@ -106,6 +109,7 @@ impl Home {
             Section::Retirement,
             Section::Heads,
             Section::Following,
+            Section::Private,
         ]);
         let reading = read(&shared.node, home(&chain.account), sections).await;
         let mut out = Home::default();
@@ -211,7 +215,9 @@ async fn begin(
         hlc: Hlc::new(now, 0),
     };
     let certificate = Signed::sign(body, &root, &node.network.id);
-    let session = Session::new(chain.username().clone(), chain.account, &device, now);
+    let settings = SealKey::new(secrets.settings);
+    let privates = Privates::open(&chain.account, &home.records, &settings);
+    let session = Session::new(chain.username().clone(), chain.account, &device, now, Some(&*settings.to_bytes()));
     let followees = home.followees(shared).await;
     let mut records: Vec<Record> = retired.into_iter().collect();
     records.push(Record::Device(certificate.clone()));
@@ -219,10 +225,13 @@ async fn begin(
     // The chain goes along to this disk: what this device signs can be proved from here on.
     let mut local = records.clone();
     local.insert(0, Record::Account(chain.clone()));
-    let ops: Vec<Op> = std::iter::once(session.keep()).chain(followees.iter().map(Followee::keep)).collect();
+    let hidden = privates.iter().map(Kept::keep);
+    let ops: Vec<Op> =
+        std::iter::once(session.keep()).chain(followees.iter().map(Followee::keep)).chain(hidden).collect();
     shared.commit(&local, &item, ops).await?;
     let logged_in = session.logged_in();
     *shared.followees.borrow_mut() = followees;
+    shared.start_level(privates);
     *shared.session.borrow_mut() = Some(session);
     shared.begin().await;
     shared.dispatch(item).await;
@@ -231,30 +240,58 @@ async fn begin(
 
 /// Logs out: the device retires, and this node forgets its key, its feed and whom it follows.
 pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
+    shared.session()?;
+    // The retirement says where the log ends: not before the network's end.
+    if timeout(COMPARED, compare(&shared)).await.is_err() {
+        tracing::info!("logging out without knowing what the network has of this device's log");
+    }
     let _turn = shared.turn.lock().await;
     let mut session = shared.session()?;
     let node = &shared.node;
     node.doors().presence.end().await;
-    let body = RetirementBody {
-        account: session.account,
-        device: session.device_id(),
-        last_seq: session.last_seq,
-        last_hash: session.last_hash,
-        hlc: session.stamp(node),
-        root_seq: None,
-    };
-    let record = Signed::sign(body, &session.device(), &node.network.id);
+    let mut ops = forget_login(&shared);
+    // Posts that were held back go out: nothing but an outage kept them.
+    let held: Vec<Item> = Item::all(&*node.store).into_iter().filter(|item| item.held).collect();
+    let mut items: Vec<Item> = held.into_iter().map(|item| Item { held: false, ..item }).collect();
+    let record = retirement(&shared, &mut session).map(Record::Retirement);
     let now: WallTime = node.now();
-    let item = Item::pack("retirement", record.hash(), &[Record::Retirement(record.clone())], now);
+    items.extend(record.iter().map(|r| Item::pack("retirement", r.hash(), std::slice::from_ref(r), now)));
+    node.learn(record.as_slice());
+    ops.extend(record.iter().flat_map(|r| r.destinations().into_iter().map(|d| put_op(r, d.key, d.section, now))));
+    ops.extend(items.iter().map(Item::keep));
     // The feed ends first, with all that it had on its way to the disk: what came now would bring its author back.
     node.doors().feed.end().await;
-    if let Err(error) = shared.commit(&[Record::Retirement(record)], &item, forget_login(&shared)).await {
+    if let Err(error) = node.store.commit(Batch(ops)).await {
         shared.begin().await;
         return Err(error.into());
     }
     *shared.session.borrow_mut() = None;
     shared.followees.borrow_mut().clear();
-    *shared.rate.borrow_mut() = Default::default();
-    shared.dispatch(item).await;
+    shared.start_level(Privates::default());
+    let last = items.pop();
+    for item in items {
+        let sender = shared.clone();
+        node.spawn(async move {
+            sender.dispatch(item).await;
+        });
+    }
+    if let Some(last) = last {
+        shared.dispatch(last).await;
+    }
     Ok(session.username.clone())
+}
+
+/// How long a logout waits for the comparison of the log, where it was not made since the start.
+const COMPARED: Duration = Duration::from_secs(2);
+
+/// Returns this device's own retirement; `None` where another device has retired it already.
+fn retirement(shared: &Shared, session: &mut Session) -> Option<Signed<RetirementBody>> {
+    if shared.standing.get() == Standing::Retired {
+        return None;
+    }
+    let (last_seq, last_hash) = known_end(shared, session);
+    let (account, device) = (session.account, session.device_id());
+    let hlc = session.stamp(&shared.node);
+    let body = RetirementBody { account, device, last_seq, last_hash, hlc, root_seq: None };
+    Some(Signed::sign(body, &session.device(), &shared.node.network.id))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix::Message;
 use zeroize::Zeroizing;
 
+use crate::records::PrivateKind;
 use crate::types::{AccountId, DeviceId, Hash, Problem, Username, WallTime};
 
 /// Registers a name, or resumes an interrupted registration.
@@ -59,14 +60,23 @@ pub struct WhoAmI {
     pub since: WallTime,
 }
 
-/// Makes a post.
-#[derive(Message)]
-#[rtype(result = "Result<Posted, Problem>")]
-pub struct MakePost {
+/// A wish to post.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostRequest {
     /// What it says.
     pub text: String,
     /// How long it lives.
     pub ttl: Option<Duration>,
+    /// The post that it answers.
+    pub reply_to: Option<Hash>,
+}
+
+/// Makes a post.
+#[derive(Message)]
+#[rtype(result = "Result<Posted, Problem>")]
+pub struct MakePost {
+    /// The post.
+    pub request: PostRequest,
     /// How long to wait for the network once it is on disk; for all of the first attempt where it is `None`.
     pub within: Option<Duration>,
 }
@@ -146,6 +156,83 @@ pub struct ProfileView {
     /// Whether a change waits in the outbox.
     pub queued: bool,
 }
+
+/// Deletes a post of the account.
+#[derive(Message)]
+#[rtype(result = "Result<Deleted, Problem>")]
+pub struct Delete {
+    /// Which.
+    pub id: Hash,
+    /// How long to wait for the network; for all of the first attempt where it is `None`.
+    pub within: Option<Duration>,
+}
+
+/// A post that is deleted here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Its id.
+    pub id: Hash,
+    /// Whether its tombstone waits in the outbox.
+    pub queued: bool,
+}
+
+/// Finds the id of a post on this node by a prefix that no other post here shares.
+#[derive(Message)]
+#[rtype(result = "Result<Hash, Problem>")]
+pub struct FindPost(pub String);
+
+/// Mutes or blocks somebody, or takes it back.
+#[derive(Message)]
+#[rtype(result = "Result<PrivateRelation, Problem>")]
+pub struct RelatePrivately {
+    /// Mute or block.
+    pub kind: PrivateKind,
+    /// Whom.
+    pub username: Username,
+    /// Whether it holds from now on.
+    pub on: bool,
+    /// How long to wait for the network; for all of the first attempt where it is `None`.
+    pub within: Option<Duration>,
+}
+
+/// Where a mute or block stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateRelation {
+    /// Whom.
+    pub username: Username,
+    /// Mute or block.
+    pub kind: PrivateKind,
+    /// Whether it holds.
+    pub on: bool,
+    /// Whether it waits in the outbox.
+    pub queued: bool,
+}
+
+/// Asks who is muted or blocked.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<HiddenPerson>, Problem>")]
+pub struct PrivateList(pub PrivateKind);
+
+/// Somebody the account has muted or blocked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HiddenPerson {
+    /// The name.
+    pub username: Username,
+    /// The account.
+    pub account: AccountId,
+    /// Since when.
+    pub since: WallTime,
+}
+
+/// Compares the own log with the network's, where that was not done since the start.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CompareLog;
+
+/// Renews what ends in half of its time, and republishes, where it is time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Renew;
 
 /// Raises the floor of the own log to what has ended.
 #[derive(Message)]

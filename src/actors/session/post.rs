@@ -1,15 +1,20 @@
 //! A post's first moments: made, on disk, then to replicas and online followers side by side.
 
+use std::future::ready;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
+use super::compare::{Standing, ensure};
 use super::deliver::deliver;
-use super::messages::Posted;
+use super::find::{alive, find};
+use super::mention::{Owed, tell};
+use super::messages::{PostRequest, Posted};
 use super::state::{Session, Shared};
 use crate::actors::outbox::Item;
-use crate::records::{PostBody, Record, Signed, TextError, checked_text, home};
+use crate::records::{PostBody, Record, ReplyTo, Signed, TextError, checked_text, home};
 use crate::seam::Op;
 use crate::timeline::{FeedRow, Rate, Via};
 use crate::types::{Code, DEFAULT_TTL, Hash, MAX_TTL, MIN_TTL, Problem, Section, SectionSet};
@@ -18,22 +23,27 @@ use crate::types::{Code, DEFAULT_TTL, Hash, MAX_TTL, MIN_TTL, Problem, Section, 
 const SLOW_FOLLOWERS: Duration = Duration::from_millis(1500);
 
 /// Makes and sends a post; waits for the network no longer than `within`.
-pub async fn post(
-    shared: Rc<Shared>,
-    text: String,
-    ttl: Option<Duration>,
-    within: Option<Duration>,
-) -> Result<Posted, Problem> {
+pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Duration>) -> Result<Posted, Problem> {
     let deadline = within.map(|within| Instant::now() + within);
-    let text = checked_text(&text).map_err(text_problem)?;
-    let ttl = ttl.unwrap_or(DEFAULT_TTL);
+    let text = checked_text(&request.text).map_err(text_problem)?;
+    let ttl = request.ttl.unwrap_or(DEFAULT_TTL);
     if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
         return Err(Problem::new(Code::TtlOutOfRange, "a post lives for 10 seconds to 30 days"));
     }
-    let (post, item) = make(&shared, text, ttl).await?;
+    shared.session()?;
+    let reply_to = match request.reply_to {
+        Some(id) => Some(answered(&shared, id).await?),
+        None => None,
+    };
+    ensure(&shared, within).await?;
+    let (post, item) = make(&shared, text, ttl, reply_to).await?;
     shared.node.doors().feed.posted(post.bytes().clone());
-    let delivery = deliver(shared.node.clone(), post.clone());
-    let tell = timeout(within.map_or(SLOW_FOLLOWERS, |within| within.min(SLOW_FOLLOWERS)), delivery.done);
+    let (told, held) = (shared.clone(), item.held);
+    shared.node.spawn(async move { tell(told).await });
+    // What is held back goes to nobody; whoever compares the log sends it on.
+    let delivery = (!held).then(|| deliver(shared.node.clone(), Record::Post(post.clone())));
+    let (counts, done) = delivery.map_or_else(|| (Default::default(), ready(()).boxed_local()), |d| (d.counts, d.done));
+    let tell = timeout(within.map_or(SLOW_FOLLOWERS, |within| within.min(SLOW_FOLLOWERS)), done);
     let (progress, _) = tokio::join!(shared.dispatch_until(item, deadline), tell);
     Ok(Posted {
         id: post.hash(),
@@ -42,13 +52,25 @@ pub async fn post(
         expires_at: post.body.expires_at(),
         acked: progress.acked,
         wanted: progress.wanted,
-        online: delivery.counts.online.get(),
-        delivered: delivery.counts.delivered.get(),
+        online: counts.online.get(),
+        delivered: counts.delivered.get(),
     })
 }
 
-/// Makes a post and puts it on disk with everything that goes with it, in one transaction.
-async fn make(shared: &Rc<Shared>, text: String, ttl: Duration) -> Result<(Signed<PostBody>, Item), Problem> {
+/// Names the post that is answered.
+async fn answered(shared: &Rc<Shared>, id: Hash) -> Result<ReplyTo, Problem> {
+    let post = alive(find(shared, &id.to_string()).await?, shared.node.horizon())?;
+    Ok(ReplyTo { account: post.body.account, post: id })
+}
+
+/// Makes a post and puts it on disk with everything that goes with it, in one transaction. While the log was not compared
+/// with the network's, it is held back.
+async fn make(
+    shared: &Rc<Shared>,
+    text: String,
+    ttl: Duration,
+    reply_to: Option<ReplyTo>,
+) -> Result<(Signed<PostBody>, Item), Problem> {
     let _turn = shared.turn.lock().await;
     let (node, mut session) = (&shared.node, shared.session()?);
     let now = node.now();
@@ -64,16 +86,19 @@ async fn make(shared: &Rc<Shared>, text: String, ttl: Duration) -> Result<(Signe
         prev: session.last_hash,
         text,
         lifetime_ms: ttl.as_millis() as u64,
-        reply_to: None,
+        reply_to,
     };
     let post = Signed::sign(body, &session.device(), &node.network.id);
     (session.last_seq, session.last_hash) = (post.body.seq, Some(post.hash()));
     let heads = session.heads(node);
     let records = [Record::Post(post.clone()), Record::Heads(heads)];
-    let item = Item::pack("post", post.hash(), &records, now);
+    let held = shared.standing.get() != Standing::Level;
+    let item = Item { held, ..Item::pack("post", post.hash(), &records, now) };
     let row = FeedRow { post: post.clone(), author: session.username.clone(), via: Via::Local, shown: true };
-    let ops = vec![session.keep(), Op::SetLocal(crate::seam::Space::Feed, row.key(), row.to_bytes())];
-    shared.commit(&records, &item, ops).await?;
+    let mut ops = vec![session.keep(), Op::SetLocal(crate::seam::Space::Feed, row.key(), row.to_bytes())];
+    ops.extend(Owed::names_somebody(&post.body).then(|| Owed::keep(&post)));
+    // What is held back must not be taken for the network's when the two are compared.
+    shared.commit(if held { &[] } else { &records }, &item, ops).await?;
     shared.rate.borrow_mut().note(now);
     *shared.session.borrow_mut() = Some(session);
     Ok((post, item))
@@ -95,7 +120,10 @@ const OWN_POSTS: usize = 10_000;
 pub async fn tend_log(shared: Rc<Shared>) {
     let _turn = shared.turn.lock().await;
     let (node, Ok(mut session)) = (&shared.node, shared.session()) else { return };
-    let Some(alive) = alive(&shared, &session) else { return };
+    if shared.standing.get() != Standing::Level {
+        return;
+    }
+    let Some(alive) = alive_posts(&shared, &session) else { return };
     let (floor, mut ended) = ended(&alive, session.last_seq);
     // The floor never falls, even where a clock was set back since.
     ended.retain(|(first, _)| *first > session.floor);
@@ -117,12 +145,12 @@ pub async fn tend_log(shared: Rc<Shared>) {
 }
 
 /// Returns the numbers of the own posts that have not ended, as many as are looked at; all above those count as alive.
-fn alive(shared: &Rc<Shared>, session: &Session) -> Option<Vec<u64>> {
+fn alive_posts(shared: &Rc<Shared>, session: &Session) -> Option<Vec<u64>> {
     let (node, device) = (&shared.node, session.device_id());
     // Slots of posts begin with the device.
     let before = (Section::Post, bytes::Bytes::copy_from_slice(device.as_bytes()), Hash([0; 32]));
     let sections = SectionSet::of(&[Section::Post]);
-    let stored = node.store.read(&home(&session.account), sections, Some(&before), OWN_POSTS, node.now()).ok()?;
+    let stored = node.store.read(&home(&session.account), sections, Some(&before), OWN_POSTS, node.horizon()).ok()?;
     let cut = stored.len() >= OWN_POSTS;
     let posts = stored.into_iter().filter_map(|s| Signed::<PostBody>::decode(s.bytes).ok());
     let mut own: Vec<u64> = posts.take_while(|post| post.body.device == device).map(|post| post.body.seq).collect();
@@ -150,7 +178,8 @@ pub fn recount(shared: &Rc<Shared>) {
     let Ok(session) = shared.session() else { return };
     let (node, device) = (&shared.node, session.device_id());
     let sections = SectionSet::of(&[Section::Post]);
-    let stored = node.store.read(&home(&session.account), sections, None, OWN_POSTS, node.now()).unwrap_or_default();
+    let stored =
+        node.store.read(&home(&session.account), sections, None, OWN_POSTS, node.horizon()).unwrap_or_default();
     let mut times: Vec<_> = stored
         .into_iter()
         .filter_map(|s| Signed::<PostBody>::decode(s.bytes).ok())

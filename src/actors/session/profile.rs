@@ -53,7 +53,7 @@ async fn current(shared: &Rc<Shared>, session: &Session, deadline: Option<Instan
 
 fn kept(shared: &Shared, session: &Session) -> Option<Record> {
     let sections = SectionSet::of(&[Section::Profile]);
-    let stored = shared.node.store.read(&home(&session.account), sections, None, 1, shared.node.now()).ok()?;
+    let stored = shared.node.store.read(&home(&session.account), sections, None, 1, shared.node.horizon()).ok()?;
     Record::decode(stored.into_iter().next()?.bytes).ok()
 }
 

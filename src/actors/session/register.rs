@@ -6,7 +6,9 @@ use zeroize::Zeroizing;
 
 use super::claim::{Claim, OpenClaim};
 use super::messages::LoggedIn;
+use super::private::Privates;
 use super::state::{Once, Session, Shared};
+use crate::actors::context::Context;
 use crate::actors::directory::enter;
 use crate::actors::outbox::Item;
 use crate::actors::registrar::ask_registrars;
@@ -39,6 +41,7 @@ pub async fn register(
     if node.network.document.reserved_names.contains(username.as_str()) {
         return Err(reserved(&username));
     }
+    beyond_doubt(node)?;
     let claim = match Claim::load(node, &username) {
         Some(claim) => resume(&shared, claim, password).await?,
         None => {
@@ -51,11 +54,20 @@ pub async fn register(
     pursue(&shared, open).await
 }
 
+/// Refuses what cannot wait in the outbox: it is signed once, with a stamp that others must take.
+pub fn beyond_doubt(node: &Context) -> Result<(), Problem> {
+    if !node.clock.in_doubt() {
+        return Ok(());
+    }
+    let problem = Problem::new(Code::ClockInDoubt, "the clock of this machine is in doubt");
+    Err(problem.hint("`timeline status` says why; set the clock, or wait until a time server confirms it"))
+}
+
 /// Tells whether a password opens the bundle that lies on this disk.
 async fn opens(shared: &Rc<Shared>, username: &Username, password: Zeroizing<String>) -> bool {
     let node = &shared.node;
     let sections = SectionSet::of(&[Section::Bundle]);
-    let kept = node.store.read(&bundle_key(username), sections, None, 1, node.now()).unwrap_or_default();
+    let kept = node.store.read(&bundle_key(username), sections, None, 1, node.horizon()).unwrap_or_default();
     let Some(Ok(Record::Bundle(bundle))) = kept.into_iter().next().map(|row| Record::decode(row.bytes)) else {
         return false;
     };
@@ -165,7 +177,7 @@ async fn establish(
     let mut ops = vec![Claim::forget(&username)];
     // A claim that ends well while somebody else is logged in makes the account, not a device of it.
     let free = shared.session.borrow().is_none();
-    let session = Session::new(username, account, &claim.device, node.now());
+    let session = Session::new(username, account, &claim.device, node.now(), Some(&claim.settings));
     if free {
         records.push(Record::Device(claim.certificate));
         ops.push(session.keep());
@@ -175,6 +187,7 @@ async fn establish(
     let logged_in = session.logged_in();
     if free {
         shared.followees.borrow_mut().clear();
+        shared.start_level(Privates::default());
         *shared.session.borrow_mut() = Some(session);
         shared.begin().await;
     }
@@ -189,6 +202,9 @@ async fn establish(
 /// Tries to finish what is pending, beside everything else.
 pub async fn pursue_all(shared: Rc<Shared>) {
     if shared.node.store.local(Space::Claims, &[], None, 1).map_or(true, |rows| rows.is_empty()) {
+        return;
+    }
+    if shared.node.clock.in_doubt() {
         return;
     }
     let Some(_once) = Once::begin(&shared.pursuing) else { return };
@@ -220,8 +236,8 @@ fn reserved(username: &Username) -> Problem {
 /// Changes that forget everything of a login.
 pub fn forget_login(shared: &Shared) -> Vec<Op> {
     let node = &shared.node;
-    let mut ops = vec![Session::forget()];
-    for space in [Space::Followees, Space::Feed] {
+    let mut ops = Vec::new();
+    for space in [Space::Session, Space::Followees, Space::Feed, Space::Inbox, Space::Private] {
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let rows = node.store.local(space, &[], after.as_deref(), 1000).unwrap_or_default();

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use super::compare::Standing;
+use super::mention::Named;
 use super::messages::{LoggedIn, WhoAmI};
+use super::private::Privates;
 use crate::actors::context::Context;
 use crate::actors::feed::Followee;
 use crate::actors::outbox::{Item, Progress};
 use crate::actors::storage::put_op;
-use crate::keys::SecretKey;
+use crate::keys::{SealKey, SecretKey};
 use crate::records::{Destination, HeadsBody, Known, Record, Signed, from_bytes, to_bytes};
 use crate::seam::{Batch, Op, Space, StoreError};
 use crate::timeline::Rate;
@@ -43,23 +46,33 @@ pub struct Session {
     /// What has ended above the floor, as the heads say it.
     #[serde(rename = "C", default)]
     pub ended: Vec<(u64, u64)>,
+    /// The key of the account's private entries; empty in a session of a version that did not keep it.
+    #[serde(rename = "g", default, with = "serde_bytes")]
+    settings: Vec<u8>,
 }
 
 impl Known for Session {
-    const FIELDS: &'static [&'static str] = &["U", "A", "K", "T", "H", "Q", "P", "V", "F", "C"];
+    const FIELDS: &'static [&'static str] = &["U", "A", "K", "T", "H", "Q", "P", "V", "F", "C", "g"];
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.secret);
+        zeroize::Zeroize::zeroize(&mut self.settings);
     }
 }
 
 const SESSION: Bytes = Bytes::from_static(b"session");
 
 impl Session {
-    /// Starts a session with a fresh device.
-    pub fn new(username: Username, account: AccountId, device: &SecretKey, since: WallTime) -> Self {
+    /// Starts a session with a fresh device; `settings` is the key of the account's private entries.
+    pub fn new(
+        username: Username,
+        account: AccountId,
+        device: &SecretKey,
+        since: WallTime,
+        settings: Option<&[u8]>,
+    ) -> Self {
         let secret = device.to_bytes().to_vec();
         Self {
             username,
@@ -72,6 +85,7 @@ impl Session {
             version: 0,
             floor: 0,
             ended: Vec::new(),
+            settings: settings.unwrap_or_default().to_vec(),
         }
     }
 
@@ -86,15 +100,15 @@ impl Session {
         Op::SetLocal(Space::Session, SESSION, to_bytes(self).into())
     }
 
-    /// Returns the change that ends it.
-    pub fn forget() -> Op {
-        Op::DropLocal(Space::Session, SESSION)
-    }
-
     /// Returns the device's key.
     pub fn device(&self) -> SecretKey {
         let secret = <[u8; 32]>::try_from(self.secret.as_slice()).unwrap_or_default();
         SecretKey::from_bytes(&zeroize::Zeroizing::new(secret))
+    }
+
+    /// Returns the key of the account's private entries, where the login kept it.
+    pub fn settings_key(&self) -> Option<SealKey> {
+        <[u8; 32]>::try_from(self.settings.as_slice()).ok().map(SealKey::new)
     }
 
     /// Returns the device.
@@ -151,6 +165,18 @@ pub struct Shared {
     pub pursuing: Rc<Cell<bool>>,
     /// Whether the followees are being brought in step with the home.
     pub syncing: Rc<Cell<bool>>,
+    /// Whether names of posts are being looked up.
+    pub telling: Rc<Cell<bool>>,
+    /// Whether records are being renewed.
+    pub renewing: Rc<Cell<bool>>,
+    /// Where the own log stands against the network's.
+    pub standing: Cell<Standing>,
+    /// One comparison of the log at a time.
+    pub comparing: Mutex<()>,
+    /// The account's mutes and blocks.
+    pub privates: RefCell<Privates>,
+    /// When whom was named in posts.
+    pub named: RefCell<Named>,
 }
 
 /// Something that is done once at a time; over when this is dropped.
@@ -177,6 +203,8 @@ impl Shared {
         if let Some(session) = &session {
             followees.retain(|f| f.account != session.account);
         }
+        let privates = if session.is_some() { Privates::load(&node) } else { Privates::default() };
+        node.hide(privates.hidden());
         let (session, followees) = (RefCell::new(session), RefCell::new(followees));
         Rc::new(Self {
             node,
@@ -186,6 +214,12 @@ impl Shared {
             turn: Mutex::new(()),
             pursuing: Rc::default(),
             syncing: Rc::default(),
+            telling: Rc::default(),
+            renewing: Rc::default(),
+            standing: Cell::new(Standing::Unknown),
+            comparing: Mutex::new(()),
+            privates: RefCell::new(privates),
+            named: RefCell::default(),
         })
     }
 
@@ -197,6 +231,15 @@ impl Shared {
         let problem =
             || Problem::new(Code::NotLoggedIn, "nobody is logged in on this node").hint("timeline login NAME");
         self.session.borrow().clone().ok_or_else(problem)
+    }
+
+    /// Begins with a new device, whose log is nowhere but here, and with what the account hides.
+    pub fn start_level(&self, privates: Privates) {
+        self.standing.set(Standing::Level);
+        self.node.hide(privates.hidden());
+        *self.privates.borrow_mut() = privates;
+        *self.named.borrow_mut() = Named::default();
+        *self.rate.borrow_mut() = Rate::default();
     }
 
     /// Tells feed and presence who is logged in.
@@ -224,7 +267,7 @@ impl Shared {
 
     /// Puts records, local changes and the outbox item on disk in one transaction.
     pub async fn commit(&self, records: &[Record], item: &Item, mut ops: Vec<Op>) -> Result<(), StoreError> {
-        let now = self.node.now();
+        let now = self.node.horizon();
         self.node.learn(records);
         for record in records {
             for Destination { key, section } in record.destinations() {
@@ -243,7 +286,7 @@ impl Shared {
     /// Sends an item that was committed, and returns how far it has come by the deadline; sending goes on after it.
     pub async fn dispatch_until(&self, item: Item, deadline: Option<Instant>) -> Progress {
         let Some(deadline) = deadline else { return self.dispatch(item).await };
-        let so_far = Progress::of(&item);
+        let (id, so_far) = (item.id, Progress::of(&item));
         // A task of its own: a message whose sender gives up before the actor looks at it is not looked at.
         let (told, progress) = oneshot::channel();
         let outbox = self.node.doors().outbox.clone();
@@ -251,7 +294,10 @@ impl Shared {
             // Nobody listens any more when the deadline has passed.
             let _ = told.send(outbox.dispatch(item).await);
         });
-        timeout_at(deadline, progress).await.map_or(so_far, |progress| progress.unwrap_or(so_far))
+        match timeout_at(deadline, progress).await {
+            Ok(Ok(progress)) => progress,
+            _ => self.node.doors().outbox.progress(id).await.unwrap_or(so_far),
+        }
     }
 }
 

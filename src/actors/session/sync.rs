@@ -1,12 +1,14 @@
-//! Whom the account follows, kept in step with what its home says: other devices of the account change it too, and at
+//! Whom the account follows and what it hides, kept in step with what its home says: other devices of the account change it too, and at
 //! a login not everything could be read.
 
 use std::rc::Rc;
 
+use super::amend::amend;
+use super::private;
 use super::state::{Once, Session, Shared};
 use crate::actors::feed::Followee;
 use crate::actors::storage::{account_of, read};
-use crate::records::{EdgeBody, Record, home};
+use crate::records::{EdgeBody, Record, Signed, home};
 use crate::seam::Batch;
 use crate::types::{AccountId, Hash, Hlc, Section, SectionSet};
 
@@ -16,10 +18,12 @@ const AT_ONCE: usize = 64;
 /// Reads the own home, and follows and unfollows here whom the account follows and unfollowed elsewhere.
 pub async fn sync_follows(shared: Rc<Shared>) {
     let Some(_once) = Once::begin(&shared.syncing) else { return };
+    amend(&shared).await;
     let Ok(session) = shared.session() else { return };
-    let sections = SectionSet::of(&[Section::Account, Section::Device, Section::Following]);
+    let sections = SectionSet::of(&[Section::Account, Section::Device, Section::Following, Section::Private]);
     let reading = read(&shared.node, home(&session.account), sections).await;
     shared.node.doors().storage.absorb(&reading.records).await;
+    private::take_over(&shared, &session, &reading.records).await;
     let edges = reading.records.iter().filter_map(|record| match record {
         Record::Edge(edge) if edge.body.follower == session.account => Some(&edge.body),
         _ => None,
@@ -56,14 +60,23 @@ async fn take_over(shared: &Rc<Shared>, session: &Session, edge: &EdgeBody) {
 
 /// Returns the stamp of the newest edge to an account that is known here; what is said next has to be later.
 pub fn newest_edge(shared: &Shared, session: &Session, followed: &AccountId) -> Hlc {
-    let node = &shared.node;
     let kept = shared.followees.borrow().iter().find(|f| f.account == *followed).map_or(Hlc::default(), |f| f.hlc);
+    stored_edge(shared, session, followed).map_or(kept, |edge| edge.body.hlc.max(kept))
+}
+
+/// Returns the edge to an account that lies on this disk.
+pub fn stored_edge(shared: &Shared, session: &Session, followed: &AccountId) -> Option<Signed<EdgeBody>> {
+    let node = &shared.node;
     let before = (Section::Following, bytes::Bytes::copy_from_slice(&followed.0), Hash([0; 32]));
-    let stored =
-        node.store.read(&home(&session.account), SectionSet::of(&[Section::Following]), Some(&before), 1, node.now());
-    let newest = stored.ok().and_then(|rows| rows.into_iter().next()).and_then(|row| Record::decode(row.bytes).ok());
-    match newest {
-        Some(Record::Edge(edge)) if edge.body.followed == *followed => edge.body.hlc.max(kept),
-        _ => kept,
+    let stored = node.store.read(
+        &home(&session.account),
+        SectionSet::of(&[Section::Following]),
+        Some(&before),
+        1,
+        node.horizon(),
+    );
+    match Record::decode(stored.ok()?.into_iter().next()?.bytes) {
+        Ok(Record::Edge(edge)) if edge.body.followed == *followed => Some(edge),
+        _ => None,
     }
 }

@@ -56,7 +56,7 @@ impl StorageActor {
         key: crate::types::Key,
         mut statuses: Vec<Status>,
     ) -> ResponseFuture<Vec<Status>> {
-        let now = self.node.now();
+        let now = self.node.horizon();
         let ops: Vec<Op> = passed.iter().map(|(_, p)| put_op(&p.record, key, p.section, now)).collect();
         let node = self.node.clone();
         Box::pin(async move {
@@ -66,8 +66,8 @@ impl StorageActor {
                         statuses[*i] = match outcome {
                             Outcome::Done => {
                                 passed.share.iter().for_each(Share::keep);
-                                if let Record::Post(post) = &passed.record {
-                                    node.doors().feed.replicated(post.bytes().clone());
+                                if matches!(passed.record, Record::Post(_) | Record::Tombstone(_)) {
+                                    node.doors().feed.replicated(passed.record.bytes().clone());
                                 }
                                 Status::Stored
                             }
@@ -157,7 +157,7 @@ impl Handler<Absorb> for StorageActor {
 
     /// Keeps local copies: accounts, devices, heads, posts and edges at their authors' homes.
     fn handle(&mut self, Absorb(records): Absorb, _: &mut Ctx<Self>) -> Self::Result {
-        let now = self.node.now();
+        let now = self.node.horizon();
         let keep = |bytes: Bytes| {
             let record = Record::decode(bytes).ok()?;
             let at = home(&record.account()?);

@@ -25,7 +25,7 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     let after = get.after.and_then(Cursor::position);
     let fleeting = SectionSet::of(&[Section::Presence, Section::Interest]);
     let durable = SectionSet(get.sections.0 & !fleeting.0);
-    let read = node.store.read(&get.key, durable, after.as_ref(), limit + 1, node.now());
+    let read = node.store.read(&get.key, durable, after.as_ref(), limit + 1, node.horizon());
     let mut records = read.unwrap_or_else(|error| {
         tracing::error!(%error, "a read failed");
         Vec::new()

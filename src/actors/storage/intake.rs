@@ -118,8 +118,10 @@ fn page(
     record: &Record,
     most: usize,
 ) -> Result<(), Status> {
-    let held =
-        node.store.read(key, SectionSet::of(&[section]), None, most, node.now()).map_err(|_| Status::StoreFailed)?;
+    let held = node
+        .store
+        .read(key, SectionSet::of(&[section]), None, most, node.horizon())
+        .map_err(|_| Status::StoreFailed)?;
     let mut entries = coming.slots(key, section);
     entries.extend(held.into_iter().map(|s| s.slot));
     let renewed = entries.contains(&slot(record, section));
@@ -130,7 +132,7 @@ fn devices(node: &Rc<Context>, coming: &Coming, key: &Key, record: &Record, most
     /// Certificates and retirements looked at: an account that made more has other troubles.
     const LOOKED_AT: usize = 1024;
     let sections = SectionSet::of(&[Section::Device, Section::Retirement]);
-    let held = node.store.read(key, sections, None, LOOKED_AT, node.now()).map_err(|_| Status::StoreFailed)?;
+    let held = node.store.read(key, sections, None, LOOKED_AT, node.horizon()).map_err(|_| Status::StoreFailed)?;
     let all = |section: Section| -> BTreeSet<Bytes> {
         let stored = held.iter().filter(|s| s.section == section).map(|s| s.slot.clone());
         stored.chain(coming.slots(key, section)).collect()

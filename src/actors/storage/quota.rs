@@ -89,7 +89,7 @@ fn stored(node: &Rc<Context>, key: &Key) -> u64 {
     let sections = SectionSet::of(&[Section::Post, Section::Following]);
     let (mut sum, mut after) = (0, None);
     loop {
-        let some = node.store.read(key, sections, after.as_ref(), READ, node.now()).unwrap_or_default();
+        let some = node.store.read(key, sections, after.as_ref(), READ, node.horizon()).unwrap_or_default();
         sum += some.iter().map(|s| s.bytes.len() as u64).sum::<u64>();
         match some.into_iter().nth(READ - 1) {
             Some(last) => after = Some((last.section, last.slot, last.hash)),

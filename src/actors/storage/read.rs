@@ -111,6 +111,8 @@ fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Rec
                 (*floor, *last) = ((*floor).max(r.body.floor), (*last).max(r.body.last_seq));
             }
             Record::Post(r) => drop(held.entry(r.body.device).or_default().insert(r.body.seq)),
+            // One that was deleted is not promised any more.
+            Record::Tombstone(r) => drop(held.entry(r.body.of).or_default().insert(r.body.seq)),
             _ => {}
         }
     }

@@ -7,18 +7,19 @@ use crate::actors::{Listed, ProfileChange};
 use crate::api::answers::{self, Answer, Refusal};
 use crate::api::questions::{ProfileBody, UsersQuery, in_time, page_size, soon_after, username, within};
 use crate::api::server::Shared;
-use crate::types::{Code, Problem, Username};
+use crate::types::{AccountId, Code, Problem, Username};
 
 /// Lists users whose names begin alike.
 pub async fn users(shared: Data<Shared>, query: Query<UsersQuery>) -> Answer {
     let UsersQuery { prefix, n, cursor } = query.into_inner();
     let (prefix, limit) = (checked_prefix(&prefix)?, page_size(n)?);
     let after: Option<Username> = cursor.as_deref().map(username).transpose()?;
-    let directory = shared.node.doors.directory.clone();
+    let (directory, presence) = (shared.node.doors.directory.clone(), shared.node.doors.presence.clone());
     let listing = in_time(within(None), async move { directory.users(prefix, after, limit).await }).await?;
-    let user = |listed: &Listed| json!({ "username": listed.username, "account_id": listed.account.to_string(), "online": null });
+    let online = presence.online(listing.users.iter().map(|user| user.account).collect()).await;
+    let user = |(listed, (_, online)): (&Listed, &(AccountId, Option<bool>))| json!({ "username": listed.username, "account_id": listed.account.to_string(), "online": online });
     let next = listing.users.last().filter(|_| listing.more).map(|last| last.username.clone());
-    let users: Vec<Value> = listing.users.iter().map(user).collect();
+    let users: Vec<Value> = listing.users.iter().zip(&online).map(user).collect();
     answers::ok(json!({ "users": users, "next": next }))
 }
 

@@ -6,6 +6,7 @@ mod feed;
 mod node;
 mod people;
 mod reach;
+mod reading;
 mod table;
 
 pub use table::configure;

@@ -37,6 +37,9 @@ fn sheet(status: &Value, style: Style) -> String {
     if status.pointer("/store").is_some_and(Value::is_object) {
         rows.push(row("store", store(status)));
     }
+    if status.pointer("/clock").is_some_and(Value::is_object) {
+        rows.push(row("clock", clock(status)));
+    }
     rows.push(row("outbox", outbox(status)));
     let mut out = words::table(&rows);
     for warning in list_at(status, "/warnings") {
@@ -106,6 +109,18 @@ fn store(status: &Value) -> String {
     )
 }
 
+fn clock(status: &Value) -> String {
+    let at = |name: &str| text_at(status, &format!("/clock/{name}"));
+    let mut text = words::printable(at("source"));
+    if !at("server").is_empty() {
+        let offset = status.pointer("/clock/offset_ms").and_then(Value::as_i64).unwrap_or_default();
+        let last = words::when(at("last"));
+        text = format!("{}, corrected by {offset} ms, {last}", words::printable(at("server")));
+    }
+    let in_doubt = status.pointer("/clock/in_doubt").and_then(Value::as_bool) == Some(true);
+    if in_doubt { format!("{text} · in doubt") } else { text }
+}
+
 fn outbox(status: &Value) -> String {
     match (number_at(status, "/outbox"), text_at(status, "/outbox_oldest")) {
         (0, _) => "empty".into(),
@@ -132,6 +147,7 @@ mod tests {
             ],
             "registrars": { "n": 3, "q": 2, "reachable": 1, "epoch": 1 }, "anchor": null,
             "store": { "records": 1, "bytes": 2048, "quota_bytes": 1u64 << 30 }, "disk_free_bytes": 5u64 << 30,
+            "clock": { "source": "time servers", "server": "t.example", "offset_ms": -3600000, "last": null, "in_doubt": true },
             "outbox": 2, "outbox_oldest": null,
             "warnings": [{ "code": "x", "message": "few registrars", "hint": "start one" }],
         });
@@ -147,6 +163,8 @@ mod tests {
             "c:3 not tried yet",
             "1 of 3 reachable, 2 needed",
             "1 record · 2.0 KiB of 1.0 GiB · 5.0 GiB free",
+            "t.example, corrected by -3600000 ms",
+            "· in doubt",
             "2 waiting",
             "warning: few registrars\n  start one",
         ] {

@@ -68,6 +68,19 @@ pub const KEYS: &[KeyInfo] = &[
         "a duration from 100ms to 1d, such as \"60s\"",
         "How often posts that everybody has, or that expired, are collected.",
     ),
+    key(
+        "clock.servers",
+        true,
+        "a list of at most 16 hosts, with a port where it is not 123, such as [\"0.pool.ntp.org\", \"192.0.2.1:123\"]",
+        "Time servers that correct this node's clock; none in a test network, else a public pool.",
+    ),
+    key("clock.interval", false, "a duration from 15s to 1d, such as \"1h\"", "How often the time servers are asked."),
+    key(
+        "clock.set_system",
+        false,
+        "true or false",
+        "Whether the machine's clock is set as well, where this process may; else only the node's own is corrected.",
+    ),
     key("log.format", false, "\"text\" or \"json\"", "The form of log lines on standard error."),
 ];
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::address::is_host_port;
 use super::error::{ConfigError, Origin};
 use super::raw::{Assignment, Entry, Raw, unknown};
-use super::schema::{Bootpeer, Config, LogFormat, MAX_ADVERTISED, MAX_BOOTPEERS};
+use super::schema::{Bootpeer, Config, LogFormat, MAX_ADVERTISED, MAX_BOOTPEERS, MAX_SERVERS};
 use super::{keys, units};
 
 /// Below this a store cannot even hold its own tables.
@@ -16,6 +16,10 @@ const MIN_QUOTA_BYTES: u64 = 64 << 10;
 const MIN_GC_INTERVAL: Duration = Duration::from_millis(100);
 /// More rarely, expired posts would stay for days.
 const MAX_GC_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+/// More often is rude to servers that others run.
+const MIN_CLOCK_INTERVAL: Duration = Duration::from_secs(15);
+/// More rarely, the clock would come in doubt between two rounds.
+const MAX_CLOCK_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
 /// Puts one assignment into the configuration; relative paths are taken from `folder`.
 pub(super) fn apply(config: &mut Config, assignment: &Assignment, folder: &Path) -> Result<(), ConfigError> {
@@ -65,6 +69,13 @@ fn set(config: &mut Config, key: &str, value: &Raw, folder: &Path) -> Option<()>
             let interval = units::parse_duration(value.text()?).ok()?;
             config.gc.interval = (MIN_GC_INTERVAL..=MAX_GC_INTERVAL).contains(&interval).then_some(interval)?;
         }
+        "clock.servers" => config.clock.servers = Some(time_servers(value)?),
+        "clock.interval" => {
+            let interval = units::parse_duration(value.text()?).ok()?;
+            config.clock.interval =
+                (MIN_CLOCK_INTERVAL..=MAX_CLOCK_INTERVAL).contains(&interval).then_some(interval)?;
+        }
+        "clock.set_system" => config.clock.set_system = value.truth()?,
         "log.format" => {
             config.log.format = match value.text()? {
                 "text" => LogFormat::Text,
@@ -84,6 +95,22 @@ fn advertised(value: &Raw) -> Option<Vec<SocketAddr>> {
     }
     let dialable = |address: &SocketAddr| address.port() != 0 && !address.ip().is_unspecified();
     items.iter().map(|(_, item)| item.text()?.parse().ok().filter(dialable)).collect()
+}
+
+fn time_servers(value: &Raw) -> Option<Vec<String>> {
+    let Raw::List(items) = value else { return None };
+    if items.len() > MAX_SERVERS {
+        return None;
+    }
+    let mut out: Vec<String> = Vec::with_capacity(items.len());
+    for (_, item) in items {
+        let server = item.text().filter(|text| is_host_port(text) || is_host_port(&format!("{text}:123")))?;
+        // One that is named twice has one vote.
+        if !out.iter().any(|known| known == server) {
+            out.push(server.to_owned());
+        }
+    }
+    Some(out)
 }
 
 fn bootpeers(value: &Raw, origin: &Origin, info: &'static keys::KeyInfo) -> Result<Vec<Bootpeer>, ConfigError> {

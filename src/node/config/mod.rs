@@ -18,7 +18,8 @@ pub use keys::{KEYS, KeyInfo};
 pub(super) use load::check_text;
 pub use load::{Flags, MAX_CONFIG_BYTES, Sources, environment, load};
 pub use schema::{
-    Api, Bootpeer, Config, Gc, Log, LogFormat, MAX_ADVERTISED, MAX_BOOTPEERS, Net, NetworkChoice, StoreLimits,
+    Api, Bootpeer, Clock, Config, Gc, Log, LogFormat, MAX_ADVERTISED, MAX_BOOTPEERS, MAX_SERVERS, Net, NetworkChoice,
+    StoreLimits,
 };
 pub(super) use template::render_bootpeers;
 pub use template::{NodeTemplate, render};

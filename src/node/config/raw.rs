@@ -17,7 +17,7 @@ pub(super) enum Raw {
     Text(String),
     List(Vec<(usize, Raw)>),
     Table(Vec<Entry>),
-    /// A number, a date, a truth: no key takes one, so only its text is kept for the error.
+    /// A number, a date, a truth: its text.
     Other(String),
 }
 
@@ -42,6 +42,14 @@ impl Raw {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Raw::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the truth value, also where it is written as a text; `None` for anything else.
+    pub(super) fn truth(&self) -> Option<bool> {
+        match self {
+            Raw::Text(text) | Raw::Other(text) => text.parse().ok(),
             _ => None,
         }
     }

@@ -26,6 +26,8 @@ pub struct Config {
     pub store: StoreLimits,
     /// Collection of what nobody needs any more.
     pub gc: Gc,
+    /// The clock.
+    pub clock: Clock,
     /// Log lines.
     pub log: Log,
 }
@@ -82,6 +84,33 @@ pub struct Gc {
     pub interval: Duration,
 }
 
+/// The most time servers that are asked: a majority of few is as good as one of many.
+pub const MAX_SERVERS: usize = 16;
+/// The servers of the public pool (<https://www.ntppool.org>), asked where nobody chose any.
+const POOL: [&str; 4] = ["0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org", "3.pool.ntp.org"];
+
+/// The clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Time servers, `host` or `host:port`, at most [`MAX_SERVERS`]; `None` when nobody chose any.
+    pub servers: Option<Vec<String>>,
+    /// Time between two rounds of questions.
+    pub interval: Duration,
+    /// Whether the system's clock is set as well.
+    pub set_system: bool,
+}
+
+impl Clock {
+    /// Returns the servers to ask: those that were chosen, else none in a network for tests, and a public pool in any other.
+    pub fn servers_in(&self, test_network: bool) -> Vec<String> {
+        match &self.servers {
+            Some(chosen) => chosen.clone(),
+            None if test_network => Vec::new(),
+            None => POOL.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
 /// Log lines.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Log {
@@ -114,6 +143,12 @@ impl Default for Api {
 impl Default for StoreLimits {
     fn default() -> Self {
         Self { quota: 1 << 30, min_free: 256 << 20 }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { servers: None, interval: Duration::from_secs(3600), set_system: false }
     }
 }
 

@@ -264,7 +264,52 @@ fn a_device_is_retired_by_itself_or_by_the_root_key() {
     assert_eq!(verdict(&net, &mut proofs, retired(Some((1, &alice.root)))), Err(ProofError::Needed));
     let by_root_without_saying_so = Signed::sign(device.retirement(0, None).body, &alice.root, &net.id());
     assert_eq!(verdict(&net, &mut proofs, Record::Retirement(by_root_without_saying_so)), Err(ProofError::Signature));
-    assert_eq!(verdict(&net, &mut proofs, post(&device, 1)), Ok(()), "a retirement voids nothing");
+}
+
+#[test]
+fn a_retirement_voids_what_the_device_signs_after_it_and_nothing_else() {
+    let net = net();
+    let alice = net.account("alice");
+    let device = alice.device(&net, "1");
+    const FIVE_MINUTES: i64 = 300_000;
+    // Post n is stamped n milliseconds later than the beginning.
+    let posts = device.posts(6);
+    let mut body = device.retirement(4, None).body;
+    (body.last_seq, body.last_hash) = (3, Some(posts[2].hash()));
+    let retired = Record::Retirement(device.sign(body));
+    let heads = |version, last| Record::Heads(device.sign(device.heads_body(version, last, 0)));
+    let follow = |ms| Record::Edge(device.edge(AccountId([7; 32]), true, ms));
+    let records = |seq: usize| Record::Post(posts[seq - 1].clone());
+    let mut proofs = proofs_of(&net, &alice, &[&device]);
+    assert_eq!(verdict(&net, &mut proofs, records(6)), Ok(()), "not known to be retired yet");
+    assert_eq!(verdict(&net, &mut proofs, retired), Ok(()));
+    let mut check = |record: Record, expected: Result<(), ProofError>, why: &str| {
+        assert_eq!(verdict(&net, &mut proofs, record), expected, "{why}");
+    };
+    check(records(3), Ok(()), "its last post");
+    check(records(4), Ok(()), "one that whoever retired it did not know, stamped before");
+    check(records(5), Err(ProofError::Revoked), "one that was made after it");
+    check(heads(4, 4), Ok(()), "heads stamped before");
+    check(heads(9, 3), Ok(()), "heads that say nothing new about the end");
+    check(heads(9, 5), Err(ProofError::Revoked), "heads that go on");
+    check(follow(4 + FIVE_MINUTES), Ok(()), "clocks may differ by so much");
+    check(follow(5 + FIVE_MINUTES), Err(ProofError::Revoked), "an edge that was made after it");
+    let again = Record::Retirement(device.retirement(5 + FIVE_MINUTES, None));
+    check(again, Err(ProofError::Revoked), "it cannot take its own end back");
+}
+
+#[test]
+fn a_root_key_that_was_replaced_retires_nothing() {
+    let net = net();
+    let alice = net.account("alice");
+    let device = alice.device(&net, "1");
+    let changed = alice.then_new_root(&net, |state| state.kept = vec![device.id()]);
+    let mut proofs = proofs_of(&net, &changed, &[&device]);
+    let retired = |seq, root: &SecretKey| Record::Retirement(device.retirement(0, Some((seq, root))));
+    assert_eq!(verdict(&net, &mut proofs, retired(0, &alice.root)), Err(ProofError::Revoked));
+    assert_eq!(verdict(&net, &mut proofs, post(&device, 1)), Ok(()));
+    assert_eq!(verdict(&net, &mut proofs, retired(1, &changed.root)), Ok(()));
+    assert_eq!(verdict(&net, &mut proofs, post(&device, 1)), Err(ProofError::Revoked));
 }
 
 #[test]

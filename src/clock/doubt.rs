@@ -1,0 +1,129 @@
+//! When the clock is in doubt: no word of servers for a day, a step, or peers that see another time.
+//!
+//! Time since the node's start is an argument, sleep included; nothing here reads a clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::types::{NodeId, WallTime};
+
+/// Servers that are configured have to agree at least this often.
+pub const AGREED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+/// Peers whose median counts: of fewer, one that lies is half.
+pub const PEERS_NEEDED: usize = 3;
+/// A median further off than this says that one side's clock is wrong; as far as records may lie ahead.
+pub const PEER_TOLERANCE: Duration = Duration::from_secs(5 * 60);
+/// What a peer said of the time counts this long.
+const RECENT: Duration = Duration::from_secs(3600);
+/// Most peers whose word is kept: far more than a median needs; beyond that the oldest goes.
+const PEERS: usize = 64;
+/// Without time servers, a clock that was set and has run steadily this long since is taken for set on purpose.
+const STEADY: Duration = Duration::from_secs(10 * 60);
+
+/// Why a clock is in doubt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// It was set by more than drift explains, by so many milliseconds, and nothing has confirmed it since.
+    Step(i64),
+    /// Time servers are configured, and none agreed for a day.
+    Servers,
+    /// The peers' median is so many milliseconds ahead.
+    Peers(i64),
+}
+
+/// What a peer said of the time.
+#[derive(Clone, Copy)]
+struct Heard {
+    /// The peer's time at the node's start, in milliseconds: it stays right when the own clock is set.
+    start_ms: i128,
+    at: Duration,
+}
+
+/// The facts from which doubt follows.
+pub struct Doubts {
+    servers: bool,
+    /// When servers agreed last, or were first to be asked, in milliseconds since the node's start; negative before it.
+    agreed_ms: i128,
+    /// The last step that nothing has explained yet, and when it was noticed.
+    step: Option<(i64, Duration)>,
+    peers: BTreeMap<NodeId, Heard>,
+}
+
+impl Doubts {
+    /// Begins at the node's start; `quiet` is how long ago servers last agreed, or were first to be asked.
+    pub fn new(servers: bool, quiet: Duration) -> Self {
+        Self { servers, agreed_ms: -(quiet.as_millis() as i128), step: None, peers: BTreeMap::new() }
+    }
+
+    /// Notes that the clock was set. Several steps add up, and may cancel each other out.
+    pub fn stepped(&mut self, by_ms: i64, at: Duration) {
+        let so_far = self.step.map_or(0, |(ms, _)| ms);
+        self.step = Some((so_far.saturating_add(by_ms), at));
+    }
+
+    /// Notes that servers agreed: every step is explained.
+    pub fn agreed(&mut self, at: Duration) {
+        self.agreed_ms = at.as_millis() as i128;
+        self.step = None;
+    }
+
+    /// Notes the time that a peer has.
+    pub fn heard(&mut self, peer: NodeId, time: WallTime, at: Duration) {
+        if self.peers.len() >= PEERS && !self.peers.contains_key(&peer) {
+            let oldest = self.peers.iter().min_by_key(|(id, heard)| (heard.at, **id)).map(|(id, _)| *id);
+            oldest.map(|id| self.peers.remove(&id));
+        }
+        self.peers.insert(peer, Heard { start_ms: i128::from(time.0) - at.as_millis() as i128, at });
+    }
+
+    /// Forgets what peers said: after a sleep whose length is not known it means nothing.
+    pub fn forget_peers(&mut self) {
+        self.peers.clear();
+    }
+
+    /// Returns how many peers were heard of late, and how far their median is ahead of `now`, in milliseconds.
+    pub fn peers(&self, now: WallTime, at: Duration) -> (usize, i64) {
+        let recent = self.peers.values().filter(|heard| at.saturating_sub(heard.at) <= RECENT);
+        let mut starts: Vec<i128> = recent.map(|heard| heard.start_ms).collect();
+        starts.sort_unstable();
+        let Some(median) = starts.get(starts.len() / 2) else { return (0, 0) };
+        let ahead = median + at.as_millis() as i128 - i128::from(now.0);
+        (starts.len(), ahead.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
+    }
+
+    /// Forgets a step that is settled: see `docs/decisions/0012-when-a-step-of-the-clock-is-settled.md`.
+    pub fn settle(&mut self, now: WallTime, at: Duration) {
+        let Some((_, since)) = self.step.filter(|_| !self.servers) else { return };
+        let (count, ahead) = self.peers(now, at);
+        let agree = ahead.unsigned_abs() <= PEER_TOLERANCE.as_millis() as u64;
+        let steady = at.saturating_sub(since) >= STEADY;
+        if agree && (count >= PEERS_NEEDED || steady) {
+            self.step = None;
+        }
+    }
+
+    /// Returns the first reason for doubt.
+    pub fn doubt(&self, now: WallTime, at: Duration) -> Option<Doubt> {
+        if let Some((by_ms, _)) = self.step {
+            return Some(Doubt::Step(by_ms));
+        }
+        let quiet = at.as_millis() as i128 - self.agreed_ms;
+        if self.servers && quiet > AGREED_WITHIN.as_millis() as i128 {
+            return Some(Doubt::Servers);
+        }
+        match self.peers(now, at) {
+            (count, ahead) if count >= PEERS_NEEDED && ahead.unsigned_abs() > PEER_TOLERANCE.as_millis() as u64 => {
+                Some(Doubt::Peers(ahead))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the step that is not explained.
+    pub fn step(&self) -> Option<i64> {
+        self.step.map(|(by_ms, _)| by_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests;
