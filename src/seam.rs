@@ -33,7 +33,7 @@ pub enum Class {
 pub struct Path {
     /// Smoothed round trip.
     pub srtt: Duration,
-    /// Whether a connection is open now.
+    /// Whether a request needs no dial: a connection that this node dialled is open.
     pub connected: bool,
 }
 
@@ -85,6 +85,16 @@ pub trait Transport {
     /// Begins anew after a suspension: the socket is bound again where that can be done, and what was dialled is given up.
     fn rebind(&self);
 
+    /// Returns the address at which an open connection meets the peer; `None` when there is none, or it is not known.
+    fn remote(&self, _peer: &NodeId) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Returns who answers at an address, proved by a handshake.
+    fn identify(&self, _address: SocketAddr) -> Later<Result<NodeId, NetError>> {
+        Box::pin(std::future::ready(Err(NetError::Unreachable)))
+    }
+
     /// Closes all connections and stops listening; later requests fail with [`NetError::Closed`].
     fn close(&self) -> Later<()>;
 }
@@ -97,6 +107,11 @@ pub struct Refused;
 pub trait Inbound {
     /// Returns the HELLO request that opens every connection this node dials.
     fn hello(&self) -> Bytes;
+
+    /// Returns the HELLO for a peer that was dialled at this address.
+    fn hello_at(&self, _address: SocketAddr) -> Bytes {
+        self.hello()
+    }
 
     /// Takes a peer's answer to our HELLO. Refusing closes the connection.
     fn greeted(&self, from: NodeId, answer: Bytes) -> Result<(), Refused>;

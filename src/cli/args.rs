@@ -88,6 +88,10 @@ pub enum Command {
     Status,
     /// Lists the peers this node knows
     Peers,
+    /// Looks for the nodes nearest to a key, and which of them hold anything there
+    Lookup(LookupArgs),
+    /// Measures the round trip to a peer
+    Ping(PingArgs),
 }
 
 /// `timeline network …`
@@ -245,6 +249,22 @@ pub struct PostArgs {
 pub struct NameArgs {
     /// The name, with or without @
     pub name: String,
+}
+
+/// `timeline lookup`
+#[derive(Debug, ClapArgs)]
+pub struct LookupArgs {
+    /// A name, with or without @, or a key of 64 hex digits
+    #[arg(value_name = "NAME|KEY")]
+    pub what: String,
+}
+
+/// `timeline ping`
+#[derive(Debug, ClapArgs)]
+pub struct PingArgs {
+    /// A node id or its first digits, at least 8, or an address
+    #[arg(value_name = "NODE_ID|ADDR")]
+    pub target: String,
 }
 
 /// `timeline feed`

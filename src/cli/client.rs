@@ -77,6 +77,16 @@ impl Client {
         self.read(response)
     }
 
+    /// Asks for something that may take the time the user grants.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub fn get_in_time(&self, path: &str, name: &str, value: &str) -> Result<Value, Problem> {
+        let timeout_ms = self.timeout.as_millis().to_string();
+        self.get(path, &[(name, value), ("timeout_ms", &timeout_ms)])
+    }
+
     /// Has something done, within the time the user grants.
     ///
     /// # Errors

@@ -59,6 +59,8 @@ fn run(context: &Context, command: Command, open_doors: OpenDoors) -> Outcome {
         Command::Feed(args) => commands::feed::run(context, &args),
         Command::Status => commands::status::run(context),
         Command::Peers => commands::peers::run(context),
+        Command::Lookup(args) => commands::reach::lookup(context, &args),
+        Command::Ping(args) => commands::reach::ping(context, &args),
     }
 }
 

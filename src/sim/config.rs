@@ -1,6 +1,7 @@
 //! What a simulated network is made of, and the network document that goes with it.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +30,8 @@ pub struct SimConfig {
     pub store_quota: u64,
     /// Devices that an account may have.
     pub devices: u32,
+    /// Where each node is; no two at one address.
+    pub addresses: fn(usize) -> Ipv4Addr,
 }
 
 impl Default for SimConfig {
@@ -43,8 +46,15 @@ impl Default for SimConfig {
             gc_interval: Duration::from_secs(60),
             store_quota: 64 * 1024 * 1024,
             devices: 64,
+            addresses: private_address,
         }
     }
+}
+
+/// An address of its own for every node, which says nothing of who its neighbours are.
+fn private_address(number: usize) -> Ipv4Addr {
+    let [_, a, b, c] = (number as u32 + 1).to_be_bytes();
+    Ipv4Addr::new(10, a, b, c)
 }
 
 impl SimConfig {

@@ -6,6 +6,7 @@
 )]
 
 mod net;
+mod reach;
 mod refusals;
 mod slice;
 mod standalone;

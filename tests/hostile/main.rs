@@ -13,6 +13,7 @@ mod deliver;
 mod fixtures;
 mod floods;
 mod frames;
+mod inbound;
 mod lies;
 mod limits;
 mod mentions;

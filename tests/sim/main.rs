@@ -14,6 +14,7 @@ mod holders;
 mod mentions;
 mod moments;
 mod names;
+mod overlay;
 mod partitions;
 mod people;
 mod presence;

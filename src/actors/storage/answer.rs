@@ -6,6 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use crate::actors::context::Context;
+use crate::actors::routing::nearest_for;
 use crate::records::{Record, home};
 use crate::seam::Stored;
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
@@ -42,11 +43,7 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
         }));
     }
     let proofs = proofs(node, &get.key, &bytes);
-    let k = node.network.k();
-    // Whoever asks knows itself: it would take the place of another.
-    let mut contacts = node.doors().routing.closest(get.key, k + 1).await;
-    contacts.retain(|c| Some(c.node) != from);
-    contacts.truncate(k);
+    let contacts = nearest_for(node, from, get.key).await;
     let records = bytes.iter().map(Blob::from).collect();
     Got { records, proofs, next, contacts: signed(contacts), split: SectionSet::default() }
 }

@@ -12,5 +12,6 @@ pub mod node;
 pub mod peers;
 pub mod post;
 mod posts;
+pub mod reach;
 pub mod status;
 pub mod watch;
