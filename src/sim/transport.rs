@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -232,6 +232,11 @@ impl Transport for SimTransport {
         peers.sort_unstable();
         peers.dedup();
         peers
+    }
+
+    /// Simulated nodes are at private addresses, which are nobody's source.
+    fn origin(&self, _: &NodeId) -> Option<IpAddr> {
+        None
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
