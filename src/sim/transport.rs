@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -249,6 +249,11 @@ impl Transport for SimTransport {
             sleep(port.wire.transit(port.me.node, process.node) + port.wire.transit(process.node, port.me.node)).await;
             Ok(process.node)
         })
+    }
+
+    /// Simulated nodes are at private addresses, which are nobody's source.
+    fn origin(&self, _: &NodeId) -> Option<IpAddr> {
+        None
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
