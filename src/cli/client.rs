@@ -119,7 +119,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::get`].
-    pub fn events(&self) -> Result<Events<BufReader<impl Read + Send + 'static>>, Problem> {
+    pub fn events(&self) -> Result<Events<BufReader<impl Read + Send + 'static + use<>>>, Problem> {
         let request = self.stream_agent.get(self.address("/feed/events"));
         let request = request.header("authorization", self.authorization.as_str());
         let response = request.header("accept", "text/event-stream").call().map_err(|error| self.failed(&error))?;

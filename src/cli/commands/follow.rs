@@ -24,7 +24,8 @@ fn run(context: &Context, path: &str, args: &NameArgs) -> Outcome {
     context.output.answer(&answer, |_| sentence(&answer))
 }
 
-fn sentence(answer: &Value) -> String {
+/// Returns what is so now, and whether the network knows.
+pub fn sentence(answer: &Value) -> String {
     let verb = match text_at(answer, "/state") {
         "following" => "following",
         _ => "not following",

@@ -9,7 +9,11 @@ use crate::cli::words::{self, number_at, text_at};
 pub fn post(post: &Value, style: Style) -> String {
     let author = words::printable(text_at(post, "/author/username"));
     let id = words::short_id(text_at(post, "/id"));
-    let head = format!("{} · {id}", words::when(text_at(post, "/created_at")));
+    let answers = match text_at(post, "/reply_to") {
+        "" => String::new(),
+        other => format!(" · answers {}", words::short_id(other)),
+    };
+    let head = format!("{} · {id}{answers}", words::when(text_at(post, "/created_at")));
     let text = words::printable(text_at(post, "/text"));
     let lines: Vec<String> = text.split('\n').map(|line| format!("  {line}").trim_end().to_owned()).collect();
     format!("{} {}\n{}", style.strong(&format!("@{author}")), style.faint(&format!("· {head}")), lines.join("\n"))
@@ -49,6 +53,12 @@ mod tests {
         let text = post(&value, Style::default());
         assert!(text.starts_with("@alice · 2001-02-03"), "{text}");
         assert!(text.ends_with("3f2a9c1b…\n  one\n\n  two\u{fffd}[2J"), "{text}");
+    }
+
+    #[test]
+    fn a_reply_names_what_it_answers() {
+        let value = json!({ "id": "ab", "author": { "username": "bob" }, "text": "yes", "reply_to": "3f2a9c1b".repeat(8) });
+        assert!(post(&value, Style::default()).ends_with("ab · answers 3f2a9c1b…\n  yes"));
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub fn run(context: &Context) -> Outcome {
     context.output.answer(&status, |style| sheet(&status, style))
 }
 
-fn sheet(status: &Value, style: Style) -> String {
+/// Returns the status as people read it.
+pub fn sheet(status: &Value, style: Style) -> String {
     let mut rows = vec![
         row("node", node(status)),
         row("network", name_or(status, "/network", "/network/name", no_network(status))),

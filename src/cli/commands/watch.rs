@@ -16,7 +16,7 @@ use crate::cli::events::Event;
 use crate::cli::output::Style;
 use crate::cli::problem::Outcome;
 use crate::cli::signals;
-use crate::cli::words::text_at;
+use crate::cli::words::{self, text_at};
 use crate::types::{Code, Problem};
 
 /// Events read and not written yet: a burst of posts, while the reader of our output is slow. Further ones wait at the node.
@@ -51,7 +51,7 @@ fn print(context: &Context, args: &FeedArgs, client: &Client, stop: &AtomicBool,
             Input::Event(event) => {
                 let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(&event.data) else { continue };
                 let line = Value::Object(fields);
-                context.output.answer(&line, |style| words(&line, style))?;
+                context.output.answer(&line, |style| sentence(&line, style))?;
                 if let Some(post) = line.get("post").filter(|_| !args.peek) {
                     feed::seen(context, client, &[text_at(post, "/id")]);
                 }
@@ -61,12 +61,16 @@ fn print(context: &Context, args: &FeedArgs, client: &Client, stop: &AtomicBool,
     Err(client.stream_ended(None).into())
 }
 
-fn words(line: &Value, style: Style) -> String {
-    match (line.get("post"), line.get("missing")) {
-        (Some(post), _) => format!("{}\n", posts::post(post, style)),
-        (_, Some(missing)) => format!("{}\n", posts::missing(missing, style)),
+fn sentence(line: &Value, style: Style) -> String {
+    match (line.get("post"), line.get("missing"), line.get("deleted").and_then(Value::as_str)) {
+        (Some(post), _, _) => format!("{}\n", posts::post(post, style)),
+        (_, Some(missing), _) => format!("{}\n", posts::missing(missing, style)),
+        (_, _, Some(id)) => {
+            let id = words::short_id(&words::printable(id));
+            format!("{}\n", style.faint(&format!("(post {id} was deleted)")))
+        }
         // A newer node may have more to say; a person is told in its words.
-        _ => line.to_string(),
+        _ => words::printable(&line.to_string()),
     }
 }
 
@@ -113,9 +117,11 @@ mod tests {
     #[test]
     fn lines_for_people_are_posts_and_gaps() {
         let post = json!({ "post": { "author": { "username": "alice" }, "text": "hi", "id": "ab" } });
-        assert!(words(&post, Style::default()).contains("@alice"));
+        assert!(sentence(&post, Style::default()).contains("@alice"));
         let missing = json!({ "missing": { "author": "bob", "count": 1, "reason": "expired" } });
-        assert!(words(&missing, Style::default()).contains("1 post of @bob"));
-        assert_eq!(words(&json!({ "new": 1 }), Style::default()), "{\"new\":1}");
+        assert!(sentence(&missing, Style::default()).contains("1 post of @bob"));
+        let deleted = json!({ "deleted": "3f2a9c1b".repeat(8) });
+        assert_eq!(sentence(&deleted, Style::default()), "(post 3f2a9c1b… was deleted)\n");
+        assert_eq!(sentence(&json!({ "new": 1 }), Style::default()), "{\"new\":1}");
     }
 }
