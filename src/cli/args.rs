@@ -10,7 +10,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 mod people;
 
 pub use people::{
-    FeedArgs, IdArgs, ListArgs, NameArgs, PostArgs, ProfileArgs, RelationsArgs, SearchArgs, TagArgs, UserArgs, UsersArgs,
+    FeedArgs, IdArgs, ListArgs, NameArgs, PostArgs, ProfileArgs, RelationsArgs, SearchArgs, TagArgs, UserArgs,
+    UsersArgs,
 };
 
 /// The longest time a command may be told to wait: nobody waits longer for an answer.

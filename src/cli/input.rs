@@ -32,9 +32,8 @@ pub fn username(text: &str) -> Result<Username, Problem> {
 /// Reads the beginning of a username, with or without `@`.
 pub fn name_prefix(text: &str) -> Result<String, Problem> {
     let prefix = text.strip_prefix('@').unwrap_or(text);
-    let is_fine = |text: &str| {
-        text.len() <= MAX_NAME && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-    };
+    let is_fine =
+        |text: &str| text.len() <= MAX_NAME && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
     let malformed = || Problem::new(Code::NameMalformed, format!("no name begins with `{text}`"));
     let lower = prefix.to_ascii_lowercase();
     match (is_fine(prefix), is_fine(&lower)) {
@@ -191,7 +190,8 @@ mod tests {
 
     #[test]
     fn the_beginning_of_a_name_is_checked_like_a_name() {
-        let check = |text: &str, expected: Option<&str>| assert_eq!(name_prefix(text).ok().as_deref(), expected, "{text}");
+        let check =
+            |text: &str, expected: Option<&str>| assert_eq!(name_prefix(text).ok().as_deref(), expected, "{text}");
         check("al", Some("al"));
         check("@a", Some("a"));
         check("", Some(""));

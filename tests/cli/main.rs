@@ -5,9 +5,11 @@
     reason = "tests of real processes live in real time and on threads"
 )]
 
+mod menu;
 mod net;
 mod reach;
 mod refusals;
 mod slice;
 mod standalone;
 mod support;
+mod terminal;

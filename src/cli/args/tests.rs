@@ -79,12 +79,20 @@ fn a_watched_feed_has_no_pages() {
 #[test]
 fn lists_are_asked_for_in_parts() {
     for line in [
-        "user bob -n 500 --cursor c", "following -n 1", "followers bob --cursor c", "users a -n 2", "users", "mentions -n 3",
-        "tag rust --cursor c", "search word -n 4 --cursor c",
+        "user bob -n 500 --cursor c",
+        "following -n 1",
+        "followers bob --cursor c",
+        "users a -n 2",
+        "users",
+        "mentions -n 3",
+        "tag rust --cursor c",
+        "search word -n 4 --cursor c",
     ] {
         assert!(parse(line).is_ok(), "{line}");
     }
-    for bad in ["users -n 0", "mentions -n 501", "tag", "search", "user", "show", "thread", "delete", "mute", "outbox x"] {
+    for bad in
+        ["users -n 0", "mentions -n 501", "tag", "search", "user", "show", "thread", "delete", "mute", "outbox x"]
+    {
         assert!(parse(bad).is_err(), "{bad}");
     }
     let Command::User(user) = parsed("user bob --local").command else { panic!("a user") };

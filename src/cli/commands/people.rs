@@ -72,7 +72,11 @@ pub fn related(relation: Relation, answer: &Value, style: Style) -> String {
         Relation::Followers => format!("@{name} has {about}{}", words::count(count, "follower")),
     };
     let users = list_at(answer, "/users");
-    if users.is_empty() { style.strong(&heading) } else { format!("{}\n{}", style.strong(&heading), listing(users, "")) }
+    if users.is_empty() {
+        style.strong(&heading)
+    } else {
+        format!("{}\n{}", style.strong(&heading), listing(users, ""))
+    }
 }
 
 /// Returns a table of people, or `nobody` when there are none.
@@ -115,7 +119,8 @@ mod tests {
 
     #[test]
     fn people_are_rows_with_their_presence() {
-        let user = |name: &str, online: Value| json!({ "username": name, "account_id": "ab".repeat(32), "online": online });
+        let user =
+            |name: &str, online: Value| json!({ "username": name, "account_id": "ab".repeat(32), "online": online });
         let users = [user("alice", true.into()), user("bo", false.into()), user("eve\u{7}", Value::Null)];
         let text = listing(&users, "");
         let lines: Vec<&str> = text.lines().collect();

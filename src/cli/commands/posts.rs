@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_reply_names_what_it_answers() {
-        let value = json!({ "id": "ab", "author": { "username": "bob" }, "text": "yes", "reply_to": "3f2a9c1b".repeat(8) });
+        let value =
+            json!({ "id": "ab", "author": { "username": "bob" }, "text": "yes", "reply_to": "3f2a9c1b".repeat(8) });
         assert!(post(&value, Style::default()).ends_with("ab · answers 3f2a9c1b…\n  yes"));
     }
 

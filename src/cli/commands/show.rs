@@ -48,7 +48,8 @@ mod tests {
     #[test]
     fn a_conversation_is_read_from_top_to_bottom() {
         let post = |text: &str| json!({ "id": "ab", "author": { "username": "alice" }, "text": text });
-        let answer = json!({ "ancestors": [post("one"), post("two")], "post": post("three"), "replies": [post("four")] });
+        let answer =
+            json!({ "ancestors": [post("one"), post("two")], "post": post("three"), "replies": [post("four")] });
         let text = conversation(&answer, Style::default());
         let places: Vec<_> = ["  one", "  two", "> @alice", "  three", "      four"].map(|part| text.find(part)).into();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {text}");

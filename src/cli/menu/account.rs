@@ -39,9 +39,8 @@ pub fn register(desk: &mut Desk) -> Result<(), Leave> {
         return desk.complain(&usage("the two passwords differ", "try again"));
     }
     let wish = name.clone();
-    let answer = desk.request(move |client| {
-        client.post("/register", json!({ "username": wish, "password": password.as_str() }))
-    })?;
+    let answer = desk
+        .request(move |client| client.post("/register", json!({ "username": wish, "password": password.as_str() })))?;
     report(desk, answer, |_| format!("registered @{name} · you are logged in"))
 }
 

@@ -115,14 +115,20 @@ impl Desk {
                 Key::Interrupt => return Err(Leave::Quit),
                 Key::EndOfText if line.is_empty() => return Err(Leave::Quit),
                 Key::Enter | Key::Escape => {
-                    let whole = if manner.secret { prompt.to_owned() } else { format!("{prompt}{}", line.view(self.room(prompt)).text) };
+                    let whole = if manner.secret {
+                        prompt.to_owned()
+                    } else {
+                        format!("{prompt}{}", line.view(self.room(prompt)).text)
+                    };
                     self.screen.show(&whole, whole.width())?;
                     self.screen.accept()?;
                     return Ok((key == Key::Enter).then(|| line.into_text()));
                 }
                 key => line.apply(key),
             }
-            self.draw(prompt, &line, manner)?;
+            if self.ahead.is_empty() {
+                self.draw(prompt, &line, manner)?;
+            }
         }
     }
 

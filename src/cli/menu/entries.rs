@@ -64,7 +64,8 @@ pub const AFTER_LOGIN: &[&[Choice]] = &[
 pub fn chosen(groups: &[&[Choice]], typed: &str) -> Option<Entry> {
     let typed = typed.trim().trim_start_matches('[').trim_end_matches(']').to_lowercase();
     let all = || groups.iter().copied().flatten();
-    let found = all().find(|(key, _, _)| *key == typed).or_else(|| all().find(|(_, name, _)| name.to_lowercase() == typed));
+    let found =
+        all().find(|(key, _, _)| *key == typed).or_else(|| all().find(|(_, name, _)| name.to_lowercase() == typed));
     found.map(|(_, _, entry)| *entry)
 }
 
@@ -98,7 +99,8 @@ mod tests {
     fn entries_are_as_the_owner_sketched_them() {
         assert_eq!(laid_out(BEFORE_LOGIN, 80), "[0] Login [1] Register [2] Quit");
         let wide = laid_out(AFTER_LOGIN, 200);
-        let sketch = "[0] Feed [1] Follow user [2] Unfollow user [3] Create new post [4] See Following and Followers [5] Logout";
+        let sketch =
+            "[0] Feed [1] Follow user [2] Unfollow user [3] Create new post [4] See Following and Followers [5] Logout";
         assert_eq!(wide.lines().next(), Some(sketch));
         for width in [20, 40, 80, 132] {
             let laid_out = laid_out(AFTER_LOGIN, width);

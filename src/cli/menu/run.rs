@@ -76,7 +76,8 @@ impl Menu {
     pub fn open(self, context: &Context) -> Result<Ended, Problem> {
         let failed = |error: io::Error| Problem::new(Code::Internal, format!("the terminal cannot be used: {error}"));
         let screen = Screen::open().map_err(failed)?;
-        let inputs = Inputs::start(context.data_dir.clone(), context.timeout, self.sender, self.queue).map_err(failed)?;
+        let inputs =
+            Inputs::start(context.data_dir.clone(), context.timeout, self.sender, self.queue).map_err(failed)?;
         let mut desk = Desk::new(context, screen, inputs);
         let left = stay(&mut desk);
         desk.close();

@@ -127,13 +127,7 @@ fn opens_menu(context: &Context, args: &NetArgs, nodes: &[(Node, Up)]) -> Option
 }
 
 /// Shows the menu of one node while all of them are watched. When that node ends the others go on, as they do without a menu.
-fn with_menu(
-    context: &Context,
-    data_dir: &Path,
-    folder: &Path,
-    nodes: &mut [(Node, Up)],
-    stop: &Stop,
-) -> Outcome {
+fn with_menu(context: &Context, data_dir: &Path, folder: &Path, nodes: &mut [(Node, Up)], stop: &Stop) -> Outcome {
     let menu = Menu::new();
     let notices = menu.notices();
     let has_left = AtomicBool::new(false);
