@@ -5,6 +5,8 @@
     reason = "tests of real processes live in real time and on threads"
 )]
 
+mod commands_people;
+mod commands_posts;
 mod menu;
 mod net;
 mod reach;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lists;
 use crate::cli::args::IdArgs;
 use crate::cli::context::Context;
 use crate::cli::input;
@@ -18,10 +19,8 @@ pub fn run(context: &Context, args: &IdArgs) -> Outcome {
 /// Returns what became of the wish.
 pub fn sentence(answer: &Value) -> String {
     let id = words::short_id(text_at(answer, "/id"));
-    match text_at(answer, "/state") {
-        "queued" => format!("deleted {id} here · queued: the network does not know yet, the node keeps trying"),
-        _ => format!("deleted {id}"),
-    }
+    let here = if answer["state"] == "queued" { " here" } else { "" };
+    format!("deleted {id}{here}{}", lists::queued(answer))
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ fn page(feed: &Value, style: Style) -> String {
         parts.push("no posts; find some with: timeline follow NAME".into());
     }
     parts.extend(list_at(feed, "/missing").iter().map(|missing| posts::missing(missing, style)));
+    parts.extend(posts::read_and_gone(feed, style));
     parts.extend(lists::more(text_at(feed, "/next"), "feed", style));
     parts.join("\n\n")
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lists;
 use super::people::listing;
 use crate::cli::args::NameArgs;
 use crate::cli::context::Context;
@@ -54,7 +55,7 @@ pub fn blocked(context: &Context) -> Outcome {
 /// Returns what is so now: `muted @bob`, `not blocked @bob`.
 pub fn sentence(answer: &Value) -> String {
     let state = words::printable(text_at(answer, "/state")).replace('_', " ");
-    format!("{state} @{}", words::printable(text_at(answer, "/username")))
+    format!("{state} @{}{}", words::printable(text_at(answer, "/username")), lists::queued(answer))
 }
 
 fn list(context: &Context, path: &str, nobody: &str) -> Outcome {

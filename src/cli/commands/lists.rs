@@ -1,5 +1,7 @@
 //! Lists that are read page by page: how a page is asked for, and what stands at its end.
 
+use serde_json::Value;
+
 use crate::cli::args::ListArgs;
 use crate::cli::output::Style;
 use crate::cli::words;
@@ -32,8 +34,21 @@ pub fn more(next: &str, command: &str, style: Style) -> Option<String> {
     (!next.is_empty()).then(line)
 }
 
+/// Returns the note of an answer that the network does not know yet, and nothing otherwise.
+pub fn queued(answer: &Value) -> &'static str {
+    let is_queued = answer["queued"] == true || answer["state"] == "queued";
+    if is_queued { " · queued: the network does not know yet, the node keeps trying" } else { "" }
+}
+
+/// Returns the note of an answer that lacks what could not be reached.
+pub fn incomplete(answer: &Value, style: Style) -> Option<String> {
+    (answer["complete"] == false).then(|| style.faint("(not everything could be reached; the node keeps trying)"))
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -42,6 +57,14 @@ mod tests {
         assert_eq!(first.words(), [("n", "7")]);
         let second = Query::page(&ListArgs { limit: 50, cursor: Some("c7".into()) }).with("name", Some("bob".into()));
         assert_eq!(second.words(), [("n", "50"), ("cursor", "c7"), ("name", "bob")]);
+    }
+
+    #[test]
+    fn what_is_queued_or_not_complete_is_said() {
+        assert!(queued(&json!({ "queued": true })).contains("queued") && queued(&json!({ "state": "queued" })) != "");
+        assert_eq!((queued(&json!({ "queued": false })), queued(&json!({}))), ("", ""));
+        assert!(incomplete(&json!({ "complete": false }), Style::default()).is_some());
+        assert_eq!(incomplete(&json!({}), Style::default()), None);
     }
 
     #[test]

@@ -33,6 +33,13 @@ pub fn missing(missing: &Value, style: Style) -> String {
     style.faint(&format!("({posts} of @{author}: {reason})"))
 }
 
+/// What the feed says of posts that were read on another device and are gone since, where there are any.
+pub fn read_and_gone(feed: &Value, style: Style) -> Option<String> {
+    let posts = words::count(number_at(feed, "/read_elsewhere_gone"), "post");
+    let verb = if posts.starts_with("1 ") { "is" } else { "are" };
+    (!posts.starts_with("0 ")).then(|| style.faint(&format!("({posts} you had read {verb} no longer in the network)")))
+}
+
 /// Returns the ids of the posts of a list.
 pub fn ids(posts: &[Value]) -> Vec<&str> {
     posts.iter().map(|post| text_at(post, "/id")).filter(|id| !id.is_empty()).collect()
@@ -60,6 +67,17 @@ mod tests {
         let value =
             json!({ "id": "ab", "author": { "username": "bob" }, "text": "yes", "reply_to": "3f2a9c1b".repeat(8) });
         assert!(post(&value, Style::default()).ends_with("ab · answers 3f2a9c1b…\n  yes"));
+    }
+
+    #[test]
+    fn what_was_read_elsewhere_and_is_gone_is_counted() {
+        let check = |gone: u64, expected: Option<&str>| {
+            let text = read_and_gone(&json!({ "read_elsewhere_gone": gone }), Style::default());
+            assert_eq!(text.as_deref(), expected);
+        };
+        check(0, None);
+        check(1, Some("(1 post you had read is no longer in the network)"));
+        check(3, Some("(3 posts you had read are no longer in the network)"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lists;
 use crate::cli::args::ProfileArgs;
 use crate::cli::context::Context;
 use crate::cli::input;
@@ -41,6 +42,7 @@ pub fn sheet(profile: &Value) -> String {
     let shown = words::printable(text_at(profile, "/display_name")).replace('\n', " ");
     let bio = words::printable(text_at(profile, "/bio"));
     let head = if shown.is_empty() { name } else { format!("{name} · {shown}") };
+    let head = format!("{head}{}", lists::queued(profile));
     bio.lines().fold(head, |text, line| format!("{text}\n  {line}"))
 }
 

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::posts;
+use super::{lists, posts};
 use crate::cli::args::IdArgs;
 use crate::cli::context::Context;
 use crate::cli::input;
 use crate::cli::output::Style;
 use crate::cli::problem::Outcome;
-use crate::cli::words::list_at;
+use crate::cli::words::{list_at, text_at};
 
 /// Shows a post.
 pub fn show(context: &Context, args: &IdArgs) -> Outcome {
@@ -28,9 +28,18 @@ fn ask(context: &Context, path: &str, args: &IdArgs, text: fn(&Value, Style) -> 
 
 /// Returns a conversation in the order in which it was written; the post that was asked for is marked.
 pub fn conversation(answer: &Value, style: Style) -> String {
-    let mut parts: Vec<String> = list_at(answer, "/ancestors").iter().map(|post| posts::post(post, style)).collect();
+    let mut parts = Vec::new();
+    match text_at(answer, "/ancestors_end") {
+        "" => {}
+        "unreachable" => parts.push(style.faint("(what this answers is out of reach now)")),
+        "hidden" => parts.push(style.faint("(what this answers is by somebody you hide)")),
+        "too_many" => parts.push(style.faint("(there is more above)")),
+        _ => parts.push(style.faint("(what this answers is no longer there)")),
+    }
+    parts.extend(list_at(answer, "/ancestors").iter().map(|post| posts::post(post, style)));
     parts.push(format!("{}{}", style.strong("> "), posts::post(&answer["post"], style)));
     parts.extend(list_at(answer, "/replies").iter().map(|post| indented(&posts::post(post, style))));
+    parts.extend(lists::incomplete(answer, style));
     parts.join("\n\n")
 }
 

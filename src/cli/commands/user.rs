@@ -28,6 +28,7 @@ fn page(answer: &Value, style: Style) -> String {
     if list_at(answer, "/posts").is_empty() {
         parts.push("no posts".into());
     }
+    parts.extend(lists::incomplete(answer, style));
     let name = words::printable(text_at(answer, "/username"));
     parts.extend(lists::more(text_at(answer, "/next"), &format!("user {name}"), style));
     parts.join("\n\n")

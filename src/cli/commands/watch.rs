@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{feed, posts};
 use crate::cli::args::FeedArgs;
@@ -21,6 +21,9 @@ use crate::types::{Code, Problem};
 
 /// Events read and not written yet: a burst of posts, while the reader of our output is slow. Further ones wait at the node.
 const WAITING_EVENTS: usize = 64;
+
+/// What a line of a watched feed can be.
+const KINDS: [&str; 3] = ["post", "deleted", "missing"];
 
 /// What the loop waits for.
 enum Input {
@@ -50,7 +53,9 @@ fn print(context: &Context, args: &FeedArgs, client: &Client, stop: &AtomicBool,
             Input::Ended(error) => return Err(client.stream_ended(error.as_ref()).into()),
             Input::Event(event) => {
                 let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(&event.data) else { continue };
-                let line = Value::Object(fields);
+                // Of what else a node tells, such as mentions, nothing belongs to the feed.
+                let Some(kind) = KINDS.iter().find(|kind| fields.contains_key(**kind)) else { continue };
+                let line = json!({ *kind: fields[*kind] });
                 context.output.answer(&line, |style| sentence(&line, style))?;
                 if let Some(post) = line.get("post").filter(|_| !args.peek) {
                     feed::seen(context, client, &[text_at(post, "/id")]);
@@ -69,7 +74,6 @@ fn sentence(line: &Value, style: Style) -> String {
             let id = words::short_id(&words::printable(id));
             format!("{}\n", style.faint(&format!("(post {id} was deleted)")))
         }
-        // A newer node may have more to say; a person is told in its words.
         _ => words::printable(&line.to_string()),
     }
 }
@@ -110,8 +114,6 @@ fn cannot(error: &io::Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -178,9 +178,13 @@ impl Desk {
 
     /// Writes that a post came.
     pub fn announce(&mut self, post: &Value) -> Result<(), Leave> {
+        self.tell_of(post, "new post")
+    }
+
+    fn tell_of(&mut self, post: &Value, what: &str) -> Result<(), Leave> {
         let author = words::printable(text_at(post, "/author/username"));
         let text = words::printable(text_at(post, "/text")).replace('\n', " ");
-        let whole = format!("new post · @{author}: {text}");
+        let whole = format!("{what} · @{author}: {text}");
         let room = Screen::size().0.saturating_sub(2).max(1);
         let cut = columns(&whole, room);
         let dots = if cut.len() < whole.len() { "…" } else { "" };
@@ -215,8 +219,9 @@ impl Desk {
         if let Some(id) = event.get("deleted").and_then(Value::as_str) {
             self.unread.remove([id]);
         }
-        match event.get("post") {
-            Some(post) if self.unread.arrive(post) => self.announce(post),
+        match (event.get("post"), event.get("mention")) {
+            (Some(post), _) if self.unread.arrive(post) => self.announce(post),
+            (_, Some(post)) if self.unread.is_news(post) => self.tell_of(post, "you are named"),
             _ => Ok(()),
         }
     }

@@ -124,6 +124,9 @@ fn browse(desk: &mut Desk, source: Source) -> Result<Option<String>, Leave> {
             let text = posts::missing(missing, desk.style);
             sheet.write(desk, &text)?;
         }
+        if let Some(gone) = posts::read_and_gone(&page, desk.style).filter(|_| is_first) {
+            sheet.write(desk, &gone)?;
+        }
         sheet.mark(desk, &source)?;
         let next = text_at(&page, "/next");
         if next.is_empty() || next == cursor {

@@ -1,6 +1,6 @@
 //! Which posts of the feed were not shown yet, and which of them are news.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde_json::Value;
 
@@ -9,6 +9,9 @@ use crate::cli::words::{list_at, text_at};
 /// Unread posts that are counted: as many as a page has. More are shown as `500+`.
 pub const MAX_COUNTED: usize = 500;
 
+/// Posts that were told of lately, so that one that comes in two ways is told of once.
+const MAX_RECENT: usize = 64;
+
 /// The unread posts of who is logged in.
 #[derive(Debug, Default)]
 pub struct Unread {
@@ -16,12 +19,14 @@ pub struct Unread {
     ids: BTreeSet<String>,
     /// Posts that came before those of earlier were counted; at most [`MAX_COUNTED`].
     held: Option<Vec<Value>>,
+    /// At most [`MAX_RECENT`].
+    recent: VecDeque<String>,
 }
 
 impl Unread {
     /// Starts anew for somebody: what comes is held until [`Unread::counted`] tells what is old.
     pub fn begin(me: &str) -> Self {
-        Self { me: me.to_owned(), ids: BTreeSet::new(), held: Some(Vec::new()) }
+        Self { me: me.to_owned(), ids: BTreeSet::new(), held: Some(Vec::new()), recent: VecDeque::new() }
     }
 
     /// Takes the posts of a page as known, and returns what came meanwhile and is news.
@@ -45,9 +50,27 @@ impl Unread {
                 }
                 false
             }
-            None if self.ids.len() >= MAX_COUNTED => !self.ids.contains(id),
-            None => self.ids.insert(id.to_owned()),
+            None if self.ids.contains(id) => false,
+            None => {
+                if self.ids.len() < MAX_COUNTED {
+                    self.ids.insert(id.to_owned());
+                }
+                self.is_news(post)
+            }
         }
+    }
+
+    /// Takes a post that is to be told of, and tells whether it was not, lately.
+    pub fn is_news(&mut self, post: &Value) -> bool {
+        let id = text_at(post, "/id");
+        if self.me.is_empty() || self.is_mine(post) || self.recent.iter().any(|told| told == id) {
+            return false;
+        }
+        if self.recent.len() >= MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(id.to_owned());
+        true
     }
 
     /// Counts posts as read, or gone.
@@ -95,6 +118,18 @@ mod tests {
         assert!(!unread.arrive(&post("newer", "bob")));
         unread.remove(["old", "newer", "unknown"]);
         assert_eq!(unread.count(), "1");
+    }
+
+    #[test]
+    fn a_post_that_comes_in_two_ways_is_told_of_once() {
+        let mut unread = Unread::begin("me");
+        unread.counted(&json!({}));
+        assert!(unread.is_news(&post("a", "bob")));
+        assert!(!unread.arrive(&post("a", "bob")));
+        assert!(unread.arrive(&post("b", "bob")));
+        assert!(!unread.is_news(&post("b", "bob")));
+        assert!(!unread.is_news(&post("c", "me")));
+        assert_eq!(unread.count(), "2");
     }
 
     #[test]
