@@ -4,6 +4,7 @@ CARGO ?= cargo
 # dev | release: dev compiles in half the time, and what is slow without optimisation is optimised in it too.
 PROFILE ?= dev
 PEERS ?= 5
+PEER ?= 1
 NET_DIR ?= target/net
 ARGS ?=
 # Twenty random lives, other ones every time.
@@ -13,7 +14,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net test test-tools soak check bench deny clean-net tools
+.PHONY: help build net menu test test-tools soak check bench deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ build: tools ## Build the program (PROFILE=release for one to keep)
 
 net: build ## Start a network on this machine (PEERS=8, ARGS="--fresh")
 	$(BIN) net --dir $(NET_DIR) --peers $(PEERS) $(ARGS)
+
+menu: build ## Open the menu of one person of that network (PEER=2)
+	$(BIN) --data-dir $(NET_DIR)/peer-$(PEER) menu
 
 test: tools test-tools ## Run all tests (ARGS=… goes to cargo test)
 	$(CARGO) test --locked --all-targets $(ARGS)

@@ -1,8 +1,7 @@
 //! The one seam between a node and the world: network, disk, clock, and work off the arbiter.
 //!
-//! Traits and the data they pass, nothing else. Production gives a node QUIC, SQLite, system time and a
-//! thread pool; the simulator gives it memory, paused time and work done in place. Everything that can differ
-//! between the two goes through here.
+//! Traits and the data they pass, nothing else. Production gives a node QUIC, SQLite, system time and a thread pool; the
+//! simulator memory, paused time and work done in place. Everything that can differ between the two goes through here.
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
@@ -33,7 +32,7 @@ pub enum Class {
 pub struct Path {
     /// Smoothed round trip.
     pub srtt: Duration,
-    /// Whether a connection is open now.
+    /// Whether a request needs no dial: a connection that this node dialled is open.
     pub connected: bool,
 }
 
@@ -65,8 +64,7 @@ pub enum NetError {
 
 /// Requests to peers, and theirs to us.
 pub trait Transport {
-    /// Sends one request and waits for its answer, opening a connection where there is none. Dropping the future cancels.
-    ///
+    /// Sends one request and waits for its answer, opening a connection where there is none. Dropping the future cancels;
     /// `within` covers everything, dialling included.
     fn request(&self, to: &Contact, body: Bytes, class: Class, within: Duration) -> Later<Result<Bytes, NetError>>;
 
@@ -80,15 +78,23 @@ pub trait Transport {
     fn connected(&self) -> Vec<NodeId>;
 
     /// Returns the address that a peer proved to have when it dialled this node; `None` where it did not, or that means nothing.
-    fn origin(&self, _peer: &NodeId) -> Option<IpAddr> {
-        None
-    }
+    fn origin(&self, peer: &NodeId) -> Option<IpAddr>;
 
     /// Returns the addresses under which others may reach this node, the preferred one first.
     fn addresses(&self) -> Vec<SocketAddr>;
 
     /// Begins anew after a suspension: the socket is bound again where that can be done, and what was dialled is given up.
     fn rebind(&self);
+
+    /// Returns the address at which an open connection meets the peer; `None` when there is none, or it is not known.
+    fn remote(&self, _peer: &NodeId) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Returns who answers at an address, proved by a handshake.
+    fn identify(&self, _address: SocketAddr) -> Later<Result<NodeId, NetError>> {
+        Box::pin(std::future::ready(Err(NetError::Unreachable)))
+    }
 
     /// Closes all connections and stops listening; later requests fail with [`NetError::Closed`].
     fn close(&self) -> Later<()>;
@@ -102,6 +108,11 @@ pub struct Refused;
 pub trait Inbound {
     /// Returns the HELLO request that opens every connection this node dials.
     fn hello(&self) -> Bytes;
+
+    /// Returns the HELLO for a peer that was dialled at this address.
+    fn hello_at(&self, _address: SocketAddr) -> Bytes {
+        self.hello()
+    }
 
     /// Takes a peer's answer to our HELLO. Refusing closes the connection.
     fn greeted(&self, from: NodeId, answer: Bytes) -> Result<(), Refused>;
@@ -253,7 +264,6 @@ pub type Detail = std::sync::Arc<str>;
 /// Durable records and local state.
 pub trait Store {
     /// Returns up to `limit` records of some sections of a key, by section, then slot, then hash. A point read, inline.
-    ///
     /// `after` continues behind the record with that section, slot and hash. Ended records are left out.
     fn read(
         &self,

@@ -6,7 +6,7 @@ pub use super::feed::{FeedEvent, FeedPage, ListRequest, MissingPosts, PageReques
 pub use super::gc::Retention;
 pub use super::outbox::{Item, Progress, Waiting};
 pub use super::people::{Count, PeoplePage, Person, Standing, Thread, UserView};
-pub use super::routing::{BootpeerState, Peer, RoutingOverview};
+pub use super::routing::{BootpeerState, LookedUpFor, NearNode, Peer, PingError, PingTarget, Pong, RoutingOverview};
 pub use super::session::{
     Deleted, HiddenPerson, LoggedIn, PostRequest, Posted, PrivateRelation, ProfileChange, ProfileView, Relation, WhoAmI,
 };

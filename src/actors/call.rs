@@ -7,7 +7,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::context::Context;
-use crate::seam::NetError;
+use crate::overlay::{LONGEST, answer_time};
+use crate::seam::{Class, NetError};
 use crate::types::Contact;
 use crate::wire::{Request, WireError, open_answer};
 
@@ -34,10 +35,6 @@ impl CallError {
 
 /// Opening a connection: the dial limit.
 const DIAL: Duration = Duration::from_millis(1500);
-/// The shortest time given to an answer.
-const SHORTEST: Duration = Duration::from_millis(300);
-/// The longest time given to an answer that needs no disk.
-const LONGEST: Duration = Duration::from_secs(2);
 
 /// How much time an answer gets beyond the round trips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +54,15 @@ impl Context {
         patience: Patience,
     ) -> Result<R::Answer, CallError> {
         let started = Instant::now();
+        let dialled = self.net.path(&to.node).is_some_and(|path| path.connected);
         let answer = self.net.request(to, request.to_frame(), R::CLASS, self.within(to, patience)).await;
         let routing = &self.doors().routing;
         match answer {
             Ok(frame) => {
-                self.found(to.node, true);
+                self.found(&to.node);
+                if dialled && patience == Patience::Read && R::CLASS == Class::Read {
+                    self.took(to.node, started.elapsed());
+                }
                 let rtt = self.net.path(&to.node).map_or_else(|| started.elapsed(), |p| p.srtt);
                 routing.reached(self.signed(to), rtt);
                 match open_answer::<R::Answer>(&frame) {
@@ -74,7 +75,7 @@ impl Context {
             Err(error) => {
                 // One that is there and slow is worth another try at once; one that is not costs a dial each time.
                 if error == NetError::Unreachable {
-                    self.found(to.node, false);
+                    self.missed(to);
                 }
                 if error != NetError::TooLarge {
                     routing.failed(to.node);
@@ -94,7 +95,7 @@ impl Context {
 
     fn within(&self, to: &Contact, patience: Patience) -> Duration {
         let path = self.net.path(&to.node);
-        let answer = path.map_or(LONGEST, |p| (p.srtt * 3 + Duration::from_millis(50)).clamp(SHORTEST, LONGEST));
+        let answer = answer_time(path.map(|p| p.srtt));
         let answer = if patience == Patience::Disk { LONGEST.max(answer) } else { answer };
         if path.is_some_and(|p| p.connected) { answer } else { DIAL + answer }
     }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,15 +11,18 @@ use futures_util::future::Future;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::absences::Absences;
 use super::doors::Doors;
 use super::gc::{Homes, Retention};
 use super::storage::{Origins, Quotas, kept_proofs};
 use crate::clock::NodeClock;
 use crate::keys::SecretKey;
+use crate::overlay::RoundTrips;
+use crate::overlay::places::{self, is_private};
 use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
-use crate::seam::{Clock, Offload, Space, Store, TimeSource, Transport, World};
+use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
 use crate::types::{AccountId, Contact, Hash, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
@@ -75,10 +79,6 @@ pub struct Greeting {
 const GREETINGS: usize = 4096;
 /// Most contacts whose signatures are remembered to hold: the same ones come in answer after answer.
 const OPENED: usize = 4096;
-/// Peers that were not reached are passed over by lookups for so long: a sequence of lookups waits for each of them once.
-const PASSED_OVER: Duration = Duration::from_secs(20);
-/// Most such peers remembered: several lookups among the dead alone; beyond that the next one is waited for again.
-const ABSENT: usize = 1024;
 /// Most accounts whose proofs are remembered: the followees an account may have, and as many strangers.
 const PROVED_ACCOUNTS: usize = 10_000;
 
@@ -101,6 +101,15 @@ impl Hidden {
     pub fn blocks(&self, account: &AccountId) -> bool {
         self.blocked.contains(account)
     }
+}
+
+/// What this node signed of its addresses.
+#[derive(Clone)]
+struct OwnContact {
+    /// All of them.
+    full: Contact,
+    /// Those that are told to peers met at public addresses.
+    outside: Contact,
 }
 
 /// The node, as its actors see it.
@@ -137,8 +146,9 @@ pub struct Context {
     proofs: RefCell<Proofs>,
     greetings: RefCell<BTreeMap<NodeId, Greeting>>,
     opened: RefCell<BTreeMap<Bytes, Contact>>,
-    absent: RefCell<BTreeMap<NodeId, Instant>>,
-    contact: RefCell<Option<Contact>>,
+    absent: RefCell<Absences>,
+    round_trips: RefCell<RoundTrips>,
+    contact: RefCell<Option<OwnContact>>,
     hidden: RefCell<Rc<Hidden>>,
     doors: OnceCell<Doors>,
     closing: Cell<bool>,
@@ -168,6 +178,7 @@ impl Context {
             greetings: RefCell::default(),
             opened: RefCell::default(),
             absent: RefCell::default(),
+            round_trips: RefCell::default(),
             contact: RefCell::default(),
             hidden: RefCell::default(),
             doors: OnceCell::new(),
@@ -234,43 +245,76 @@ impl Context {
 
     /// Returns this node's signed contact; signed anew when its addresses changed.
     pub fn contact(&self) -> Contact {
+        self.own_contact().full
+    }
+
+    /// Returns this node's signed contact as it is told to a peer that is met at this address.
+    pub fn contact_at(&self, address: Option<SocketAddr>) -> Contact {
+        let own = self.own_contact();
+        if address.is_some_and(|address| !is_private(&address.ip())) { own.outside } else { own.full }
+    }
+
+    fn own_contact(&self) -> OwnContact {
         let addresses = self.net.addresses();
         let mut held = self.contact.borrow_mut();
         match held.as_ref() {
-            Some(contact) if contact.addresses == addresses => contact.clone(),
+            Some(own) if own.full.addresses == addresses => own.clone(),
             before => {
                 // Time as number: it grows over restarts without a counter on disk.
-                let seq = before.map_or(0, |c| c.seq + 1).max(self.now().0);
-                let contact = sign_contact(&self.key, &self.network.id, &addresses, seq);
-                *held = Some(contact.clone());
-                contact
+                let seq = before.map_or(0, |own| own.full.seq + 1).max(self.now().0);
+                let outside = sign_contact(&self.key, &self.network.id, &places::outside(&addresses), seq);
+                // Whoever knows both keeps the full one.
+                let full = if outside.addresses == addresses {
+                    outside.clone()
+                } else {
+                    sign_contact(&self.key, &self.network.id, &addresses, seq + 1)
+                };
+                let own = OwnContact { full, outside };
+                *held = Some(own.clone());
+                own
             }
         }
     }
 
-    /// Notes whether a peer was there when it was asked.
-    pub fn found(&self, node: NodeId, there: bool) {
-        let (now, mut absent) = (Instant::now(), self.absent.borrow_mut());
-        if there {
-            absent.remove(&node);
-            return;
-        }
-        if absent.len() >= ABSENT {
-            absent.retain(|_, since| now.duration_since(*since) < PASSED_OVER);
-        }
-        if absent.len() < ABSENT {
-            absent.insert(node, now);
-        }
+    /// Tells whether a peer is met at a public address, so that private ones are none of its business.
+    pub fn is_outside(&self, peer: &NodeId) -> bool {
+        self.net.remote(peer).is_some_and(|address| !is_private(&address.ip()))
     }
 
-    /// Tells whether a peer was dialled in vain just now, and has not been heard from since.
-    pub fn is_absent(&self, node: &NodeId) -> bool {
-        self.absent.borrow().get(node).is_some_and(|since| since.elapsed() < PASSED_OVER)
+    /// Notes that a peer was there when it was asked.
+    pub fn found(&self, node: &NodeId) {
+        self.absent.borrow_mut().forget(node);
+    }
+
+    /// Notes that a peer was not there when it was asked.
+    pub fn missed(&self, contact: &Contact) {
+        self.absent.borrow_mut().note(contact, Instant::now());
+    }
+
+    /// Tells whether a peer was dialled in vain of late, and has not been heard from since.
+    pub fn is_absent(&self, contact: &Contact) -> bool {
+        self.absent.borrow().passes_over(contact, Instant::now())
+    }
+
+    /// Forgets who was dialled in vain: it may have been our own fault.
+    pub fn forgive_absences(&self) {
+        self.absent.borrow_mut().clear();
+    }
+
+    /// Notes how long an answer took that needed no dial.
+    pub fn took(&self, node: NodeId, round_trip: Duration) {
+        self.round_trips.borrow_mut().note(node, round_trip);
+    }
+
+    /// Returns when another peer is asked beside this one.
+    pub fn hedge_after(&self, node: &NodeId) -> Duration {
+        let connected = self.net.path(node).is_some_and(|path| path.connected);
+        self.round_trips.borrow().hedge_after(node, connected)
     }
 
     /// Remembers what a peer said of itself.
     pub fn greeted(&self, greeting: Greeting) {
-        self.found(greeting.contact.node, true);
+        self.found(&greeting.contact.node);
         let mut greetings = self.greetings.borrow_mut();
         if greetings.len() >= GREETINGS && !greetings.contains_key(&greeting.contact.node) {
             greetings.pop_first();
@@ -361,15 +405,6 @@ impl Context {
         let all = at_home.into_iter().flatten().chain(kept_proofs(&*self.store, need));
         let records: Vec<Record> = all.filter_map(|bytes| Record::decode(bytes).ok()).collect();
         self.learn(&records);
-    }
-
-    /// Tells whether a record is of somebody who lives here or is followed from here, or is for them.
-    pub fn is_own(&self, record: &Record) -> bool {
-        let owners = record.lists().into_iter().map(|(_, owner, _)| owner);
-        record.account().into_iter().chain(owners).any(|account| {
-            let rows = self.store.local(Space::Followees, &account.0, None, 1);
-            rows.is_ok_and(|rows| !rows.is_empty())
-        })
     }
 
     /// Runs something beside the caller, on this arbiter.

@@ -1,11 +1,13 @@
 //! The desk where peers' requests come in: each is read once and answered, from the store or by an actor.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
 
 use super::context::{Context, Greeting};
 use super::gc::{answer_reconcile, answer_summary};
+use super::routing::nearest_for;
 use super::storage::{answer_get, signed};
 use crate::records::{CodecError, open_contact};
 use crate::seam::{Inbound, Later, Refused};
@@ -27,11 +29,11 @@ impl Desk {
         Rc::new(Self { node })
     }
 
-    fn own_hello(&self) -> Hello {
+    fn own_hello(&self, at: Option<SocketAddr>) -> Hello {
         Hello {
             minor: MINOR_VERSION,
             network: self.node.network.id,
-            contact: Blob(self.node.contact().proof.map(|p| p.0.to_vec()).unwrap_or_default()),
+            contact: Blob(self.node.contact_at(at).proof.map(|p| p.0.to_vec()).unwrap_or_default()),
             time: self.node.now(),
             software: self.node.settings.software.clone(),
             flags: self.node.flags(),
@@ -63,7 +65,7 @@ impl Desk {
                 self.node.doors().routing.greeted(greeting.contact.clone());
                 self.node.doors().clock.heard(from, time);
                 self.node.greeted(greeting);
-                Ok(encode_ok(&self.own_hello()))
+                Ok(encode_ok(&self.own_hello(self.node.net.remote(&from))))
             }
             Err(code) => Err(encode_error(code, "this HELLO is not for this network, or not yours")),
         }
@@ -72,7 +74,11 @@ impl Desk {
 
 impl Inbound for Desk {
     fn hello(&self) -> Bytes {
-        self.own_hello().to_frame()
+        self.own_hello(None).to_frame()
+    }
+
+    fn hello_at(&self, address: SocketAddr) -> Bytes {
+        self.own_hello(Some(address)).to_frame()
     }
 
     fn greeted(&self, from: NodeId, answer: Bytes) -> Result<(), Refused> {
@@ -101,11 +107,7 @@ async fn answer(node: &Rc<Context>, from: NodeId, frame: &[u8]) -> Result<Bytes,
         Ping::NUMBER => read::<Ping>(frame).map(|Ping {}| encode_ok(&Pong { time: node.now() })),
         FindNode::NUMBER => {
             let FindNode { key } = read(frame)?;
-            let k = node.network.k();
-            let mut contacts = node.doors().routing.closest(key, k + 1).await;
-            contacts.retain(|c| c.node != from);
-            contacts.truncate(k);
-            Ok(encode_ok(&Closer { contacts: signed(contacts) }))
+            Ok(encode_ok(&Closer { contacts: signed(nearest_for(node, Some(from), key).await) }))
         }
         Get::NUMBER => Ok(encode_ok(&answer_get(node, Some(from), read(frame)?).await)),
         Put::NUMBER => {

@@ -3,6 +3,7 @@
 //! Others hold typed handles, never an address. Connection tasks read from the store themselves; writes go through
 //! the storage actor.
 
+mod absences;
 mod answers;
 mod call;
 mod clock;

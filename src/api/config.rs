@@ -1,10 +1,11 @@
 //! How the API is set up.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::node::local::LocalNode;
+use crate::node::local::Arrival;
 
 /// What the API is started with.
 pub struct ApiConfig {
@@ -13,7 +14,7 @@ pub struct ApiConfig {
     /// What every request must carry: `Authorization: Bearer TOKEN`.
     pub token: String,
     /// The node it speaks for.
-    pub node: LocalNode,
+    pub node: Arc<Arrival>,
     /// Is told when somebody asks the node to stop.
     pub stop: oneshot::Sender<()>,
 }

@@ -8,6 +8,7 @@ mod config;
 mod events;
 mod guard;
 mod mastodon;
+mod pending;
 mod questions;
 mod routes;
 mod server;

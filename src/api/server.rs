@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 
 use super::config::ApiConfig;
 use super::guard::Guard;
-use super::{mastodon, routes};
-use crate::node::local::{LocalNode, OpenDoor};
+use super::{mastodon, pending, routes};
+use crate::node::local::{Arrival, OpenDoor};
 use crate::seam::Later;
 use crate::types::{Code, Problem};
 
@@ -65,8 +65,8 @@ pub type Ending = SharedFuture<oneshot::Receiver<()>>;
 
 /// What all workers share.
 pub struct Shared {
-    /// The node.
-    pub node: LocalNode,
+    /// The node; handlers but that of the status run only once it is there.
+    pub node: Arc<Arrival>,
     /// Ends event streams.
     pub ending: Ending,
     /// Taken by the first who asks the node to stop.
@@ -117,13 +117,17 @@ pub fn serve(config: ApiConfig) -> Result<ApiServer, ApiError> {
     let stop = Mutex::new(Some(stop));
     let shared = Data::new(Shared { node, ending: ending.shared(), stop, guard });
     let app = move || {
-        let guarded = shared.clone();
-        App::new().app_data(shared.clone()).configure(mastodon::configure).configure(routes::configure).wrap(from_fn(
-            move |request, next| {
-                let guarded = guarded.clone();
-                async move { guarded.guard.pass(request, next).await }
-            },
-        ))
+        let (guarded, asked) = (shared.clone(), shared.clone());
+        let app = App::new().app_data(shared.clone()).configure(mastodon::configure).configure(routes::configure);
+        let app = app.wrap(from_fn(move |request, next| {
+            let asked = asked.clone();
+            async move { pending::pass(&asked.node, request, next).await }
+        }));
+        // The guard is the outermost: nobody without the token hears even that the node is not there yet.
+        app.wrap(from_fn(move |request, next| {
+            let guarded = guarded.clone();
+            async move { guarded.guard.pass(request, next).await }
+        }))
     };
     let server = HttpServer::new(app)
         .workers(WORKERS)
@@ -145,7 +149,8 @@ pub fn serve(config: ApiConfig) -> Result<ApiServer, ApiError> {
 }
 
 /// Opens the API as the door of a node: what a process gives to [`crate::node::run::run_node`].
-pub fn open(node: LocalNode, listen: SocketAddr, token: String) -> Later<Result<OpenDoor, Problem>> {
+pub fn open(node: impl Into<Arc<Arrival>>, listen: SocketAddr, token: String) -> Later<Result<OpenDoor, Problem>> {
+    let node = node.into();
     Box::pin(async move {
         let (told, stop) = oneshot::channel();
         let server = serve(ApiConfig { listen, token, node, stop: told })?;

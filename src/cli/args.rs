@@ -7,6 +7,13 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+mod people;
+
+pub use people::{
+    FeedArgs, IdArgs, ListArgs, NameArgs, PostArgs, ProfileArgs, RelationsArgs, SearchArgs, TagArgs, UserArgs,
+    UsersArgs,
+};
+
 /// The longest time a command may be told to wait: nobody waits longer for an answer.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The most entries of a list that one answer holds.
@@ -66,6 +73,8 @@ pub enum Command {
     Peer(PeerArgs),
     /// Runs a whole network on this machine, each node its own process
     Net(NetArgs),
+    /// Opens the menu of the running node
+    Menu,
     /// Ends the running node
     Stop,
     /// Makes an account and logs it in
@@ -76,18 +85,58 @@ pub enum Command {
     Logout,
     /// Says who is logged in
     Whoami,
+    /// Shows your profile, or changes it
+    Profile(ProfileArgs),
     /// Publishes a post
     Post(PostArgs),
+    /// Deletes one of your posts; copies already made are beyond reach
+    Delete(IdArgs),
     /// Follows somebody
     Follow(NameArgs),
     /// Ends following somebody
     Unfollow(NameArgs),
     /// Shows the posts of the people you follow, and your own
     Feed(FeedArgs),
+    /// Shows somebody's profile and posts
+    User(UserArgs),
+    /// Shows a post
+    Show(IdArgs),
+    /// Shows a post with what it answers and what answers it
+    Thread(IdArgs),
+    /// Lists whom somebody follows
+    Following(RelationsArgs),
+    /// Lists who follows somebody
+    Followers(RelationsArgs),
+    /// Lists the people of the network
+    Users(UsersArgs),
+    /// Shows the posts that name you
+    Mentions(ListArgs),
+    /// Shows the posts with a tag, of those this node holds
+    Tag(TagArgs),
+    /// Shows the posts with a text in them, of those this node holds
+    Search(SearchArgs),
+    /// Keeps somebody's posts out of your feed
+    Mute(NameArgs),
+    /// Ends muting somebody
+    Unmute(NameArgs),
+    /// Keeps somebody's posts off this node, and yours from them
+    Block(NameArgs),
+    /// Ends blocking somebody
+    Unblock(NameArgs),
+    /// Lists whom you mute
+    Muted,
+    /// Lists whom you block
+    Blocked,
+    /// Lists what the network does not have yet
+    Outbox,
     /// Shows how the node and its network are doing
     Status,
     /// Lists the peers this node knows
     Peers,
+    /// Looks for the nodes nearest to a key, and which of them hold anything there
+    Lookup(LookupArgs),
+    /// Measures the round trip to a peer
+    Ping(PingArgs),
 }
 
 /// `timeline network …`
@@ -230,44 +279,20 @@ pub struct LoginArgs {
     pub retire_oldest: bool,
 }
 
-/// `timeline post`
+/// `timeline lookup`
 #[derive(Debug, ClapArgs)]
-pub struct PostArgs {
-    /// The text; - reads it from standard input
-    pub text: String,
-    /// How long the post lives, from 10s to 30d [default: 7d]
-    #[arg(long, value_name = "DURATION")]
-    pub ttl: Option<String>,
+pub struct LookupArgs {
+    /// A name, with or without @, or a key of 64 hex digits
+    #[arg(value_name = "NAME|KEY")]
+    pub what: String,
 }
 
-/// A command about one account.
+/// `timeline ping`
 #[derive(Debug, ClapArgs)]
-pub struct NameArgs {
-    /// The name, with or without @
-    pub name: String,
-}
-
-/// `timeline feed`
-#[derive(Debug, ClapArgs)]
-pub struct FeedArgs {
-    /// How many posts at most
-    #[arg(short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LIST)))]
-    pub limit: u16,
-    /// Goes on where an earlier answer ended
-    #[arg(long, value_name = "C")]
-    pub cursor: Option<String>,
-    /// Only posts newer than this one
-    #[arg(long, value_name = "ID")]
-    pub since: Option<String>,
-    /// Only posts older than this one
-    #[arg(long, value_name = "ID")]
-    pub before: Option<String>,
-    /// Does not count the posts as seen
-    #[arg(long)]
-    pub peek: bool,
-    /// Stays, and prints each new post when it comes
-    #[arg(long, conflicts_with_all = ["limit", "cursor", "since", "before"])]
-    pub watch: bool,
+pub struct PingArgs {
+    /// A node id or its first digits, at least 8, or an address
+    #[arg(value_name = "NODE_ID|ADDR")]
+    pub target: String,
 }
 
 /// Moves every `--set` to the front of the line: the parser forgets those before the command when others follow it.

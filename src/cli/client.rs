@@ -77,6 +77,16 @@ impl Client {
         self.read(response)
     }
 
+    /// Asks for something that may take the time the user grants.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub fn get_in_time(&self, path: &str, name: &str, value: &str) -> Result<Value, Problem> {
+        let timeout_ms = self.timeout.as_millis().to_string();
+        self.get(path, &[(name, value), ("timeout_ms", &timeout_ms)])
+    }
+
     /// Has something done, within the time the user grants.
     ///
     /// # Errors
@@ -109,7 +119,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::get`].
-    pub fn events(&self) -> Result<Events<BufReader<impl Read + Send + 'static>>, Problem> {
+    pub fn events(&self) -> Result<Events<BufReader<impl Read + Send + 'static + use<>>>, Problem> {
         let request = self.stream_agent.get(self.address("/feed/events"));
         let request = request.header("authorization", self.authorization.as_str());
         let response = request.header("accept", "text/event-stream").call().map_err(|error| self.failed(&error))?;

@@ -6,10 +6,11 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::args::{self, Args, Command, NetworkCommand};
+use super::commands::hiding::Change;
 use super::context::Context;
 use super::output::Output;
 use super::problem::{self, Failure, Outcome};
-use super::{commands, net};
+use super::{commands, menu, net};
 use crate::node::local::OpenDoors;
 use crate::types::Code;
 
@@ -47,18 +48,39 @@ fn run(context: &Context, command: Command, open_doors: OpenDoors) -> Outcome {
         Command::Bootpeer(args) => commands::node::bootpeer(context, &args, open_doors),
         Command::Peer(args) => commands::node::peer(context, &args, open_doors),
         Command::Net(args) => net::run(context, args),
+        Command::Menu => menu::run(context),
         Command::Stop => commands::node::stop(context),
         Command::Register(args) => commands::account::register(context, &args),
         Command::Login(args) => commands::account::login(context, &args),
         Command::Logout => commands::account::logout(context),
         Command::Whoami => commands::account::whoami(context),
+        Command::Profile(args) => commands::profile::run(context, &args),
         Command::Post(args) => commands::post::run(context, &args),
+        Command::Delete(args) => commands::delete::run(context, &args),
         Command::Follow(args) => commands::follow::follow(context, &args),
         Command::Unfollow(args) => commands::follow::unfollow(context, &args),
         Command::Feed(args) if args.watch => commands::watch::run(context, &args),
         Command::Feed(args) => commands::feed::run(context, &args),
+        Command::User(args) => commands::user::run(context, &args),
+        Command::Show(args) => commands::show::show(context, &args),
+        Command::Thread(args) => commands::show::thread(context, &args),
+        Command::Following(args) => commands::people::following(context, &args),
+        Command::Followers(args) => commands::people::followers(context, &args),
+        Command::Users(args) => commands::people::users(context, &args),
+        Command::Mentions(args) => commands::finding::mentions(context, &args),
+        Command::Tag(args) => commands::finding::tag(context, &args),
+        Command::Search(args) => commands::finding::search(context, &args),
+        Command::Mute(args) => commands::hiding::change(context, Change::Mute, &args),
+        Command::Unmute(args) => commands::hiding::change(context, Change::Unmute, &args),
+        Command::Block(args) => commands::hiding::change(context, Change::Block, &args),
+        Command::Unblock(args) => commands::hiding::change(context, Change::Unblock, &args),
+        Command::Muted => commands::hiding::muted(context),
+        Command::Blocked => commands::hiding::blocked(context),
+        Command::Outbox => commands::outbox::run(context),
         Command::Status => commands::status::run(context),
         Command::Peers => commands::peers::run(context),
+        Command::Lookup(args) => commands::reach::lookup(context, &args),
+        Command::Ping(args) => commands::reach::ping(context, &args),
     }
 }
 

@@ -13,6 +13,8 @@ use crate::types::{Code, NameError, Problem, Rng, Username};
 const MAX_TEXT_BYTES: u64 = 64 * 1024;
 /// How much of standard input is read as a password line: over the limit of a password, so that the excess is noticed.
 const MAX_LINE_BYTES: u64 = MAX_PASSWORD_BYTES as u64 + 3;
+/// The most characters of a name.
+const MAX_NAME: usize = 20;
 /// The shortest prefix of an id that is accepted.
 const MIN_ID_DIGITS: usize = 8;
 
@@ -25,6 +27,30 @@ pub fn username(text: &str) -> Result<Username, Problem> {
             other => problem.hint(other.to_string()),
         }
     })
+}
+
+/// Reads the beginning of a username, with or without `@`.
+pub fn name_prefix(text: &str) -> Result<String, Problem> {
+    let prefix = text.strip_prefix('@').unwrap_or(text);
+    let is_fine =
+        |text: &str| text.len() <= MAX_NAME && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let malformed = || Problem::new(Code::NameMalformed, format!("no name begins with `{text}`"));
+    let lower = prefix.to_ascii_lowercase();
+    match (is_fine(prefix), is_fine(&lower)) {
+        (true, _) => Ok(lower),
+        (false, true) => Err(malformed().hint(format!("names are written in lower case: {lower}"))),
+        (false, false) => Err(malformed().hint("a name is made of a-z, 0-9 and _ only, at most 20 of them")),
+    }
+}
+
+/// Reads a tag, with or without `#`; which case it is written in does not matter.
+pub fn tag(text: &str) -> Result<String, Problem> {
+    let tag = text.strip_prefix('#').unwrap_or(text);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    if !tag.is_empty() && tag.chars().all(is_word) {
+        return Ok(tag.to_owned());
+    }
+    Err(usage(format!("`{text}` is no tag"), "a tag is one word of letters, digits and _"))
 }
 
 /// Reads an id, or the beginning of one.
@@ -160,6 +186,32 @@ mod tests {
         assert!(problem.hint.expect("a hint").contains("alice"));
         assert_eq!(username("ab").expect_err("short").code, Code::NameMalformed);
         assert_eq!(username("@alice").map(|name| name.to_string()), Ok("alice".into()));
+    }
+
+    #[test]
+    fn the_beginning_of_a_name_is_checked_like_a_name() {
+        let check =
+            |text: &str, expected: Option<&str>| assert_eq!(name_prefix(text).ok().as_deref(), expected, "{text}");
+        check("al", Some("al"));
+        check("@a", Some("a"));
+        check("", Some(""));
+        check("A", None);
+        check("a-", None);
+        check("é", None);
+        check(&"a".repeat(21), None);
+        assert!(name_prefix("Al").expect_err("upper case").hint.expect("a hint").ends_with("al"));
+        assert_eq!(name_prefix("a b").map_err(|problem| problem.code), Err(Code::NameMalformed));
+    }
+
+    #[test]
+    fn tags_are_single_words_of_any_script() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(tag(text).ok().as_deref(), expected, "{text}");
+        check("rust", Some("rust"));
+        check("#Rust", Some("Rust"));
+        check("語", Some("語"));
+        for bad in ["", "#", "two words", "a-b", "##a"] {
+            check(bad, None);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod entry;
 mod events;
 mod input;
 mod logging;
+mod menu;
 mod net;
 mod output;
 mod problem;

@@ -28,6 +28,34 @@ pub fn watch(mut on_signal: impl FnMut() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name("signals".into()).spawn(run).map(drop)
 }
 
+/// Calls `on_change` whenever the terminal gets another size, from a thread of its own.
+///
+/// # Errors
+///
+/// As [`watch`].
+#[cfg(unix)]
+pub fn watch_size(mut on_change: impl FnMut() + Send + 'static) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let mut changes = {
+        let _inside = runtime.enter();
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::window_change())?
+    };
+    let run = move || {
+        runtime.block_on(async {
+            while changes.recv().await.is_some() {
+                on_change();
+            }
+        });
+    };
+    thread::Builder::new().name("size".into()).spawn(run).map(drop)
+}
+
+/// Elsewhere nobody tells of a new size; the next line that is drawn has it.
+#[cfg(not(unix))]
+pub fn watch_size(_: impl FnMut() + Send + 'static) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 struct Signals([tokio::signal::unix::Signal; 3]);
 

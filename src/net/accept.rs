@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 
 use quinn::{Connecting, Connection, Endpoint, Incoming};
@@ -131,10 +131,18 @@ impl Accepting {
         self.guests.borrow().values().filter(|guest| guest.up()).map(|guest| guest.peer).collect()
     }
 
+    /// Returns what the newest connection of a peer tells of the way to it; no request of ours goes over it.
     pub(super) fn path(&self, peer: &NodeId) -> Option<Path> {
         let guests = self.guests.borrow();
         let newest = guests.values().rev().find(|guest| guest.peer == *peer && guest.up())?;
-        Some(Path { srtt: newest.connection.rtt(), connected: true })
+        Some(Path { srtt: newest.connection.rtt(), connected: false })
+    }
+
+    /// Returns where the newest connection of a peer comes from, greeted or not.
+    pub(super) fn remote(&self, peer: &NodeId) -> Option<SocketAddr> {
+        let guests = self.guests.borrow();
+        let newest = guests.values().rev().find(|g| g.peer == *peer && g.connection.close_reason().is_none())?;
+        Some(newest.connection.remote_address())
     }
 
     /// Returns the address of a peer's newest connection: the handshake has shown that it receives there.

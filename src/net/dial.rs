@@ -87,7 +87,7 @@ impl Dialler {
     }
 
     async fn greet(&self, peer: &NodeId, connection: &Connection) -> Result<(), NetError> {
-        let hello = self.inbound.upgrade().ok_or(NetError::Closed)?.hello();
+        let hello = self.inbound.upgrade().ok_or(NetError::Closed)?.hello_at(connection.remote_address());
         let answer = exchange(connection, hello, 0, self.limits.message_bytes).await.map_err(|failed| {
             // A peer that is there and does not answer a HELLO is none of ours.
             failed.lost.map_or(NetError::Refused, |end| codes::of_dial(&end))
@@ -95,6 +95,20 @@ impl Dialler {
         let inbound = self.inbound.upgrade().ok_or(NetError::Closed)?;
         inbound.greeted(*peer, answer).map_err(|_| NetError::Refused)
     }
+}
+
+/// Returns who is at an address and speaks our protocol; no request is sent.
+pub(super) async fn identify(
+    endpoint: Endpoint,
+    anybody: ClientConfig,
+    alpn: &[u8],
+    address: SocketAddr,
+) -> Result<NodeId, NetError> {
+    let connecting = endpoint.connect_with(anybody, address, tls::ANYBODY).map_err(|_| NetError::Unreachable)?;
+    let connection = connecting.await.map_err(|end| codes::of_dial(&end))?;
+    let peer = tls::peer_of(&connection).filter(|_| tls::speaks(&connection, alpn));
+    connection.close(CloseCode::Unused.into(), b"");
+    peer.ok_or(NetError::Refused)
 }
 
 /// Of two failures, the one that says more.

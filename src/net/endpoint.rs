@@ -66,6 +66,8 @@ pub enum BindError {
 pub(super) struct Bound {
     pub endpoint: Endpoint,
     pub client: ClientConfig,
+    /// For dialling an address without knowing who is there.
+    pub anybody: ClientConfig,
     pub socket: Port,
     pub address: SocketAddr,
     /// Whether an IPv6 socket takes IPv4 as well.
@@ -121,8 +123,9 @@ pub(super) fn bind(listen: SocketAddr, secret: &[u8; 32], alpn: &[u8], limits: &
     let server = server_config(&certificate, alpn, limits)?;
     let runtime = Arc::new(TokioRuntime);
     let endpoint = Endpoint::new_with_abstract_socket(endpoint_config(secret), Some(server), socket, runtime);
-    let client = client_config(&certificate, alpn, limits)?;
-    Ok(Bound { endpoint: endpoint.map_err(failed)?, client, socket: port, address, dual })
+    let client = client_config(tls::client(&certificate, alpn)?, limits)?;
+    let anybody = client_config(tls::client_of_anybody(&certificate, alpn)?, limits)?;
+    Ok(Bound { endpoint: endpoint.map_err(failed)?, client, anybody, socket: port, address, dual })
 }
 
 /// Opens the socket; `[::]` becomes `0.0.0.0` where the system has no IPv6.
@@ -160,8 +163,8 @@ fn server_config(certificate: &NodeCertificate, alpn: &[u8], limits: &NetLimits)
     Ok(config)
 }
 
-fn client_config(certificate: &NodeCertificate, alpn: &[u8], limits: &NetLimits) -> Result<ClientConfig, BindError> {
-    let crypto = QuicClientConfig::try_from(tls::client(certificate, alpn)?).map_err(no_suite)?;
+fn client_config(tls: rustls::ClientConfig, limits: &NetLimits) -> Result<ClientConfig, BindError> {
+    let crypto = QuicClientConfig::try_from(tls).map_err(no_suite)?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     let mut transport = transport(limits);
     // Requests go from the dialling side to the accepting side, never back.

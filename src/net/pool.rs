@@ -149,6 +149,14 @@ impl Pool {
         }
     }
 
+    /// Returns where the open connection to a peer leads.
+    pub(super) fn remote(&self, peer: &NodeId) -> Option<SocketAddr> {
+        match self.slots.borrow().get(peer) {
+            Some(Slot::Linked(link)) if link.alive() => Some(link.connection.remote_address()),
+            _ => None,
+        }
+    }
+
     pub(super) fn connected(&self) -> Vec<NodeId> {
         let slots = self.slots.borrow();
         let alive = slots.iter().filter(|(_, slot)| matches!(slot, Slot::Linked(link) if link.alive()));

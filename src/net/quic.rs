@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::accept::Accepting;
 use super::addresses;
 use super::codes::CloseCode;
-use super::dial::Dialler;
+use super::dial::{self, Dialler};
 use super::endpoint::{self, BindError, Port};
 use super::exchange::{Failed, exchange};
 use super::limits::NetLimits;
@@ -60,6 +60,7 @@ struct Inner {
     /// `None` once closed, as it keeps the port as well.
     socket: RefCell<Option<Port>>,
     client: ClientConfig,
+    anybody: ClientConfig,
     alpn: Rc<[u8]>,
     limits: Rc<NetLimits>,
     pool: Rc<Pool>,
@@ -88,6 +89,7 @@ impl Quic {
             endpoint: RefCell::new(Some(bound.endpoint)),
             socket: RefCell::new(Some(bound.socket)),
             client: bound.client,
+            anybody: bound.anybody,
             alpn,
             pool: Pool::new(limits.pool),
             limits,
@@ -140,6 +142,19 @@ impl Transport for Quic {
         peers.sort_unstable();
         peers.dedup();
         peers
+    }
+
+    fn remote(&self, peer: &NodeId) -> Option<SocketAddr> {
+        self.0.accepting.remote(peer).or_else(|| self.0.pool.remote(peer))
+    }
+
+    fn identify(&self, address: SocketAddr) -> Later<Result<NodeId, NetError>> {
+        let endpoint = self.0.endpoint.borrow().clone();
+        let (anybody, alpn, limit) = (self.0.anybody.clone(), self.0.alpn.clone(), self.0.limits.dial);
+        Box::pin(async move {
+            let identified = dial::identify(endpoint.ok_or(NetError::Closed)?, anybody, &alpn, address);
+            timeout(limit, identified).await.unwrap_or(Err(NetError::Unreachable))
+        })
     }
 
     fn origin(&self, peer: &NodeId) -> Option<IpAddr> {

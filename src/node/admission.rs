@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use super::config::{Bootpeer, Config};
 use super::data_dir::DataDir;
@@ -50,28 +52,46 @@ pub fn on_disk(config: &Config, data_dir: &DataDir) -> Result<Option<Network>, P
     }
 }
 
-/// Asks bootpeers for the document until one has it, and keeps it.
-pub async fn fetch(
-    net: &Rc<Quic>,
-    key: &SecretKey,
-    id: NetworkId,
-    bootpeers: &[Bootpeer],
-    data_dir: &DataDir,
-) -> Result<Network, Problem> {
-    let guest: Rc<dyn Inbound> = Rc::new(Guest { key: key.clone(), id, addresses: net.addresses() });
-    net.serve(Rc::downgrade(&guest));
-    loop {
-        for contact in resolve(bootpeers).await {
-            match ask(net, id, &contact).await {
-                Some(network) => {
-                    data_dir.write_network_document(&network.bytes())?;
-                    return Ok(network);
-                }
-                None => tracing::warn!(bootpeer = %contact.node.short(), "no network document from this bootpeer"),
+/// Asks bootpeers for the network document, and keeps what comes.
+pub struct Asking<'a> {
+    /// The way to them.
+    pub net: &'a Rc<Quic>,
+    /// The node's key.
+    pub key: &'a SecretKey,
+    /// The network that the document must be of.
+    pub id: NetworkId,
+    /// Whom to ask.
+    pub bootpeers: &'a [Bootpeer],
+    /// Where to keep it.
+    pub data_dir: &'a DataDir,
+}
+
+impl Asking<'_> {
+    /// Asks them all once, side by side; `None` when none has it.
+    pub async fn once(&self) -> Result<Option<Network>, Problem> {
+        let (net, id) = (self.net, self.id);
+        let guest: Rc<dyn Inbound> = Rc::new(Guest { key: self.key.clone(), id, addresses: net.addresses() });
+        net.serve(Rc::downgrade(&guest));
+        let contacts = resolve(self.bootpeers).await;
+        let mut asking: FuturesUnordered<_> = contacts.iter().map(|contact| ask(net, id, contact)).collect();
+        while let Some(answer) = asking.next().await {
+            if let Some(network) = answer {
+                self.data_dir.write_network_document(&network.bytes())?;
+                return Ok(Some(network));
             }
         }
-        tracing::warn!("no bootpeer gave the network document yet; trying again");
-        tokio::time::sleep(PAUSE).await;
+        Ok(None)
+    }
+
+    /// Asks them until one has it.
+    pub async fn until_known(&self) -> Result<Network, Problem> {
+        loop {
+            tracing::warn!("no bootpeer gave the network document yet; trying again");
+            tokio::time::sleep(PAUSE).await;
+            if let Some(network) = self.once().await? {
+                return Ok(network);
+            }
+        }
     }
 }
 

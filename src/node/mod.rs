@@ -7,6 +7,7 @@ pub mod config;
 pub mod data_dir;
 mod files;
 pub mod founding;
+mod ground;
 pub mod invite;
 pub mod local;
 mod offload;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::replicas::{PER_PREFIX, prefix};
 use super::table::Reached;
-use crate::types::{Contact, NodeId, WallTime};
+use crate::types::{Contact, NodeId};
 
 /// The most newcomers that wait behind a full bucket; the youngest of them matter, the others are likely gone by then.
 pub(super) const MAX_WAITING: usize = 16;
@@ -14,12 +14,12 @@ pub(super) const MAX_WAITING: usize = 16;
 pub(super) struct Entry {
     pub(super) contact: Contact,
     pub(super) rtt: Duration,
-    pub(super) last_seen: WallTime,
+    pub(super) last_seen: Duration,
     questionable: bool,
 }
 
 impl Entry {
-    fn refresh(&mut self, contact: Contact, rtt: Duration, now: WallTime) {
+    fn refresh(&mut self, contact: Contact, rtt: Duration, now: Duration) {
         // Of two hints with one number, the one that has just worked is the better one.
         if contact.seq > self.contact.seq || (contact.seq == self.contact.seq && self.contact.proof.is_none()) {
             self.contact = contact;
@@ -70,7 +70,7 @@ impl Bucket {
         &mut self,
         contact: Contact,
         rtt: Duration,
-        now: WallTime,
+        now: Duration,
         k: usize,
     ) -> (Reached, Option<Contact>) {
         if let Some(known) = self.live.iter_mut().find(|e| e.contact.node == contact.node) {

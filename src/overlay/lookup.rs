@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::replicas::{Crowds, preferred};
 use crate::types::{Contact, Distance, Key, NodeId};
 
 /// Requests in flight while answers keep bringing nearer nodes.
@@ -36,7 +37,7 @@ pub enum Step {
 /// What a lookup found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Up to k nearest peers that answered, the nearest first.
+    /// Up to k peers that answered and are preferred as replicas ([`super::replicas`]), the nearest first.
     pub closest: Vec<Contact>,
     /// Requests sent.
     pub asked: usize,
@@ -55,6 +56,18 @@ enum State {
     Slow,
     Answered,
     Failed,
+    /// Asked on another path; nothing came of it yet.
+    Elsewhere,
+    /// Answered on another path.
+    Told,
+}
+
+/// What became of a peer on another path of a [`super::DisjointLookup`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Elsewhere {
+    Asked,
+    Answered,
+    Failed,
 }
 
 #[derive(Debug)]
@@ -62,11 +75,16 @@ struct Candidate {
     contact: Contact,
     hop: usize,
     state: State,
+    /// Whether it was asked here.
+    asked: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum End {
     Complete,
+    /// The reader has what it wanted.
+    Finished,
+    /// Out of requests.
     Cut,
 }
 
@@ -81,6 +99,10 @@ pub struct Lookup {
     /// Answers and failures since somebody nearer was named.
     fruitless: usize,
     stalled: bool,
+    /// Whether all are asked at once while fewer than k are known.
+    eager: bool,
+    /// The most requests.
+    asks: usize,
     end: Option<End>,
 }
 
@@ -88,31 +110,42 @@ impl Lookup {
     /// Starts a lookup for the `k` nodes (at least 1) nearest to `target`, asked by `me`, who is never among them.
     pub fn new(target: Key, me: NodeId, k: usize, seeds: Vec<Contact>) -> Self {
         let k = k.max(1);
-        let mut lookup = Self { target, me, k, candidates: BTreeMap::new(), fruitless: 0, stalled: false, end: None };
+        let mut lookup = Self {
+            target,
+            me,
+            k,
+            candidates: BTreeMap::new(),
+            fruitless: 0,
+            stalled: false,
+            eager: true,
+            asks: MAX_ASKS,
+            end: None,
+        };
         seeds.into_iter().for_each(|seed| lookup.hear(seed, 1));
         lookup
     }
 
+    /// Starts one of several paths. It has few seeds where many nodes are known, and so does not hurry to ask them all.
+    pub(super) fn path(target: Key, me: NodeId, k: usize, seeds: Vec<Contact>, asks: usize) -> Self {
+        Self { eager: false, asks, ..Self::new(target, me, k, seeds) }
+    }
+
     /// Returns what to do next.
     ///
-    /// `Done` once the k nearest known that did not fail have all answered, or nobody is left to ask.
+    /// `Done` once those that are preferred as replicas among all known that did not fail have answered, or nobody is left
+    /// to ask.
     #[expect(clippy::should_implement_trait, reason = "waiting is not the end of an iteration")]
     pub fn next(&mut self) -> Step {
         if self.end.is_some() {
             return Step::Done;
         }
-        if self
-            .candidates
-            .values()
-            .filter(|c| c.state != State::Failed)
-            .take(self.k)
-            .all(|c| c.state == State::Answered)
-        {
+        let wanted = self.wanted(|state| state == State::Failed);
+        if wanted.iter().all(|at| matches!(self.state(at), State::Answered | State::Told)) {
             self.end = Some(End::Complete);
             return Step::Done;
         }
-        if self.asked() >= MAX_ASKS {
-            if self.count(|state| matches!(state, State::Asked | State::Slow)) > 0 {
+        if self.asked() >= self.asks {
+            if self.count(|state| matches!(state, State::Asked | State::Slow | State::Elsewhere)) > 0 {
                 return Step::Wait;
             }
             self.end = Some(End::Cut);
@@ -122,11 +155,11 @@ impl Lookup {
             return Step::Wait;
         }
         // Slow peers are passed over here, so that each of them is backed by one more.
-        let mut near =
-            self.candidates.values_mut().filter(|c| !matches!(c.state, State::Failed | State::Slow)).take(self.k);
-        match near.find(|c| c.state == State::Heard) {
+        let near = self.wanted(|state| matches!(state, State::Failed | State::Slow));
+        let next = near.iter().find(|at| self.state(at) == State::Heard).and_then(|at| self.candidates.get_mut(at));
+        match next {
             Some(candidate) => {
-                candidate.state = State::Asked;
+                (candidate.state, candidate.asked) = (State::Asked, true);
                 Step::Ask(candidate.contact.clone())
             }
             None => Step::Wait,
@@ -158,29 +191,47 @@ impl Lookup {
         }
     }
 
+    /// Notes what became of a peer on another path: it is not asked here.
+    pub(super) fn on_elsewhere(&mut self, node: &NodeId, outcome: Elsewhere) {
+        if let Some(candidate) = self.candidates.get_mut(&node.distance(&self.target)) {
+            // It was about to be asked here, or only known.
+            candidate.asked = false;
+            candidate.state = match outcome {
+                Elsewhere::Asked => State::Elsewhere,
+                Elsewhere::Answered => State::Told,
+                Elsewhere::Failed => State::Failed,
+            };
+        }
+    }
+
     /// Ends the lookup now, for a reader that has what it wanted.
     pub fn finish(&mut self) {
-        self.end.get_or_insert(End::Cut);
+        self.end.get_or_insert(End::Finished);
+    }
+
+    /// Tells whether it ended otherwise than for want of requests.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.end, Some(End::Complete | End::Finished))
     }
 
     /// Returns all peers that answered, the nearest first.
     pub fn answered(&self) -> Vec<Contact> {
-        self.nearest_answered(usize::MAX)
+        self.candidates.values().filter(|c| c.state == State::Answered).map(|c| c.contact.clone()).collect()
     }
 
-    /// Returns up to k nearest peers that answered, the nearest first.
+    /// Returns up to k peers that answered and are preferred as replicas, the nearest first.
     pub fn closest(&self) -> Vec<Contact> {
-        self.nearest_answered(self.k)
+        preferred(&self.answered(), self.k)
     }
 
     /// Returns the number of requests sent so far.
     pub fn asked(&self) -> usize {
-        self.count(|state| state != State::Heard)
+        self.candidates.values().filter(|c| c.asked).count()
     }
 
     /// Returns the longest chain of peers of which one named the next and which was asked; seeds are at 1.
     pub fn hops(&self) -> usize {
-        self.candidates.values().filter(|c| c.state != State::Heard).map(|c| c.hop).max().unwrap_or(0)
+        self.candidates.values().filter(|c| c.asked).map(|c| c.hop).max().unwrap_or(0)
     }
 
     /// Returns what was found so far.
@@ -188,15 +239,31 @@ impl Lookup {
         Report {
             closest: self.closest(),
             asked: self.asked(),
-            failed: self.count(|state| state == State::Failed),
+            failed: self.candidates.values().filter(|c| c.asked && c.state == State::Failed).count(),
             hops: self.hops(),
             complete: self.end == Some(End::Complete),
         }
     }
 
-    fn nearest_answered(&self, n: usize) -> Vec<Contact> {
-        let answered = self.candidates.values().filter(|c| c.state == State::Answered);
-        answered.take(n).map(|c| c.contact.clone()).collect()
+    /// Returns up to k of those not left out, in order of distance: those that would be the replica set if all answered.
+    fn wanted(&self, leave_out: impl Fn(State) -> bool) -> Vec<Distance> {
+        let mut crowds = Crowds::default();
+        let (mut first, mut passed_over) = (Vec::with_capacity(self.k), Vec::new());
+        for (at, candidate) in self.candidates.iter().filter(|(_, c)| !leave_out(c.state)) {
+            if first.len() == self.k {
+                break;
+            }
+            if crowds.admit(&candidate.contact) { first.push(*at) } else { passed_over.push(*at) }
+        }
+        if first.len() < self.k {
+            first.extend(passed_over.into_iter().take(self.k - first.len()));
+            first.sort_unstable();
+        }
+        first
+    }
+
+    fn state(&self, at: &Distance) -> State {
+        self.candidates.get(at).map_or(State::Failed, |c| c.state)
     }
 
     fn count(&self, of: impl Fn(State) -> bool) -> usize {
@@ -207,7 +274,7 @@ impl Lookup {
     /// the other would save no request and cost round trips. So a network of at most k nodes, all known, takes one.
     fn parallel(&self) -> usize {
         match self.stalled {
-            _ if self.candidates.len() < self.k => self.k,
+            _ if self.eager && self.candidates.len() < self.k => self.k,
             true => MAX_PARALLEL,
             false => ALPHA,
         }
@@ -245,7 +312,7 @@ impl Lookup {
             return;
         }
         match self.candidates.entry(contact.node.distance(&self.target)) {
-            Entry::Vacant(place) => drop(place.insert(Candidate { contact, hop, state: State::Heard })),
+            Entry::Vacant(place) => drop(place.insert(Candidate { contact, hop, state: State::Heard, asked: false })),
             // Whoever replays old addresses of a node must not keep us from reaching it.
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();

@@ -5,9 +5,14 @@
 
 mod bucket;
 mod dead;
+mod disjoint;
 mod lookup;
+pub mod places;
 pub mod replicas;
+mod round_trips;
 mod table;
 
+pub use disjoint::{DisjointLookup, MAX_PATHS, paths};
 pub use lookup::{ALPHA, Lookup, MAX_ASKS, MAX_CANDIDATES, MAX_PARALLEL, Report, Step};
+pub use round_trips::{LONGEST, RoundTrips, answer_time};
 pub use table::{ContactInfo, Failed, Reached, RoutingTable};

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::places::is_private;
 use crate::types::Contact;
 
 /// The most contacts of one prefix that are taken while there are others: one may fail without taking all with it.
@@ -24,32 +25,43 @@ pub(super) enum Prefix {
 /// would be found without it. Loopback, link-local, private and unique-local addresses do not count: there the prefix
 /// says nothing about the owner.
 pub fn preferred(sorted: &[Contact], n: usize) -> Vec<Contact> {
-    let mut taken: BTreeMap<Prefix, usize> = BTreeMap::new();
-    let (mut first, mut passed_over) = (Vec::new(), Vec::new());
-    for (place, contact) in sorted.iter().enumerate() {
-        let uses = prefix(contact).map(|p| taken.entry(p).or_default());
-        match uses {
-            Some(uses) if *uses >= PER_PREFIX => passed_over.push(place),
-            uses => {
-                first.push(place);
-                uses.into_iter().for_each(|u| *u += 1);
-            }
-        }
-    }
+    let mut crowds = Crowds::default();
+    let (first, passed_over): (Vec<usize>, Vec<usize>) =
+        (0..sorted.len()).partition(|place| crowds.admit(&sorted[*place]));
     let mut places: Vec<usize> = first.into_iter().chain(passed_over).take(n).collect();
     places.sort_unstable();
     places.into_iter().map(|place| sorted[place].clone()).collect()
 }
 
+/// Tells whether a prefix has more contacts here than are preferred.
+pub(super) fn is_crowded(contacts: &[Contact]) -> bool {
+    let mut crowds = Crowds::default();
+    !contacts.iter().all(|contact| crowds.admit(contact))
+}
+
+/// How many contacts of each prefix were taken.
+#[derive(Debug, Default)]
+pub(super) struct Crowds(BTreeMap<Prefix, usize>);
+
+impl Crowds {
+    /// Takes a contact unless [`PER_PREFIX`] of its prefix were taken before.
+    pub(super) fn admit(&mut self, contact: &Contact) -> bool {
+        let Some(taken) = prefix(contact).map(|prefix| self.0.entry(prefix).or_default()) else { return true };
+        let fits = *taken < PER_PREFIX;
+        *taken += usize::from(fits);
+        fits
+    }
+}
+
 /// Returns the prefix of the contact's first address, `None` when that one does not count.
 pub(super) fn prefix(contact: &Contact) -> Option<Prefix> {
-    match contact.addresses.first()?.ip().to_canonical() {
-        IpAddr::V4(ip) if ip.is_loopback() || ip.is_link_local() || ip.is_private() => None,
+    let ip = contact.addresses.first()?.ip().to_canonical();
+    match ip {
+        _ if is_private(&ip) => None,
         IpAddr::V4(ip) => {
             let [a, b, c, _] = ip.octets();
             Some(Prefix::V4([a, b, c]))
         }
-        IpAddr::V6(ip) if ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unique_local() => None,
         IpAddr::V6(ip) => {
             let [a, b, c, d, e, f, ..] = ip.octets();
             Some(Prefix::V6([a, b, c, d, e, f]))

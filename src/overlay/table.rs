@@ -2,13 +2,16 @@
 //!
 //! Peers named by others are candidates: nobody is in here whom we did not reach ourselves, because an address that
 //! somebody else vouches for proves nothing. Sending the requests that prove it is not done here.
+//!
+//! `now` is everywhere the time since some moment that stays the same, on a clock that nobody sets.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bucket::{Bucket, Entry, Loss};
 use super::dead::Dead;
-use crate::types::{Contact, Key, NodeId, Rng, WallTime};
+use super::replicas::{is_crowded, preferred};
+use crate::types::{Contact, Key, NodeId, Rng};
 
 /// What became of a peer that answered our request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +46,8 @@ pub struct ContactInfo {
     pub bucket: u8,
     /// The round trip when it was last reached.
     pub rtt: Duration,
-    /// When it was last reached.
-    pub last_seen: WallTime,
+    /// When it was last reached, on the clock of whoever keeps the table.
+    pub last_seen: Duration,
 }
 
 /// The contacts of one node, in 256 buckets by distance.
@@ -56,8 +59,8 @@ pub struct RoutingTable {
     buckets: BTreeMap<u8, Bucket>,
     dead: Dead,
     /// The last lookup in every bucket, at most 256.
-    looked_up: BTreeMap<u8, WallTime>,
-    looked_up_ourselves: Option<WallTime>,
+    looked_up: BTreeMap<u8, Duration>,
+    looked_up_ourselves: Option<Duration>,
 }
 
 impl RoutingTable {
@@ -77,7 +80,7 @@ impl RoutingTable {
     ///
     /// Worth it are unknown nodes where there is room to hold them, and known ones that have signed newer addresses;
     /// not those that failed within the last 10 minutes at these addresses.
-    pub fn heard(&self, contact: &Contact, now: WallTime) -> bool {
+    pub fn heard(&self, contact: &Contact, now: Duration) -> bool {
         let Some(index) = self.index(&contact.node) else { return false };
         !self.dead.shuns(contact, now) && self.buckets.get(&index).is_none_or(|b| b.wants(contact, self.k))
     }
@@ -85,7 +88,7 @@ impl RoutingTable {
     /// Takes in a peer that answered a request of ours, and forgives its failures.
     ///
     /// A newer `seq` replaces the addresses we know, an older one never does.
-    pub fn reached(&mut self, contact: Contact, rtt: Duration, now: WallTime) -> Reached {
+    pub fn reached(&mut self, contact: Contact, rtt: Duration, now: Duration) -> Reached {
         let Some(index) = self.index(&contact.node) else { return Reached::Ourselves };
         self.dead.remove(&contact.node);
         let (reached, gave_way) = self.buckets.entry(index).or_default().reached(contact, rtt, now, self.k);
@@ -99,7 +102,7 @@ impl RoutingTable {
     ///
     /// Two failures in a row remove it; one is enough when another waits for the place, and then the freshest of those
     /// that wait gets it. Removed peers and failed candidates are remembered for 10 minutes.
-    pub fn failed(&mut self, node: &NodeId, now: WallTime) -> Failed {
+    pub fn failed(&mut self, node: &NodeId, now: Duration) -> Failed {
         let Some(index) = self.index(node) else { return Failed::Stranger };
         let loss = self.buckets.get_mut(&index).map_or(Loss::Absent, |b| b.failed(node));
         let failed = match loss {
@@ -125,7 +128,8 @@ impl RoutingTable {
         self.dead.drain()
     }
 
-    /// Returns the `n` contacts of the table that are nearest to `key`, the nearest first.
+    /// Returns the `n` contacts of the table that are nearest to `key`, the nearest first; a third of one network prefix is
+    /// passed over while there are others ([`super::replicas`]).
     pub fn closest(&self, key: &Key, n: usize) -> Vec<Contact> {
         let mut found: Vec<&Entry> = Vec::new();
         // Nearest is the bucket that the key would be in, then all nearer to us than that one, which are equally far
@@ -145,7 +149,14 @@ impl RoutingTable {
             found.extend(bucket.live());
         }
         found.sort_by_cached_key(|e| e.contact.node.distance(key));
-        found.into_iter().take(n).map(|e| e.contact.clone()).collect()
+        let near: Vec<Contact> = found.into_iter().take(n).map(|e| e.contact.clone()).collect();
+        if !is_crowded(&near) {
+            return near;
+        }
+        // Rare: who may take the place of a third of one prefix can be anywhere in the table.
+        let mut all: Vec<Contact> = self.buckets.values().flat_map(|b| b.live()).map(|e| e.contact.clone()).collect();
+        all.sort_by_cached_key(|contact| contact.node.distance(key));
+        preferred(&all, n)
     }
 
     /// Returns all contacts, bucket by bucket, nearest bucket first, the oldest of a bucket first.
@@ -194,7 +205,7 @@ impl RoutingTable {
     }
 
     /// Notes that a lookup for `key` was made: its bucket is fresh.
-    pub fn looked_up(&mut self, key: &Key, now: WallTime) {
+    pub fn looked_up(&mut self, key: &Key, now: Duration) {
         match self.me.key().distance(key).log2() {
             Some(index) => drop(self.looked_up.insert(index, now)),
             None => self.looked_up_ourselves = Some(now),
@@ -205,9 +216,8 @@ impl RoutingTable {
     ///
     /// Our own key stands for all that is nearer than the nearest contact; every bucket from that one outwards, the empty
     /// ones among them too, has a random key of its own.
-    pub fn stale_buckets(&self, now: WallTime, older_than: Duration, rng: &mut Rng) -> Vec<Key> {
-        // A time ahead of now was noted before the clock was set back and proves nothing.
-        let stale = |at: Option<&WallTime>| at.is_none_or(|at| *at > now || now.since(*at) >= older_than);
+    pub fn stale_buckets(&self, now: Duration, older_than: Duration, rng: &mut Rng) -> Vec<Key> {
+        let stale = |at: Option<&Duration>| at.is_none_or(|at| now.saturating_sub(*at) >= older_than);
         let Some(nearest) = self.buckets.iter().find(|(_, b)| !b.live().is_empty()).map(|(index, _)| *index) else {
             return Vec::new();
         };

@@ -1,6 +1,7 @@
 //! What a simulated network is made of, and the network document that goes with it.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub struct SimConfig {
     pub limits: String,
     /// Devices that an account may have.
     pub devices: u32,
+    /// Where each node is; no two at one address.
+    pub addresses: fn(usize) -> Ipv4Addr,
 }
 
 impl Default for SimConfig {
@@ -50,8 +53,15 @@ impl Default for SimConfig {
             store_quota: 64 * 1024 * 1024,
             limits: String::new(),
             devices: 64,
+            addresses: private_address,
         }
     }
+}
+
+/// An address of its own for every node, which says nothing of who its neighbours are.
+fn private_address(number: usize) -> Ipv4Addr {
+    let [_, a, b, c] = (number as u32 + 1).to_be_bytes();
+    Ipv4Addr::new(10, a, b, c)
 }
 
 impl SimConfig {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -81,8 +81,11 @@ impl Simulation {
         let key = |i: usize| SecretKey::generate(&mut rng.fork(&format!("key {i}")));
         let registrars: Vec<SecretKey> = (0..config.bootpeers).map(key).collect();
         let network = Rc::new(config.network(seed, &registrars));
-        let bootpeers =
-            registrars.iter().enumerate().map(|(i, key)| Contact::hint(key.public().node_id(), address(i))).collect();
+        let bootpeers = registrars
+            .iter()
+            .enumerate()
+            .map(|(i, key)| Contact::hint(key.public().node_id(), SocketAddr::new((config.addresses)(i).into(), PORT)))
+            .collect();
         let wire = Wire::new(Links::new(&rng, config.latency, config.loss_per_mille));
         let began = Instant::now();
         drop(entered);
@@ -125,7 +128,7 @@ impl Simulation {
         let number = machines.len();
         machines.push(Machine {
             key: SecretKey::generate(&mut self.rng.fork(&format!("key {number}"))),
-            address: address(number),
+            address: SocketAddr::new((self.config.addresses)(number).into(), PORT),
             disk: MemoryDisk::default(),
             skew: Rc::default(),
             trap: Rc::default(),
@@ -389,9 +392,4 @@ impl Drop for Simulation {
         let count = self.machines.borrow().len();
         (0..count).for_each(|number| self.crash(number));
     }
-}
-
-fn address(number: usize) -> SocketAddr {
-    let [_, a, b, c] = (number as u32 + 1).to_be_bytes();
-    SocketAddr::new(Ipv4Addr::new(10, a, b, c).into(), PORT)
 }

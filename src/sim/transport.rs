@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -164,7 +164,7 @@ impl Port {
         if process.node != to.node {
             return Err(NetError::WrongPeer);
         }
-        let hello = self.inbound()?.hello();
+        let hello = self.inbound()?.hello_at(to.addresses.first().copied().unwrap_or(self.address));
         let (answer, round_trip) = self.wire.carry(Leg::Hello, self.me, process, hello).await;
         let answer = answer?.map_err(|_| NetError::Refused)?;
         self.inbound()?.greeted(process.node, answer).map_err(|_| NetError::Refused)?;
@@ -216,7 +216,7 @@ impl Transport for SimTransport {
         };
         match dialled {
             Some(path) if path.connected => dialled,
-            _ => port.guest(peer).map(|guest| Path { srtt: guest.srtt, connected: true }).or(dialled),
+            _ => port.guest(peer).map(|guest| Path { srtt: guest.srtt, connected: false }).or(dialled),
         }
     }
 
@@ -232,6 +232,28 @@ impl Transport for SimTransport {
         peers.sort_unstable();
         peers.dedup();
         peers
+    }
+
+    fn remote(&self, peer: &NodeId) -> Option<SocketAddr> {
+        self.0.wire.place(peer)
+    }
+
+    fn identify(&self, address: SocketAddr) -> Later<Result<NodeId, NetError>> {
+        let port = self.0.clone();
+        Box::pin(async move {
+            let there = port.wire.at(port.me.node, &Contact::hint(port.me.node, address));
+            let Some(process) = there.filter(|p| p.node != port.me.node) else {
+                sleep(port.limits.dial).await;
+                return Err(NetError::Unreachable);
+            };
+            sleep(port.wire.transit(port.me.node, process.node) + port.wire.transit(process.node, port.me.node)).await;
+            Ok(process.node)
+        })
+    }
+
+    /// Simulated nodes are at private addresses, which are nobody's source.
+    fn origin(&self, _: &NodeId) -> Option<IpAddr> {
+        None
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {

@@ -41,6 +41,7 @@ struct Running {
 #[derive(Default)]
 struct Host {
     run: u64,
+    address: Option<SocketAddr>,
     running: Option<Running>,
     /// When the last run ended, and whether it said goodbye.
     ended: Option<(Instant, bool)>,
@@ -84,6 +85,7 @@ impl Wire {
         state.places.insert(address, node);
         let host = state.hosts.entry(node).or_default();
         host.run += 1;
+        host.address = Some(address);
         Process { node, run: host.run }
     }
 
@@ -117,6 +119,11 @@ impl Wire {
         let node = *to.addresses.iter().find_map(|address| state.places.get(address))?;
         let host = state.hosts.get(&node).filter(|h| h.running.is_some())?;
         (!state.links.is_cut(from, node)).then_some(Process { node, run: host.run })
+    }
+
+    /// Returns where a node is.
+    pub(super) fn place(&self, node: &NodeId) -> Option<SocketAddr> {
+        self.state.borrow().hosts.get(node)?.address
     }
 
     pub(super) fn is_cut(&self, a: NodeId, b: NodeId) -> bool {

@@ -5,9 +5,14 @@
     reason = "tests of real processes live in real time and on threads"
 )]
 
+mod commands_people;
+mod commands_posts;
 mod gc;
+mod menu;
 mod net;
+mod reach;
 mod refusals;
 mod slice;
 mod standalone;
 mod support;
+mod terminal;

@@ -119,6 +119,49 @@ fn a_post_without_a_bootpeer_is_queued_and_goes_out_later_even_after_a_restart()
 }
 
 #[test]
+fn a_first_start_with_all_bootpeers_down_opens_its_door_and_becomes_whole_later() {
+    let dir = folder();
+    let out = dir.path().join("campus");
+    let made = found(&out, &[("one", free_port())]);
+    let first = bootpeer(&out, "one");
+    let invite = run(&out.join("one"), &["network", "show"], "").ok()["invite"].as_str().expect("an invite").to_owned();
+    drop(first);
+    let home = dir.path().join("home");
+    run(&home, &["join", &invite], "").ok();
+    let _peer = peer(&home);
+    let status = run(&home, &["status"], "").ok();
+    assert_eq!(status["network"]["pending"], true, "{status}");
+    assert_eq!(status["network"]["id"], made["network_id"]);
+    assert_eq!(status["bootpeers"][0]["online"], false, "{status}");
+    assert_eq!(status["warnings"][0]["code"], "network_pending", "{status}");
+    register(&home, "alice").refused(7, "unreachable");
+    for words in [&["whoami"][..], &["post", "hello"], &["feed"], &["peers"], &["lookup", "alice"]] {
+        run(&home, words, "").refused(7, "unreachable");
+    }
+    let _one = bootpeer(&out, "one");
+    eventually("the node has its network", || run(&home, &["status"], "").json["network"]["name"] == "campus");
+    eventually("it has joined", || run(&home, &["status"], "").json["peers"]["known"] == 1);
+    register(&home, "alice").ok();
+}
+
+#[test]
+fn a_node_that_still_waits_for_its_network_can_be_stopped() {
+    let dir = folder();
+    let out = dir.path().join("campus");
+    found(&out, &[("one", free_port())]);
+    let first = bootpeer(&out, "one");
+    let invite = run(&out.join("one"), &["network", "show"], "").ok()["invite"].as_str().expect("an invite").to_owned();
+    drop(first);
+    let home = dir.path().join("home");
+    run(&home, &["join", &invite], "").ok();
+    let mut waiting = peer(&home);
+    assert_eq!(waiting.end("TERM"), Some(0));
+    let _again = peer(&home);
+    assert_eq!(run(&home, &["stop"], "").ok()["stopped"], true);
+    run(&home, &["status"], "").refused(4, "no_node");
+}
+
+#[test]
 fn a_node_without_a_network_starts_and_says_what_to_do() {
     let dir = folder();
     let home = dir.path().join("home");

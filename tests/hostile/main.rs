@@ -14,6 +14,7 @@ mod fixtures;
 mod floods;
 mod frames;
 mod gc;
+mod inbound;
 mod lies;
 mod limits;
 mod lists;

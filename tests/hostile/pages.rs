@@ -239,14 +239,14 @@ fn a_deleted_post_stays_deleted_whatever_comes_first() {
 #[test]
 fn a_page_is_full_at_128_kib_whatever_entries_are_left() {
     run(async {
-        let net = network(1, 3, "puts_per_minute = 10000");
+        let net = network(1, 3, "page_entries = 1000\nputs_per_minute = 10000");
         let alice = net.account("alice");
         let device = alice.device(&net, "1");
         let victim = Victim::start(&net);
         let mallory = Attacker::new(&net.network, &secret("mallory"));
         let at_home = home(&alice.id());
         let followed = |i: u16| AccountId(*blake3::hash(&i.to_be_bytes()).as_bytes());
-        let edges: Vec<Bytes> = (0..540).map(|i| device.edge(followed(i), true, 0).bytes().clone()).collect();
+        let edges: Vec<Bytes> = (0..600).map(|i| device.edge(followed(i), true, 0).bytes().clone()).collect();
         let (mut stored, mut split) = (0, 0);
         for some in edges.chunks(45) {
             for (edge, status) in

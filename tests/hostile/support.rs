@@ -140,6 +140,10 @@ impl Transport for Disguise {
         self.quic.addresses()
     }
 
+    fn rebind(&self) {
+        self.quic.rebind();
+    }
+
     fn close(&self) -> Later<()> {
         self.quic.close()
     }

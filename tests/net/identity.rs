@@ -139,3 +139,19 @@ fn a_wrong_address_does_not_hide_the_right_one() {
         until("the impostor is left alone", || c.quic.connected().is_empty()).await;
     });
 }
+
+#[test]
+fn whoever_is_at_an_address_proves_who_it_is() {
+    run(async {
+        let (a, b) = (Node::new(1), Node::new(2));
+        assert_eq!(a.quic.identify(b.quic.local_addr()).await, Ok(b.id));
+        assert!(b.probe.requests.borrow().is_empty() && b.probe.hellos.borrow().is_empty(), "nothing is asked");
+        // What was learned so does not let another take its place.
+        let impostor = Contact::hint(id(3), b.quic.local_addr());
+        assert_eq!(a.ask(&impostor, "e x").await, Err(NetError::WrongPeer));
+        assert_eq!(a.ask(&b.contact(), "e x").await, Ok("e x".into()));
+        let nobody = b.quic.local_addr();
+        b.close().await;
+        assert_eq!(a.quic.identify(nobody).await, Err(NetError::Unreachable));
+    });
+}

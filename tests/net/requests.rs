@@ -23,7 +23,10 @@ fn a_request_is_answered_by_the_node_that_was_dialled() {
         assert_eq!(*a.probe.answers.borrow(), [(b.id, Bytes::from("welcome"))]);
         assert_eq!((a.quic.connected(), b.quic.connected()), (vec![b.id], vec![a.id]));
         let (there, back) = (a.quic.path(&b.id).expect("known"), b.quic.path(&a.id).expect("known"));
-        assert!(there.connected && back.connected && there.srtt > Duration::ZERO);
+        assert!(there.connected && there.srtt > Duration::ZERO);
+        assert!(!back.connected && back.srtt > Duration::ZERO, "a request the other way needs a dial of its own");
+        assert_eq!(a.quic.remote(&b.id), Some(b.quic.local_addr()));
+        assert_eq!(b.quic.remote(&a.id), Some(a.quic.local_addr()));
         // The way back is a connection of its own.
         assert_eq!(b.ask(&a.contact(), "e back").await, Ok("e back".into()));
         assert_eq!(*a.probe.hellos.borrow(), [b.id]);

@@ -18,6 +18,7 @@ mod lists;
 mod mentions;
 mod moments;
 mod names;
+mod overlay;
 mod partitions;
 mod people;
 mod presence;

@@ -248,7 +248,7 @@ fn a_feed_is_paged_through_while_posts_come() {
 fn a_hundred_followees_are_caught_up_with_in_five_seconds() {
     const FOLLOWED: usize = 100;
     let latency = (Duration::from_millis(50), Duration::from_millis(50));
-    let sim = Simulation::new(406, SimConfig { nodes: 4 + FOLLOWED, latency, ..SimConfig::default() });
+    let sim = Simulation::new(406, SimConfig { nodes: 4 + FOLLOWED, k: 6, latency, ..SimConfig::default() });
     sim.run(async {
         settle(&sim, 3, "reader").await;
         for n in 0..FOLLOWED {

@@ -143,3 +143,68 @@ fn by_reason(author: &Username, missing: Missing) -> Vec<MissingPosts> {
     let some = sums.into_iter().filter(|(_, count)| *count > 0);
     some.map(|(reason, count)| MissingPosts { author: author.clone(), count, reason }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::fixtures::TestNet;
+    use crate::types::{AccountId, Hlc, WallTime};
+
+    const DEVICE: DeviceId = DeviceId([1; 32]);
+    const LATER: DeviceId = DeviceId([2; 32]);
+
+    fn author() -> Author {
+        let name = "alice".parse().expect("a name");
+        Author::new(Followee::new(AccountId([3; 32]), name, WallTime(0), Hlc::default()))
+    }
+
+    fn at(last_seq: u64, floor: u64) -> LogState {
+        LogState { last_seq, floor, version: last_seq, ..LogState::default() }
+    }
+
+    fn counts(author: &Author) -> Vec<(u64, &'static str)> {
+        author.missing().into_iter().map(|m| (m.count, m.reason)).collect()
+    }
+
+    #[test]
+    fn what_was_gone_before_the_first_full_reading_is_not_missing_and_what_came_after_is() {
+        let mut author = author();
+        author.learn(vec![(DEVICE, at(5, 1))]);
+        assert!(author.note(DEVICE, 4) && !author.note(DEVICE, 4));
+        assert_eq!(counts(&author), [(3, "unreachable")], "while too few holders answered");
+        author.meet();
+        assert_eq!(counts(&author), []);
+        author.learn(vec![(DEVICE, at(8, 6)), (LATER, at(2, 1))]);
+        assert_eq!(counts(&author), [(2, "expired"), (3, "unreachable")], "6, and 1 of a device that began later");
+        assert!(author.say() && !author.say(), "what is gone for good is said once");
+        assert_eq!(counts(&author), [(3, "unreachable")]);
+        author.restart();
+        assert_eq!((counts(&author), author.followee.met), (vec![], false));
+    }
+
+    #[test]
+    fn watchers_hear_of_more_that_is_missing_and_not_of_less() {
+        let mut author = author();
+        author.followee.met = true;
+        author.learn(vec![(DEVICE, at(3, 0))]);
+        let news = |author: &mut Author| author.news().into_iter().map(|m| m.count).collect::<Vec<_>>();
+        assert_eq!(news(&mut author), [3]);
+        author.note(DEVICE, 2);
+        assert_eq!(news(&mut author), [] as [u64; 0]);
+        author.learn(vec![(DEVICE, at(5, 0))]);
+        assert_eq!(news(&mut author), [4]);
+        assert_eq!(news(&mut author), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn posts_seen_elsewhere_that_are_gone_are_counted_and_deleted_ones_are_not() {
+        let net = TestNet::new("author", 1);
+        let device = net.account("alice").device(&net, "1");
+        let posts = device.posts(6);
+        let deleted = [device.tombstone(&posts[1], 9)];
+        let seen = [(device.id(), 5), (LATER, 2)];
+        // 3 to 6 are there and 2 was deleted: gone are 1, and both of a device that left nothing.
+        assert_eq!(read_and_gone(&seen, &posts[2..], &deleted), 3);
+        assert_eq!(read_and_gone(&[], &posts, &[]), 0);
+    }
+}

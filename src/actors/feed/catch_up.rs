@@ -29,7 +29,7 @@ pub async fn catch_up(node: Rc<Context>, account: AccountId, reader: Option<Acco
             }
             Record::Tombstone(tombstone) => tombstones.push(tombstone.bytes().clone()),
             Record::Heads(heads) => {
-                logs.entry(heads.body.device).or_default().join(state_of(&heads.body, node.now()));
+                logs.entry(heads.body.device).or_default().join(state_of(&heads.body, node.horizon()));
             }
             _ => {}
         }

@@ -230,7 +230,7 @@ fn is_deleted(node: &Context, key: &Key, blob: &Blob) -> bool {
     let Ok(record @ Record::Post(_)) = Record::decode(Bytes::copy_from_slice(&blob.0)) else { return false };
     let (hash, slot) = (record.hash(), slot(&record, Section::Post));
     let before = (Section::Post, slot.clone(), Hash([0; 32]));
-    let held = node.store.read(key, SectionSet::of(&[Section::Post]), Some(&before), SLOT, node.now());
+    let held = node.store.read(key, SectionSet::of(&[Section::Post]), Some(&before), SLOT, node.horizon());
     held.unwrap_or_default()
         .into_iter()
         .take_while(|row| row.slot == slot)

@@ -217,7 +217,7 @@ impl Lookout {
     async fn ask(&self, gathered: &Gathered, accounts: &[AccountId]) {
         let mut by_holder: BTreeMap<NodeId, (Contact, Vec<AccountId>)> = BTreeMap::new();
         for (account, tally) in gathered.tallies.borrow().iter().filter(|(a, _)| accounts.binary_search(a).is_ok()) {
-            for holder in tally.holders.iter().filter(|h| h.node != self.node.me && !self.node.is_absent(&h.node)) {
+            for holder in tally.holders.iter().filter(|h| h.node != self.node.me && !self.node.is_absent(h)) {
                 by_holder.entry(holder.node).or_insert_with(|| (holder.clone(), Vec::new())).1.push(*account);
             }
         }

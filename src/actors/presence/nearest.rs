@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
-use crate::actors::routing::{Asked, search};
+use crate::actors::routing::{Asked, Goal, search};
 use crate::seam::Later;
 use crate::types::{Contact, Distance, Key};
 use crate::wire::FindNode;
@@ -24,7 +24,7 @@ struct Seen(BTreeMap<Distance, State>);
 
 impl Seen {
     fn hear(&mut self, node: &Context, target: &Key, contacts: &[Contact]) {
-        for contact in contacts.iter().filter(|c| c.node != node.me && !node.is_absent(&c.node)) {
+        for contact in contacts.iter().filter(|c| c.node != node.me && !node.is_absent(c)) {
             self.0.entry(contact.node.distance(target)).or_insert(State::Heard);
         }
     }
@@ -57,6 +57,7 @@ pub async fn nearest(node: &Rc<Context>, target: Key, n: usize) -> Vec<Contact> 
             Ok(((), contacts))
         })
     };
-    let found = search(node, target, ask, |()| seen.borrow().settled(n)).await;
+    let goal = Goal { counts: |(): &()| seen.borrow().settled(n), enough: 1, guarded: false };
+    let found = search(node, target, goal, ask).await;
     found.closest.into_iter().map(|(contact, ())| contact).take(n).collect()
 }

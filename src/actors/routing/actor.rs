@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
+use actix::{Actor, AsyncContext, Context as Ctx, Handler, ResponseFuture};
+use tokio::time::Instant;
 
 use super::contacts;
-use super::messages::{
-    Anchors, BootpeerState, Closest, Failed, Greeted, Heard, LookedUp, MoreBootpeers, Overview, Peer, Peers, Persist,
-    Probed, Reached, RoutingOverview,
-};
+use super::health::Health;
+use super::messages::{Failed, Greeted, Heard, LookedUp, MoreBootpeers, Persist, Probed, Reached, Woke};
+use super::probes::Probes;
 use super::search::find_closest;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::overlay::{self, RoutingTable};
-use crate::types::{Contact, NodeId, Rng, WallTime};
-use crate::wire::{FLAG_BOOTPEER, Ping};
+use crate::types::{Contact, NodeId, Rng};
+use crate::wire::Ping;
 
 /// How often contacts are looked after.
 const TICK: Duration = Duration::from_secs(5);
@@ -29,34 +29,27 @@ const BOOTPEER_SILENT: Duration = Duration::from_secs(15);
 const STALE: Duration = Duration::from_secs(3600);
 /// How often the table is written to disk.
 const PERSIST: Duration = Duration::from_secs(60);
-/// Most probes under way at once.
-const PROBES: usize = 32;
+/// The first time it is: early, so that a node that ends abruptly finds its way back.
+const PERSIST_FIRST: Duration = Duration::from_secs(10);
 
 /// Most peers that greeted us and are tried again: as many as are probed within some ticks.
 const KNOCKED: usize = 256;
 /// How often such a peer is tried again before it has to greet us anew.
 const KNOCK_TRIES: u8 = 5;
 
-/// What is known of a peer that matters whether or not it is in the table: bootpeers and anchors.
-#[derive(Default, Clone, Copy)]
-struct Health {
-    answered: Option<WallTime>,
-    failed: bool,
-}
-
 /// The actor.
 pub struct RoutingActor {
-    node: Rc<Context>,
-    table: RoutingTable,
-    /// Candidates being probed, at most [`PROBES`].
-    probing: BTreeMap<NodeId, ()>,
-    /// Bootpeers and anchors: at most the configured bootpeers and the registrars.
-    health: BTreeMap<NodeId, Health>,
-    bootpeers: Vec<Contact>,
+    pub(super) node: Rc<Context>,
+    pub(super) table: RoutingTable,
+    /// When the clock of the table began.
+    began: Instant,
+    probes: Probes,
+    pub(super) health: Health,
+    pub(super) bootpeers: Vec<Contact>,
     /// Peers that greeted us and were not reached yet, with how often they are still tried; at most [`KNOCKED`].
     knocked: BTreeMap<NodeId, (Contact, u8)>,
     joined: bool,
-    persisted: WallTime,
+    persist_at: Instant,
     rng: Rng,
 }
 
@@ -65,34 +58,67 @@ impl RoutingActor {
     pub fn new(node: Rc<Context>) -> Self {
         let bootpeers: Vec<Contact> = node.settings.bootpeers.iter().filter(|b| b.node != node.me).cloned().collect();
         let registrars = node.network.registrars.iter().map(|key| key.node_id()).filter(|id| *id != node.me);
-        let health = registrars.chain(bootpeers.iter().map(|b| b.node)).map(|id| (id, Health::default())).collect();
+        let health = Health::of(registrars.chain(bootpeers.iter().map(|b| b.node)));
         let table = RoutingTable::new(node.me, node.network.k());
         let rng = node.rng("routing");
         Self {
             table,
-            probing: BTreeMap::new(),
+            began: Instant::now(),
+            probes: Probes::default(),
             health,
             bootpeers,
             knocked: BTreeMap::new(),
             joined: false,
-            persisted: node.now(),
+            persist_at: Instant::now() + PERSIST_FIRST,
             rng,
             node,
         }
     }
 
+    /// Returns the time on the clock of the table, which nobody sets.
+    pub(super) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     fn probe(&mut self, contact: Contact) {
-        if contact.node == self.node.me || self.probing.len() >= PROBES || self.probing.contains_key(&contact.node) {
-            return;
+        if contact.node != self.node.me {
+            self.probes.add(contact);
+            self.send_probes();
         }
-        self.probing.insert(contact.node, ());
-        let node = self.node.clone();
-        self.node.spawn(async move {
-            if let Err(error) = node.call(&contact, &Ping {}, Patience::Read).await {
-                tracing::debug!(peer = %contact.node.short(), %error, "probe failed");
-            }
-            node.doors().routing.probed(contact.node).await;
-        });
+    }
+
+    /// Probes one of those that matter most, whoever else waits.
+    fn probe_first(&mut self, contact: Contact) {
+        if contact.node != self.node.me {
+            self.probes.add_first(contact);
+            self.send_probes();
+        }
+    }
+
+    fn send_probes(&mut self) {
+        while let Some(contact) = self.probes.begin() {
+            let node = self.node.clone();
+            self.node.spawn(async move {
+                if let Err(error) = node.call(&contact, &Ping {}, Patience::Read).await {
+                    tracing::debug!(peer = %contact.node.short(), %error, "probe failed");
+                }
+                node.doors().routing.probed(contact.node).await;
+            });
+        }
+    }
+
+    /// Forgets all failures and probes everybody: those of the table, those that were, those of the last run, bootpeers
+    /// first.
+    fn forgive(&mut self) {
+        self.node.forgive_absences();
+        let lost = self.table.forgive();
+        let held: Vec<Contact> = self.table.contacts().into_iter().map(|info| info.contact).collect();
+        for contact in held.into_iter().chain(lost).chain(contacts::load(&self.node)) {
+            self.probe(contact);
+        }
+        for contact in self.bootpeers.clone() {
+            self.probe_first(self.known(&contact));
+        }
     }
 
     fn join(&mut self) {
@@ -106,45 +132,40 @@ impl RoutingActor {
     /// Probes peers that greeted us and have not answered a probe: it may have been lost, or we were busy.
     fn try_those_that_knocked(&mut self) {
         self.knocked.retain(|_, (_, left)| *left > 0);
-        let again: Vec<Contact> = self
-            .knocked
-            .values_mut()
-            .map(|(contact, left)| {
-                *left -= 1;
-                contact.clone()
-            })
-            .collect();
+        let mut again: Vec<Contact> = Vec::new();
+        // One whose probe is still under way has its turn later.
+        for (contact, left) in self.knocked.values_mut().filter(|(c, _)| !self.probes.is_under_way(&c.node)) {
+            *left -= 1;
+            again.push(contact.clone());
+        }
         again.into_iter().for_each(|contact| self.probe(contact));
     }
 
     fn tick(&mut self) {
-        let now = self.node.now();
+        let now = self.now();
         for contact in self.bootpeers.clone() {
-            let answered = self.health.get(&contact.node).and_then(|h| h.answered);
-            if answered.is_none_or(|at| now.since(at) >= BOOTPEER_SILENT) {
-                self.probe(self.known(&contact));
+            if self.health.last(&contact.node).is_none_or(|at| at.elapsed() >= BOOTPEER_SILENT) {
+                self.probe_first(self.known(&contact));
             }
         }
         self.try_those_that_knocked();
         let mut silent: Vec<_> =
-            self.table.contacts().into_iter().filter(|c| now.since(c.last_seen) >= SILENT).collect();
+            self.table.contacts().into_iter().filter(|c| now.saturating_sub(c.last_seen) >= SILENT).collect();
         silent.sort_by_key(|c| (c.last_seen, c.contact.node));
         for info in silent {
             self.probe(info.contact);
         }
         if self.table.is_empty() {
             // Nobody left: everybody we ever knew is worth another try.
-            for contact in self.table.forgive().into_iter().chain(contacts::load(&self.node)) {
-                self.probe(contact);
-            }
+            self.forgive();
             self.joined = false;
         }
         if let Some(key) = self.table.stale_buckets(now, STALE, &mut self.rng).into_iter().next() {
             let node = self.node.clone();
             self.node.spawn(async move { drop(find_closest(&node, key).await) });
         }
-        if now.since(self.persisted) >= PERSIST {
-            self.persisted = now;
+        if Instant::now() >= self.persist_at {
+            self.persist_at = Instant::now() + PERSIST;
             let node = self.node.clone();
             self.node.spawn(async move { node.doors().routing.persist().await });
         }
@@ -152,8 +173,14 @@ impl RoutingActor {
 
     /// Returns the best contact known of the same node.
     fn known(&self, contact: &Contact) -> Contact {
-        let greeted = self.node.greeting(&contact.node).map(|g| g.contact);
-        self.table.contact(&contact.node).cloned().or(greeted).unwrap_or_else(|| contact.clone())
+        self.known_by_id(&contact.node).unwrap_or_else(|| contact.clone())
+    }
+
+    /// Returns the best contact known of a node: the one of the table, else its own word, else that of the configuration.
+    pub(super) fn known_by_id(&self, node: &NodeId) -> Option<Contact> {
+        let greeted = || self.node.greeting(node).map(|greeting| greeting.contact);
+        let hint = || self.bootpeers.iter().find(|b| b.node == *node).cloned();
+        self.table.contact(node).cloned().or_else(greeted).or_else(hint)
     }
 }
 
@@ -162,8 +189,11 @@ impl Actor for RoutingActor {
 
     fn started(&mut self, ctx: &mut Ctx<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
-        for contact in contacts::load(&self.node).into_iter().chain(self.bootpeers.clone()) {
+        for contact in contacts::load(&self.node) {
             self.probe(contact);
+        }
+        for contact in self.bootpeers.clone() {
+            self.probe_first(contact);
         }
         arm(ctx, TICK / 5);
     }
@@ -178,19 +208,11 @@ fn arm(ctx: &mut Ctx<RoutingActor>, after: Duration) {
     });
 }
 
-impl Handler<Closest> for RoutingActor {
-    type Result = MessageResult<Closest>;
-
-    fn handle(&mut self, message: Closest, _: &mut Ctx<Self>) -> Self::Result {
-        MessageResult(self.table.closest(&message.key, message.n))
-    }
-}
-
 impl Handler<Heard> for RoutingActor {
     type Result = ();
 
     fn handle(&mut self, Heard(contact): Heard, _: &mut Ctx<Self>) {
-        if self.table.heard(&contact, self.node.now()) {
+        if self.table.heard(&contact, self.now()) {
             self.probe(contact);
         }
     }
@@ -214,20 +236,19 @@ impl Handler<Reached> for RoutingActor {
     type Result = ();
 
     fn handle(&mut self, Reached(contact, rtt): Reached, _: &mut Ctx<Self>) {
-        let now = self.node.now();
         self.knocked.remove(&contact.node);
-        if let Some(health) = self.health.get_mut(&contact.node) {
-            let back = health.failed || health.answered.is_none();
-            *health = Health { answered: Some(now), failed: false };
-            if back {
-                self.node.peers_changed.notify_waiters();
-            }
+        if self.health.has_failed(&contact.node) && self.health.last(&contact.node).is_some() {
+            // It may have been our side that was cut off, and then nobody else was gone either.
+            self.node.forgive_absences();
+        }
+        if self.health.answered(&contact.node) {
+            self.node.peers_changed.notify_waiters();
         }
         // A hint from a configuration proves nothing about where others can reach the node.
         if contact.proof.is_none() {
             return;
         }
-        if self.table.reached(contact, rtt, now) == overlay::Reached::Added {
+        if self.table.reached(contact, rtt, self.now()) == overlay::Reached::Added {
             self.node.peers_changed.notify_waiters();
             if !self.joined {
                 self.joined = true;
@@ -241,10 +262,8 @@ impl Handler<Failed> for RoutingActor {
     type Result = ();
 
     fn handle(&mut self, Failed(peer): Failed, _: &mut Ctx<Self>) {
-        if let Some(health) = self.health.get_mut(&peer) {
-            health.failed = true;
-        }
-        if self.table.failed(&peer, self.node.now()) == overlay::Failed::Removed {
+        self.health.failed(&peer);
+        if self.table.failed(&peer, self.now()) == overlay::Failed::Removed {
             self.node.peers_changed.notify_waiters();
         }
     }
@@ -254,7 +273,8 @@ impl Handler<Probed> for RoutingActor {
     type Result = ();
 
     fn handle(&mut self, Probed(peer): Probed, _: &mut Ctx<Self>) {
-        self.probing.remove(&peer);
+        self.probes.ended(&peer);
+        self.send_probes();
     }
 }
 
@@ -262,65 +282,7 @@ impl Handler<LookedUp> for RoutingActor {
     type Result = ();
 
     fn handle(&mut self, LookedUp(key): LookedUp, _: &mut Ctx<Self>) {
-        self.table.looked_up(&key, self.node.now());
-    }
-}
-
-impl Handler<Peers> for RoutingActor {
-    type Result = MessageResult<Peers>;
-
-    fn handle(&mut self, _: Peers, _: &mut Ctx<Self>) -> Self::Result {
-        let peer = |info: overlay::ContactInfo| Peer {
-            connected: self.node.net.path(&info.contact.node).is_some_and(|p| p.connected),
-            bootpeer: self.node.network.is_registrar(&info.contact.node)
-                || self.node.greeting(&info.contact.node).is_some_and(|g| g.flags & FLAG_BOOTPEER != 0),
-            contact: info.contact,
-            bucket: info.bucket,
-            rtt: info.rtt,
-            last_seen: info.last_seen,
-        };
-        MessageResult(self.table.contacts().into_iter().map(peer).collect())
-    }
-}
-
-impl Handler<Overview> for RoutingActor {
-    type Result = MessageResult<Overview>;
-
-    fn handle(&mut self, _: Overview, _: &mut Ctx<Self>) -> Self::Result {
-        let state = |contact: &Contact| {
-            let health = self.health.get(&contact.node).copied().unwrap_or_default();
-            BootpeerState {
-                online: health.answered.is_some() && !health.failed,
-                rtt: self.node.net.path(&contact.node).map(|p| p.srtt),
-                software: self.node.greeting(&contact.node).map(|g| g.software),
-                contact: contact.clone(),
-            }
-        };
-        let up =
-            |id: &NodeId| *id == self.node.me || self.health.get(id).is_some_and(|h| h.answered.is_some() && !h.failed);
-        MessageResult(RoutingOverview {
-            known: self.table.len(),
-            connected: self.node.net.connected().len(),
-            addresses: self.node.net.addresses(),
-            registrars_reachable: self.node.network.registrars.iter().map(|k| k.node_id()).filter(up).count(),
-            size_estimate: self.table.size_estimate(),
-            bootpeers: self.bootpeers.iter().map(state).collect(),
-        })
-    }
-}
-
-impl Handler<Anchors> for RoutingActor {
-    type Result = MessageResult<Anchors>;
-
-    fn handle(&mut self, _: Anchors, _: &mut Ctx<Self>) -> Self::Result {
-        let known = |id: NodeId| {
-            let hint = self.bootpeers.iter().find(|b| b.node == id).cloned();
-            let greeted = self.node.greeting(&id).map(|g| g.contact);
-            let contact = self.table.contact(&id).cloned().or(greeted).or(hint)?;
-            Some((contact, self.health.get(&id).is_some_and(|h| !h.failed)))
-        };
-        let registrars = self.node.network.registrars.iter().map(|key| key.node_id());
-        MessageResult(registrars.filter(|id| *id != self.node.me).filter_map(known).collect())
+        self.table.looked_up(&key, self.now());
     }
 }
 
@@ -330,9 +292,9 @@ impl Handler<MoreBootpeers> for RoutingActor {
     fn handle(&mut self, MoreBootpeers(more): MoreBootpeers, _: &mut Ctx<Self>) {
         for contact in more {
             if contact.node != self.node.me && !self.bootpeers.iter().any(|b| b.node == contact.node) {
-                self.health.entry(contact.node).or_default();
+                self.health.watch(contact.node);
                 self.bootpeers.push(contact.clone());
-                self.probe(contact);
+                self.probe_first(contact);
             }
         }
     }
@@ -348,5 +310,13 @@ impl Handler<Persist> for RoutingActor {
                 tracing::warn!(%error, "the routing table was not written");
             }
         })
+    }
+}
+
+impl Handler<Woke> for RoutingActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Woke, _: &mut Ctx<Self>) {
+        self.forgive();
     }
 }

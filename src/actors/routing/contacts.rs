@@ -11,13 +11,17 @@ use crate::types::Contact;
 /// Most contacts kept on disk: enough to find the network again after any absence.
 const KEPT: usize = 512;
 
+/// Contacts of peers that failed stay on disk beside those of the table while there are fewer than this: a table that was
+/// emptied by a failure of our own must not be all that is left after a restart.
+const AT_LEAST: usize = 64;
+
 /// Reads the contacts of the last run; those that no longer verify are passed over.
 pub fn load(node: &Context) -> Vec<Contact> {
     let rows = node.store.local(Space::Contacts, &[], None, KEPT).unwrap_or_default();
     rows.into_iter().filter_map(|(_, bytes)| open_contact(bytes, &node.network.id).ok()).map(|(_, c)| c).collect()
 }
 
-/// Replaces the contacts on disk.
+/// Brings the contacts on disk up to those of the table.
 ///
 /// # Errors
 /// Those of the store.
@@ -29,7 +33,8 @@ pub async fn save(node: &Context, contacts: Vec<ContactInfo>) -> Result<(), Stor
         .filter_map(|c| c.contact.proof.map(|proof| (Bytes::copy_from_slice(&c.contact.node.0), proof.0)))
         .collect();
     let mut batch = Batch::default();
-    for (key, _) in before.iter().filter(|(key, _)| !now.iter().any(|(k, _)| k == key)) {
+    let spared = AT_LEAST.saturating_sub(now.len());
+    for (key, _) in before.iter().filter(|(key, _)| !now.iter().any(|(k, _)| k == key)).skip(spared) {
         batch.0.push(Op::DropLocal(Space::Contacts, key.clone()));
     }
     for (key, value) in now.into_iter().filter(|row| !before.contains(row)) {

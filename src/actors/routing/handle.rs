@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::actor::RoutingActor;
 use super::messages::{
-    Anchors, Closest, Failed, Greeted, Heard, LookedUp, MoreBootpeers, Overview, Peer, Peers, Persist, Probed, Reached,
-    RoutingOverview,
+    Anchors, Closest, Failed, Greeted, Heard, LookUp, LookedUp, MoreBootpeers, Overview, Peer, Peers, Persist,
+    PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
 };
+use super::people::{LookedUpFor, PingError, PingTarget, Pong};
 use crate::actors::door::{Door, Gone};
 use crate::types::{Contact, Key, NodeId};
 
@@ -18,6 +19,32 @@ impl RoutingHandle {
     /// Returns up to `n` contacts closest to `key`, closest first.
     pub async fn closest(&self, key: Key, n: usize) -> Vec<Contact> {
         self.0.ask(Closest { key, n }).await.unwrap_or_default()
+    }
+
+    /// Returns up to `n` contacts closest to `key` to begin a lookup with, and how many contacts there are in all.
+    pub async fn seeds(&self, key: Key, n: usize) -> (Vec<Contact>, usize) {
+        self.0.ask(Seeds { key, n }).await.unwrap_or_default()
+    }
+
+    /// Notes that the machine slept or its network changed: failures are forgiven, and everybody is probed at once.
+    pub fn woke(&self) {
+        self.0.hint(Woke);
+    }
+
+    /// Looks for the nodes nearest to a key, and which of them hold anything there.
+    ///
+    /// # Errors
+    /// When the actor is being rebuilt.
+    pub async fn look_up(&self, key: Key) -> Result<LookedUpFor, Gone> {
+        self.0.ask(LookUp(key)).await
+    }
+
+    /// Pings a peer.
+    ///
+    /// # Errors
+    /// When the actor is being rebuilt; within, why the ping brought nothing.
+    pub async fn ping(&self, target: PingTarget) -> Result<Result<Pong, PingError>, Gone> {
+        self.0.ask(PingPeer(target)).await
     }
 
     /// Notes a candidate.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix::Message;
 
+use super::people::{LookedUpFor, PingError, PingTarget, Pong};
 use crate::types::{Contact, Key, NodeId, WallTime};
 
 /// Asks for the contacts closest to a key.
@@ -118,3 +119,28 @@ pub struct Persist;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct MoreBootpeers(pub Vec<Contact>);
+
+/// Asks for the contacts closest to a key to begin a lookup with, and how many contacts there are in all.
+#[derive(Message)]
+#[rtype(result = "(Vec<Contact>, usize)")]
+pub struct Seeds {
+    /// The key.
+    pub key: Key,
+    /// How many.
+    pub n: usize,
+}
+
+/// The machine slept, or its network changed: what failed meanwhile was our side.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Woke;
+
+/// Looks up a key for a person.
+#[derive(Message)]
+#[rtype(result = "LookedUpFor")]
+pub struct LookUp(pub Key);
+
+/// Pings a peer for a person.
+#[derive(Message)]
+#[rtype(result = "Result<Pong, PingError>")]
+pub struct PingPeer(pub PingTarget);

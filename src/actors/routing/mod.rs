@@ -5,10 +5,15 @@
 mod actor;
 mod contacts;
 mod handle;
+mod health;
 mod messages;
+mod people;
+mod probes;
+mod questions;
 mod search;
 
 pub use actor::RoutingActor;
 pub use handle::RoutingHandle;
 pub use messages::{BootpeerState, Peer, RoutingOverview};
-pub use search::{Asked, find_closest, search};
+pub use people::{LookedUpFor, NearNode, PingError, PingTarget, Pong};
+pub use search::{Asked, Goal, find_closest, nearest_for, search};

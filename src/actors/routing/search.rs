@@ -1,5 +1,6 @@
-//! A lookup over the network: drives `overlay::Lookup` with real requests.
+//! A lookup over the network: drives `overlay::DisjointLookup` with real requests.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,15 +10,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
-use crate::overlay::{Lookup, Step};
+use crate::overlay::places;
+use crate::overlay::replicas::preferred;
+use crate::overlay::{DisjointLookup, Step, paths};
 use crate::seam::Later;
-use crate::types::{Contact, Key};
+use crate::types::{Contact, Key, NodeId};
 use crate::wire::FindNode;
 
 /// A lookup ends after this, with what it has.
 const LONGEST: Duration = Duration::from_secs(8);
-/// A peer that takes longer gets company.
-const SLOW: Duration = Duration::from_millis(250);
 
 /// What asking one peer brought: something of value, and contacts closer to the key.
 pub type Asked<T> = Result<(T, Vec<Contact>), CallError>;
@@ -25,10 +26,31 @@ pub type Asked<T> = Result<(T, Vec<Contact>), CallError>;
 /// What a lookup brought.
 #[derive(Debug)]
 pub struct Found<T> {
-    /// What each peer that answered said, the closest first, at most k.
+    /// What each peer that answered said, the closest first, at most k: those that are preferred as replicas.
     pub closest: Vec<(Contact, T)>,
-    /// Whether the k closest known have all answered or failed.
+    /// Whether every path came to its end or brought what was wanted of it.
     pub complete: bool,
+    /// Requests sent.
+    pub asked: usize,
+    /// The longest chain of peers of which one named the next.
+    pub hops: usize,
+}
+
+/// When a lookup has enough, and how many ways it takes.
+pub struct Goal<C> {
+    /// Tells whether an answer is one of those wanted.
+    pub counts: C,
+    /// How many are wanted, over all paths together.
+    pub enough: usize,
+    /// Whether whoever would hide the answer is worth the cost of several disjoint paths.
+    pub guarded: bool,
+}
+
+impl<T> Goal<fn(&T) -> bool> {
+    /// Everybody near the key is asked.
+    pub fn everybody() -> Self {
+        Self { counts: |_| false, enough: usize::MAX, guarded: false }
+    }
 }
 
 /// What happens while a peer is asked.
@@ -39,67 +61,81 @@ enum Event<T> {
     Ended(Contact, Asked<T>),
 }
 
-/// Looks for the nodes closest to `target`, asking each with `ask`, until `enough` says so or the lookup is complete.
-pub async fn search<T, A, E>(node: &Rc<Context>, target: Key, ask: A, mut enough: E) -> Found<T>
+/// Looks for the nodes closest to `target`, asking each with `ask`, until the goal is reached or everybody near was asked.
+pub async fn search<T, A, C>(node: &Rc<Context>, target: Key, goal: Goal<C>, ask: A) -> Found<T>
 where
     T: 'static,
     A: Fn(Contact) -> Later<Asked<T>>,
-    E: FnMut(&T) -> bool,
+    C: Fn(&T) -> bool,
 {
     let k = node.network.k();
-    let mut seeds = node.doors().routing.closest(target, k).await;
-    // Where nobody was reached of late, it may have been our own fault: then all are asked again.
-    if !seeds.iter().all(|seed| node.is_absent(&seed.node)) {
-        seeds.retain(|seed| !node.is_absent(&seed.node));
-    }
-    let mut lookup = Lookup::new(target, node.me, k, seeds);
+    let mut lookup = begin(node, target, goal.guarded).await;
+    let share = goal.enough.div_ceil(lookup.paths());
+    let mut brought = vec![0; lookup.paths()];
     let mut asking: FuturesUnordered<Later<Event<T>>> = FuturesUnordered::new();
-    let mut said: Vec<(Contact, T)> = Vec::new();
+    let mut said: BTreeMap<NodeId, T> = BTreeMap::new();
     let deadline = Instant::now() + LONGEST;
     loop {
         match lookup.next() {
             Step::Ask(contact) => {
                 let answer = ask(contact.clone());
-                asking.push(Box::pin(watch(contact, answer)));
+                asking.push(Box::pin(watch(contact.clone(), answer, node.hedge_after(&contact.node))));
+                continue;
             }
             Step::Done => break,
-            Step::Wait => {
-                let next = tokio::select! {
-                    biased;
-                    next = asking.next() => next,
-                    () = sleep_until(deadline) => None,
-                };
-                match next {
-                    None => break,
-                    Some(Event::Slow(contact, rest)) => {
-                        lookup.on_slow(&contact.node);
-                        asking.push(Box::pin(async move { Event::Ended(contact, rest.await) }));
-                    }
-                    Some(Event::Ended(contact, Err(_))) => lookup.on_failure(&contact.node),
-                    Some(Event::Ended(contact, Ok((value, mut contacts)))) => {
-                        // No more are looked at, whether they are there or not: nobody can name one dead peer after another.
-                        contacts.truncate(k);
-                        contacts.retain(|contact| !node.is_absent(&contact.node));
-                        lookup.on_answer(&contact.node, contacts);
-                        if enough(&value) {
-                            lookup.finish();
-                        }
-                        said.push((contact, value));
+            Step::Wait => {}
+        }
+        let next = tokio::select! {
+            biased;
+            next = asking.next() => next,
+            () = sleep_until(deadline) => None,
+        };
+        match next {
+            None => break,
+            Some(Event::Slow(contact, rest)) => {
+                lookup.on_slow(&contact.node);
+                asking.push(Box::pin(async move { Event::Ended(contact, rest.await) }));
+            }
+            Some(Event::Ended(contact, Err(_))) => lookup.on_failure(&contact.node),
+            Some(Event::Ended(contact, Ok((value, mut contacts)))) => {
+                // No more are looked at, whether they are there or not: nobody can name one dead peer after another.
+                contacts.truncate(k);
+                contacts.retain(|contact| !node.is_absent(contact));
+                lookup.on_answer(&contact.node, contacts);
+                if let Some(path) = lookup.path_of(&contact.node).filter(|_| (goal.counts)(&value)) {
+                    brought[path] += 1;
+                    if brought[path] >= share {
+                        lookup.finish_path_of(&contact.node);
                     }
                 }
+                said.insert(contact.node, value);
             }
         }
     }
-    said.sort_by_key(|(c, _)| c.node.distance(&target));
-    said.truncate(k);
+    let complete = lookup.has_ended();
     let report = lookup.into_report();
+    let take = |contact: Contact| said.remove(&contact.node).map(|value| (contact, value));
+    let closest = report.closest.into_iter().filter_map(take).collect();
     tracing::trace!(key = %target.short(), asked = report.asked, hops = report.hops, "lookup");
     node.doors().routing.looked_up(target);
-    Found { closest: said, complete: report.complete }
+    Found { closest, complete, asked: report.asked, hops: report.hops }
 }
 
-async fn watch<T>(contact: Contact, mut answer: Later<Asked<T>>) -> Event<T> {
-    match timeout(SLOW, &mut answer).await {
+/// Begins at the nearest in the table, on several paths where that is worth it and enough nodes are known.
+async fn begin(node: &Rc<Context>, target: Key, guarded: bool) -> DisjointLookup {
+    let k = node.network.k();
+    let (mut seeds, known) = node.doors().routing.seeds(target, k).await;
+    // Where nobody was reached of late, it may have been our own fault: then all are asked again.
+    if !seeds.iter().all(|seed| node.is_absent(seed)) {
+        seeds.retain(|seed| !node.is_absent(seed));
+    }
+    let paths = if guarded { paths(known, k) } else { 1 };
+    DisjointLookup::new(target, node.me, k, paths, seeds)
+}
+
+/// Waits for an answer; past `slow` the peer gets company.
+async fn watch<T>(contact: Contact, mut answer: Later<Asked<T>>, slow: Duration) -> Event<T> {
+    match timeout(slow, &mut answer).await {
         Ok(asked) => Event::Ended(contact, asked),
         Err(_) => Event::Slow(contact, answer),
     }
@@ -115,5 +151,16 @@ pub async fn find_closest(node: &Rc<Context>, target: Key) -> Found<()> {
             Ok(((), node.open_contacts(closer.contacts)))
         })
     };
-    search(node, target, ask, |()| false).await
+    search(node, target, Goal::everybody(), ask).await
+}
+
+/// Returns the contacts nearest to a key as they are told to a peer: without itself, and without private addresses where
+/// it is met at a public one.
+pub async fn nearest_for(node: &Rc<Context>, peer: Option<NodeId>, key: Key) -> Vec<Contact> {
+    let k = node.network.k();
+    let outside = peer.is_some_and(|peer| node.is_outside(&peer));
+    let room = if outside { 2 * k } else { k };
+    let mut contacts = node.doors().routing.closest(key, room + 1).await;
+    contacts.retain(|c| Some(c.node) != peer && (!outside || places::is_public(c)));
+    preferred(&contacts, k)
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::splits::split;
 use crate::actors::context::Context;
 use crate::actors::gc::marks_at;
+use crate::actors::routing::nearest_for;
 use crate::records::{Record, home};
 use crate::seam::Stored;
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
@@ -46,11 +47,7 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     let proofs = proofs(node, &get.key, &bytes);
     let posts = get.sections.contains(Section::Post) && get.after.is_none();
     let marks = if posts { marks_at(node, &get.key, MAX_MARKS) } else { Vec::new() };
-    let k = node.network.k();
-    // Whoever asks knows itself: it would take the place of another.
-    let mut contacts = node.doors().routing.closest(get.key, k + 1).await;
-    contacts.retain(|c| Some(c.node) != from);
-    contacts.truncate(k);
+    let contacts = nearest_for(node, from, get.key).await;
     let records = bytes.iter().map(Blob::from).collect();
     let split = split(node, &get.key, get.sections);
     Got { records, proofs, next, contacts: signed(contacts), split, marks }

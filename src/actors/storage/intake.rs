@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::coming::{Coming, Place};
 use super::quota::Share;
-use super::room::{Spot, has_room};
+use super::room::{Spot, has_room, is_own};
 use super::sources::{Charge, Sources};
 use crate::actors::context::Context;
 use crate::actors::gc::is_collected;
@@ -85,7 +85,7 @@ impl Intake {
             has_room(node, key, &record)?;
         }
         let share = if renews { None } else { node.quotas.take(node, key, section, &record)? };
-        let charge = if renews || node.is_own(&record) { None } else { self.sources.take(node, from, &record)? };
+        let charge = if renews || is_own(node, &record) { None } else { self.sources.take(node, from, &record)? };
         let limited = section.is_paged() || matches!(section, Section::Device | Section::Retirement);
         let place = limited.then(|| self.coming.take(*key, section, slot, record.bytes().len()));
         Ok(Passed { record, section, share, charge, note, _place: place })

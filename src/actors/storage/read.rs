@@ -12,7 +12,7 @@ use super::gone::{Gone, collected, hint, leave_out, listed};
 use super::list::add;
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
-use crate::actors::routing::{Asked, search};
+use crate::actors::routing::{Asked, Goal, search};
 use crate::records::{AccountChain, ProofNeed, Record, admit, home, name_key, section_at, slot};
 use crate::seam::Later;
 use crate::types::{AccountId, Contact, DeviceId, Hash, Key, Section, SectionSet, Username};
@@ -65,16 +65,13 @@ struct Page {
 /// Never fails for want of a majority: what answered is merged, and `complete` tells.
 pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading {
     let want = if sections.contains(Section::Account) { ASKED_FOR_ACCOUNTS } else { ASKED }.min(node.network.k());
-    let mut brought = 0;
     let asker = node.clone();
     let ask =
         move |contact: Contact| -> Later<Asked<Page>> { Box::pin(ask_holder(asker.clone(), contact, key, sections)) };
-    let found = search(node, key, ask, |page: &Page| {
-        brought += usize::from(!page.records.is_empty());
-        brought >= want
-    })
-    .await;
-    let mut complete = found.complete || brought >= want;
+    let counts = |page: &Page| page.records.iter().any(|bytes| is_of(bytes, &key));
+    let found = search(node, key, Goal { counts, enough: want, guarded: is_guarded(sections) }, ask).await;
+    let brought = found.closest.iter().filter(|(_, page)| counts(page)).count();
+    let mut complete = found.complete;
     let mut holders: Vec<(Option<Contact>, Page)> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
     complete &= holders.iter().any(|(c, _)| c.is_some()) || node.is_anchor();
     holders.push((None, own(node, key, sections).await));
@@ -98,6 +95,17 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     let split = holders.iter().fold(SectionSet::default(), |all, (_, page)| all.with(page.split));
     let collected = gone.into_iter().map(|(device, seq, _)| (device, seq)).collect();
     Reading { records: merged, collected, complete, split }
+}
+
+/// Tells whether bytes look like a record that is kept at this key.
+fn is_of(bytes: &Bytes, key: &Key) -> bool {
+    Record::decode(bytes.clone()).is_ok_and(|record| section_at(&record, key).is_some())
+}
+
+/// Tells whether a read goes over disjoint paths: those of names, bundles and homes, on which everything else rests, and
+/// not those of long lists.
+fn is_guarded(sections: SectionSet) -> bool {
+    [Section::Account, Section::Bundle, Section::Device, Section::Heads].iter().any(|s| sections.contains(*s))
 }
 
 /// Tells whether those that were asked may lack something: one of them has nothing at all, as one that came only now, or

@@ -11,7 +11,7 @@ use super::intake::Refused;
 use super::splits::mark;
 use crate::actors::context::Context;
 use crate::records::{MAX_PAGE_DEPTH, Record, home};
-use crate::seam::{Op, Stored};
+use crate::seam::{Op, Space, Stored};
 use crate::types::{AccountId, Hash, Hlc, Key, RecordKind, Section, SectionSet, WallTime};
 use crate::wire::Status;
 
@@ -144,10 +144,19 @@ pub fn has_room(node: &Rc<Context>, key: &Key, record: &Record) -> Result<(), St
             | RecordKind::Directory
     );
     let refused = is_full(node) || (is_nearly_full(node) && is_newcomer(node, key, record));
-    if always || !refused || node.is_own(record) {
+    if always || !refused || is_own(node, record) {
         return Ok(());
     }
     Err(if node.is_anchor() { Status::AnchorFull } else { Status::Quota })
+}
+
+/// Tells whether a record is of somebody who lives here or is followed from here, or is for them.
+pub fn is_own(node: &Context, record: &Record) -> bool {
+    let owners = record.lists().into_iter().map(|(_, owner, _)| owner);
+    record.account().into_iter().chain(owners).any(|account| {
+        let rows = node.store.local(Space::Followees, &account.0, None, 1);
+        rows.is_ok_and(|rows| !rows.is_empty())
+    })
 }
 
 /// Tells whether this node takes no more records of strangers.

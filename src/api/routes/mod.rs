@@ -5,6 +5,7 @@ mod directory;
 mod feed;
 mod node;
 mod people;
+mod reach;
 mod reading;
 mod table;
 

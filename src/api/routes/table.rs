@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, Resource};
 
-use super::{account, directory, feed, node, people, reading};
+use super::{account, directory, feed, node, people, reach, reading};
 use crate::api::answers::{Answer, Refusal};
 use crate::api::questions::{json_config, query_config};
 use crate::types::{Code, Problem};
@@ -13,6 +13,8 @@ pub fn configure(config: &mut ServiceConfig) {
     let scope = web::scope("/api/v1/node")
         .service(read("/status").route(web::get().to(node::status)))
         .service(read("/peers").route(web::get().to(node::peers)))
+        .service(read("/lookup").route(web::get().to(reach::lookup)))
+        .service(read("/ping").route(web::get().to(reach::ping)))
         .service(read("/network").route(web::get().to(node::network)))
         .service(change("/stop").route(web::post().to(node::stop)))
         .service(read("/whoami").route(web::get().to(account::whoami)))

@@ -28,7 +28,7 @@ fn global_options_may_stand_anywhere() {
         assert!(args.global.json, "{line}");
         assert_eq!(args.global.timeout, Some(Duration::from_secs(3)), "{line}");
         assert_eq!(args.global.verbose, 1, "{line}");
-        assert!(matches!(args.command, Command::Feed(FeedArgs { limit: 7, .. })), "{line}");
+        assert!(matches!(args.command, Command::Feed(FeedArgs { list: ListArgs { limit: 7, .. }, .. })), "{line}");
     }
     let args = parsed("net restart peer-1 --json --dir d");
     assert!(args.global.json);
@@ -77,6 +77,33 @@ fn a_watched_feed_has_no_pages() {
 }
 
 #[test]
+fn lists_are_asked_for_in_parts() {
+    for line in [
+        "user bob -n 500 --cursor c",
+        "following -n 1",
+        "followers bob --cursor c",
+        "users a -n 2",
+        "users",
+        "mentions -n 3",
+        "tag rust --cursor c",
+        "search word -n 4 --cursor c",
+    ] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+    for bad in
+        ["users -n 0", "mentions -n 501", "tag", "search", "user", "show", "thread", "delete", "mute", "outbox x"]
+    {
+        assert!(parse(bad).is_err(), "{bad}");
+    }
+    let Command::User(user) = parsed("user bob --local").command else { panic!("a user") };
+    assert!(user.local && user.list.limit == 50 && user.list.cursor.is_none());
+    let Command::Profile(profile) = parsed("profile --name= --bio -").command else { panic!("a profile") };
+    assert_eq!((profile.name.as_deref(), profile.bio.as_deref()), (Some(""), Some("-")));
+    let Command::Post(post) = parsed("post hi --reply-to 0123abcd").command else { panic!("a post") };
+    assert_eq!(post.reply_to.as_deref(), Some("0123abcd"));
+}
+
+#[test]
 fn a_network_on_this_machine_has_bounds() {
     let Command::Net(net) =
         parsed("net --peers 0 --bootpeers 1 --fresh --network-set k=3 --network-set test=true").command
@@ -104,7 +131,7 @@ fn waiting_times_are_positive_seconds() {
 #[test]
 fn what_this_version_cannot_do_is_not_listed() {
     let help = Args::command().render_long_help().to_string();
-    for absent in ["menu", "delete", "doctor", "sim", "exit-with-stdin"] {
+    for absent in ["ledger", "tui", "doctor", "sim", "exit-with-stdin"] {
         assert!(!help.split_whitespace().any(|word| word == absent), "{absent}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::posts;
+use super::{lists, posts};
 use crate::cli::args::FeedArgs;
 use crate::cli::client::Client;
 use crate::cli::context::Context;
@@ -13,11 +13,11 @@ use crate::cli::words::{self, list_at, text_at};
 
 /// Shows the feed, and counts it as seen once it is written.
 pub fn run(context: &Context, args: &FeedArgs) -> Outcome {
-    let limit = args.limit.to_string();
+    let limit = args.list.limit.to_string();
     let since = args.since.as_deref().map(input::id).transpose()?;
     let before = args.before.as_deref().map(input::id).transpose()?;
     let mut query = vec![("limit", limit.as_str())];
-    let optional = [("cursor", &args.cursor), ("since", &since), ("before", &before)];
+    let optional = [("cursor", &args.list.cursor), ("since", &since), ("before", &before)];
     query.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
     let client = context.client()?;
     let feed = client.get("/feed", &query)?;
@@ -47,10 +47,8 @@ fn page(feed: &Value, style: Style) -> String {
         parts.push("no posts; find some with: timeline follow NAME".into());
     }
     parts.extend(list_at(feed, "/missing").iter().map(|missing| posts::missing(missing, style)));
-    let next = text_at(feed, "/next");
-    if !next.is_empty() {
-        parts.push(style.faint(&format!("older ones: timeline feed --cursor {}", words::printable(next))));
-    }
+    parts.extend(posts::read_and_gone(feed, style));
+    parts.extend(lists::more(text_at(feed, "/next"), "feed", style));
     parts.join("\n\n")
 }
 

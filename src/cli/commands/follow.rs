@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lists;
 use crate::cli::args::NameArgs;
 use crate::cli::context::Context;
 use crate::cli::input;
@@ -24,15 +25,14 @@ fn run(context: &Context, path: &str, args: &NameArgs) -> Outcome {
     context.output.answer(&answer, |_| sentence(&answer))
 }
 
-fn sentence(answer: &Value) -> String {
+/// Returns what is so now, and whether the network knows.
+pub fn sentence(answer: &Value) -> String {
     let verb = match text_at(answer, "/state") {
         "following" => "following",
         _ => "not following",
     };
     let name = words::printable(text_at(answer, "/username"));
-    let queued = answer.pointer("/queued").and_then(Value::as_bool).unwrap_or_default();
-    let note = if queued { " · queued: the network does not know yet, the node keeps trying" } else { "" };
-    format!("{verb} @{name}{note}")
+    format!("{verb} @{name}{}", lists::queued(answer))
 }
 
 #[cfg(test)]

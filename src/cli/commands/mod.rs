@@ -4,13 +4,23 @@
 
 pub mod account;
 pub mod cert;
+pub mod delete;
 pub mod feed;
+pub mod finding;
 pub mod follow;
+pub mod hiding;
 pub mod join;
+mod lists;
 pub mod network;
 pub mod node;
+pub mod outbox;
 pub mod peers;
+pub mod people;
 pub mod post;
-mod posts;
+pub mod posts;
+pub mod profile;
+pub mod reach;
+pub mod show;
 pub mod status;
+pub mod user;
 pub mod watch;

@@ -1,29 +1,69 @@
 //! `peer` and `bootpeer`, which become a node, and `stop`, which ends one.
 
-use std::io::{self, IsTerminal};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use serde_json::json;
 
 use crate::cli::args::{BootpeerArgs, PeerArgs};
 use crate::cli::context::Context;
+use crate::cli::menu::{self, Ended, Menu};
 use crate::cli::problem::Outcome;
 use crate::cli::{ending, logging, words};
 use crate::node::config::Flags;
 use crate::node::local::{OpenDoors, Role};
 use crate::node::run::{Ready, RunOptions, run_node};
+use crate::types::{Code, Problem};
 
-/// Runs a node until it is told to end.
+/// Where a node logs while its menu has the terminal.
+const LOG_FILE: &str = "node.log";
+
+/// Runs a node until it is told to end; on a terminal with its menu, and until that is left.
 pub fn peer(context: &Context, args: &PeerArgs, open_doors: OpenDoors) -> Outcome {
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let flags = Flags { listen: args.listen.or(args.port.map(any)) };
-    if !args.headless && io::stdin().is_terminal() {
-        context.output.advice(
-            "from another terminal: timeline register NAME, post TEXT, follow NAME, feed --watch, status; Ctrl-C ends the node",
-        );
+    if args.headless || args.exit_with_stdin || context.output.json || !menu::has_terminal() {
+        return run(context, flags, Role::Peer, args.exit_with_stdin, open_doors);
     }
-    run(context, flags, Role::Peer, args.exit_with_stdin, open_doors)
+    with_menu(context, flags, open_doors)
+}
+
+/// Runs a node in a thread of its own, and its menu in this one. Whichever ends first ends the other.
+fn with_menu(context: &Context, flags: Flags, open_doors: OpenDoors) -> Outcome {
+    let config = context.config(flags)?;
+    let log = context.data_dir.join(LOG_FILE);
+    logging::start_in(&context.data_dir, LOG_FILE, config.log.format, &context.typed)?;
+    let (is_ready, ready) = sync_channel::<String>(1);
+    let data_dir = context.data_dir.clone();
+    let node = move || {
+        let announce = move |ready: Ready| drop(is_ready.send(ready_text(Role::Peer, &ready)));
+        run_node(RunOptions {
+            data_dir,
+            config,
+            role: Role::Peer,
+            exit_with_stdin: false,
+            open_doors,
+            on_ready: Box::new(announce),
+        })
+    };
+    let failed = |error| Problem::new(Code::Internal, format!("the system grants no thread: {error}"));
+    let node = thread::Builder::new().name("node".into()).spawn(node).map_err(failed)?;
+    let mut left = Ok(Ended::Left);
+    // Without a word the node has ended: its own outcome says why.
+    if let Ok(text) = ready.recv() {
+        context.output.answer(&json!({}), |_| format!("{text} · log {}", log.display()))?;
+        left = Menu::new().open(context);
+        if !node.is_finished() {
+            // One that is ending already needs no second word.
+            let _ = ending::end_node(&context.data_dir, context.timeout);
+        }
+    }
+    let ended = node.join().map_err(|_| Problem::new(Code::Internal, "the node ended in a way that it should not"))?;
+    left?;
+    ended?;
+    Ok(())
 }
 
 /// Runs a bootpeer until it is told to end.

@@ -11,15 +11,20 @@ use crate::cli::words::{self, number_at, text_at};
 /// Publishes a post.
 pub fn run(context: &Context, args: &PostArgs) -> Outcome {
     let ttl_ms = args.ttl.as_deref().map(input::ttl_ms).transpose()?;
+    let reply_to = args.reply_to.as_deref().map(input::id).transpose()?;
     let mut wish = json!({ "text": input::text(&args.text)? });
     if let Some(ttl_ms) = ttl_ms {
         wish["ttl_ms"] = ttl_ms.into();
+    }
+    if let Some(reply_to) = reply_to {
+        wish["reply_to"] = reply_to.into();
     }
     let answer = context.client()?.post("/posts", wish)?;
     context.output.answer(&answer, |_| sentence(&answer))
 }
 
-fn sentence(answer: &Value) -> String {
+/// Returns how far the post got.
+pub fn sentence(answer: &Value) -> String {
     let id = words::short_id(text_at(answer, "/id"));
     let (acked, wanted) = (number_at(answer, "/replicas/acked"), number_at(answer, "/replicas/wanted"));
     let state = match text_at(answer, "/state") {

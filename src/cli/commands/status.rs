@@ -15,9 +15,12 @@ pub fn run(context: &Context) -> Outcome {
     context.output.answer(&status, |style| sheet(&status, style))
 }
 
-fn sheet(status: &Value, style: Style) -> String {
-    let mut rows =
-        vec![row("node", node(status)), row("network", name_or(status, "/network", "/network/name", "none"))];
+/// Returns the status as people read it.
+pub fn sheet(status: &Value, style: Style) -> String {
+    let mut rows = vec![
+        row("node", node(status)),
+        row("network", name_or(status, "/network", "/network/name", no_network(status))),
+    ];
     rows.push(row("listen", any_text(status.pointer("/listen"))));
     rows.push(row("account", name_or(status, "/account", "/account/username", "nobody is logged in")));
     rows.push(row(
@@ -70,6 +73,11 @@ fn node(status: &Value) -> String {
 fn name_or(status: &Value, alone: &str, within: &str, otherwise: &str) -> String {
     let name = status.pointer(alone).and_then(Value::as_str).unwrap_or_else(|| text_at(status, within));
     if name.is_empty() { otherwise.to_owned() } else { words::printable(name) }
+}
+
+fn no_network(status: &Value) -> &'static str {
+    let pending = status.pointer("/network/pending").and_then(Value::as_bool).unwrap_or_default();
+    if pending { "pending: its document has not come yet" } else { "none" }
 }
 
 /// A text, or several.

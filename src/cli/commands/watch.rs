@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{feed, posts};
 use crate::cli::args::FeedArgs;
@@ -16,11 +16,14 @@ use crate::cli::events::Event;
 use crate::cli::output::Style;
 use crate::cli::problem::Outcome;
 use crate::cli::signals;
-use crate::cli::words::text_at;
+use crate::cli::words::{self, text_at};
 use crate::types::{Code, Problem};
 
 /// Events read and not written yet: a burst of posts, while the reader of our output is slow. Further ones wait at the node.
 const WAITING_EVENTS: usize = 64;
+
+/// What a line of a watched feed can be.
+const KINDS: [&str; 3] = ["post", "deleted", "missing"];
 
 /// What the loop waits for.
 enum Input {
@@ -50,8 +53,10 @@ fn print(context: &Context, args: &FeedArgs, client: &Client, stop: &AtomicBool,
             Input::Ended(error) => return Err(client.stream_ended(error.as_ref()).into()),
             Input::Event(event) => {
                 let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(&event.data) else { continue };
-                let line = Value::Object(fields);
-                context.output.answer(&line, |style| words(&line, style))?;
+                // Of what else a node tells, such as mentions, nothing belongs to the feed.
+                let Some(kind) = KINDS.iter().find(|kind| fields.contains_key(**kind)) else { continue };
+                let line = json!({ *kind: fields[*kind] });
+                context.output.answer(&line, |style| sentence(&line, style))?;
                 if let Some(post) = line.get("post").filter(|_| !args.peek) {
                     feed::seen(context, client, &[text_at(post, "/id")]);
                 }
@@ -61,12 +66,15 @@ fn print(context: &Context, args: &FeedArgs, client: &Client, stop: &AtomicBool,
     Err(client.stream_ended(None).into())
 }
 
-fn words(line: &Value, style: Style) -> String {
-    match (line.get("post"), line.get("missing")) {
-        (Some(post), _) => format!("{}\n", posts::post(post, style)),
-        (_, Some(missing)) => format!("{}\n", posts::missing(missing, style)),
-        // A newer node may have more to say; a person is told in its words.
-        _ => line.to_string(),
+fn sentence(line: &Value, style: Style) -> String {
+    match (line.get("post"), line.get("missing"), line.get("deleted").and_then(Value::as_str)) {
+        (Some(post), _, _) => format!("{}\n", posts::post(post, style)),
+        (_, Some(missing), _) => format!("{}\n", posts::missing(missing, style)),
+        (_, _, Some(id)) => {
+            let id = words::short_id(&words::printable(id));
+            format!("{}\n", style.faint(&format!("(post {id} was deleted)")))
+        }
+        _ => words::printable(&line.to_string()),
     }
 }
 
@@ -106,16 +114,16 @@ fn cannot(error: &io::Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn lines_for_people_are_posts_and_gaps() {
         let post = json!({ "post": { "author": { "username": "alice" }, "text": "hi", "id": "ab" } });
-        assert!(words(&post, Style::default()).contains("@alice"));
+        assert!(sentence(&post, Style::default()).contains("@alice"));
         let missing = json!({ "missing": { "author": "bob", "count": 1, "reason": "expired" } });
-        assert!(words(&missing, Style::default()).contains("1 post of @bob"));
-        assert_eq!(words(&json!({ "new": 1 }), Style::default()), "{\"new\":1}");
+        assert!(sentence(&missing, Style::default()).contains("1 post of @bob"));
+        let deleted = json!({ "deleted": "3f2a9c1b".repeat(8) });
+        assert_eq!(sentence(&deleted, Style::default()), "(post 3f2a9c1b… was deleted)\n");
+        assert_eq!(sentence(&json!({ "new": 1 }), Style::default()), "{\"new\":1}");
     }
 }

@@ -24,7 +24,7 @@ pub fn ready(nodes: &[(Node, Up)]) -> Value {
 }
 
 /// Returns the table of all nodes, and what to do next.
-pub fn table(nodes: &[(Node, Up)], style: Style) -> String {
+pub fn table(nodes: &[(Node, Up)], with_menu: bool, style: Style) -> String {
     let mut rows = vec![["NAME", "ROLE", "QUIC", "API", "DATA DIR", "LOG"].map(str::to_owned).to_vec()];
     rows.extend(nodes.iter().map(|(node, up)| {
         let (dir, log) = (node.data_dir.display().to_string(), node.log.display().to_string());
@@ -32,15 +32,17 @@ pub fn table(nodes: &[(Node, Up)], style: Style) -> String {
     }));
     let mut out = words::table(&rows);
     if let Some((node, _)) = nodes.iter().find(|(node, _)| node.plan.role == PlannedRole::Peer) {
-        out.push_str(&next_steps(&node.data_dir, style));
+        out.push_str(&next_steps(&node.data_dir, with_menu, style));
     }
     out
 }
 
-fn next_steps(data_dir: &Path, style: Style) -> String {
+fn next_steps(data_dir: &Path, with_menu: bool, style: Style) -> String {
     let command = |words: &str| style.strong(&format!("timeline --data-dir {} {words}", data_dir.display()));
+    let end = if with_menu { "Leaving the menu" } else { "Ctrl-C" };
     format!(
-        "\n\nUse it from another terminal, for example:\n  {}\n  {}\nCtrl-C here ends all nodes and keeps their data.",
+        "\n\nUse it from another terminal, for example:\n  {}\n  {}\n  {}\n{end} ends all nodes and keeps their data.",
+        command("menu"),
         command("register alice"),
         command("post 'Hello, network'"),
     )

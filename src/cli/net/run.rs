@@ -14,6 +14,7 @@ use super::prepare::{self, Prepared, Wish};
 use super::{joining, report, restart};
 use crate::cli::args::{NetAction, NetArgs};
 use crate::cli::context::Context;
+use crate::cli::menu::{self, Ended, Menu};
 use crate::cli::problem::{Failure, Outcome, usage};
 use crate::cli::{input, signals};
 use crate::types::{Code, Problem};
@@ -66,7 +67,7 @@ fn up(context: &Context, dir: &Path, args: &NetArgs) -> Outcome {
     let stop = Stop::on_signals()?;
     let prepared = prepare::prepare(&folder, &wish, &mut input::system_rng()?)?;
     let mut nodes = Vec::with_capacity(prepared.nodes.len());
-    let outcome = start_and_watch(context, &folder, &prepared, &mut nodes, &stop);
+    let outcome = start_and_watch(context, args, &folder, &prepared, &mut nodes, &stop);
     end_all(context, &mut nodes);
     outcome
 }
@@ -90,6 +91,7 @@ impl Stop {
 
 fn start_and_watch(
     context: &Context,
+    args: &NetArgs,
     folder: &Folder,
     prepared: &Prepared,
     nodes: &mut Vec<(Node, Up)>,
@@ -105,8 +107,50 @@ fn start_and_watch(
     if stop.is_told() {
         return Ok(());
     }
-    context.output.answer(&report::ready(nodes), |style| report::table(nodes, style))?;
-    watch(context, folder.path(), nodes, stop);
+    let shown = opens_menu(context, args, nodes);
+    context.output.answer(&report::ready(nodes), |style| report::table(nodes, shown.is_some(), style))?;
+    match shown {
+        Some(data_dir) => with_menu(context, &data_dir, folder.path(), nodes, stop),
+        None => {
+            watch(folder.path(), nodes, || stop.is_told(), |line| context.output.warn(line));
+            Ok(())
+        }
+    }
+}
+
+/// Returns the data dir of the peer whose menu opens, where there is somebody to open it for.
+fn opens_menu(context: &Context, args: &NetArgs, nodes: &[(Node, Up)]) -> Option<PathBuf> {
+    if args.headless || context.output.json || !menu::has_terminal() {
+        return None;
+    }
+    nodes.iter().find(|(node, _)| node.plan.role == PlannedRole::Peer).map(|(node, _)| node.data_dir.clone())
+}
+
+/// Shows the menu of one node while all of them are watched. When that node ends the others go on, as they do without a menu.
+fn with_menu(context: &Context, data_dir: &Path, folder: &Path, nodes: &mut [(Node, Up)], stop: &Stop) -> Outcome {
+    let menu = Menu::new();
+    let notices = menu.notices();
+    let has_left = AtomicBool::new(false);
+    let ended = thread::scope(|scope| {
+        let is_over = || has_left.load(Ordering::Relaxed) || stop.is_told();
+        // While the menu has the terminal, it writes what is to be told.
+        let tell = |line: &str| {
+            if !notices.tell(line) {
+                context.output.warn(line);
+            }
+        };
+        let watching = scope.spawn(move || watch(folder, nodes, is_over, tell));
+        let ended = menu.open(&context.in_dir(data_dir.to_owned()));
+        match &ended {
+            Ok(Ended::NodeGone(_)) => {
+                context.output.warn("the node of this menu is gone; the others go on, and Ctrl-C ends them");
+            }
+            Ok(Ended::Left) | Err(_) => has_left.store(true, Ordering::Relaxed),
+        }
+        let _ = watching.join();
+        ended
+    });
+    ended?;
     Ok(())
 }
 
@@ -148,13 +192,13 @@ fn wait_until_joined(context: &Context, prepared: &Prepared, nodes: &[(Node, Up)
 }
 
 /// Tells of nodes that end by themselves, until told to end. Nothing is restarted: whoever breaks one wants to see what happens.
-fn watch(context: &Context, folder: &Path, nodes: &mut [(Node, Up)], stop: &Stop) {
+fn watch(folder: &Path, nodes: &mut [(Node, Up)], is_over: impl Fn() -> bool, tell: impl Fn(&str)) {
     let mut gone = vec![false; nodes.len()];
-    while !stop.is_told() {
+    while !is_over() {
         for ((node, _), gone) in nodes.iter_mut().zip(&mut gone) {
             if let Some(status) = node.ended().filter(|_| !*gone) {
                 *gone = true;
-                context.output.warn(&farewell(node, folder, status));
+                tell(&farewell(node, folder, status));
             }
         }
         thread::sleep(LOOK_AGAIN);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::overlay::RoutingTable;
-use crate::types::{Rng, WallTime};
+use crate::types::Rng;
 
 const K: usize = 20;
 
@@ -68,7 +68,7 @@ impl Net {
             shuffle(&mut order, &mut rng);
             let mut table = RoutingTable::new(*me, k);
             for node in &order {
-                table.reached(contact(*node), Duration::ZERO, WallTime(1));
+                table.reached(contact(*node), Duration::ZERO, Duration::ZERO);
             }
             peers.insert(*me, Peer::Honest(table));
         }
@@ -232,7 +232,7 @@ proptest! {
         for peer in net.peers.values_mut() {
             let Peer::Honest(table) = peer else { continue };
             for node in dead.iter().chain(&dead) {
-                table.failed(node, WallTime(2));
+                table.failed(node, Duration::from_secs(2));
             }
         }
         let lookup = net.run(all[0], target);

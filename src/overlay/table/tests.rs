@@ -6,7 +6,7 @@ use super::*;
 use crate::overlay::bucket::MAX_WAITING;
 use crate::types::Rng;
 
-const NOW: WallTime = WallTime(1_800_000_000_000);
+const NOW: Duration = Duration::from_secs(100_000);
 const RTT: Duration = Duration::from_millis(20);
 const MINUTE: Duration = Duration::from_secs(60);
 const ME: NodeId = NodeId([0; 32]);
@@ -107,9 +107,9 @@ fn the_dead_are_left_alone_for_ten_minutes_unless_they_moved_or_answer() {
     let mut table = table_of(ME, 20, &[far(1)]);
     table.failed(&far(1), NOW);
     table.failed(&far(1), NOW);
-    assert!(!table.heard(&contact(far(1), 1), NOW.plus(9 * MINUTE)));
-    assert!(table.heard(&contact(far(1), 2), NOW.plus(9 * MINUTE)), "newer addresses deserve a try");
-    assert!(table.heard(&contact(far(1), 1), NOW.plus(10 * MINUTE)));
+    assert!(!table.heard(&contact(far(1), 1), NOW + 9 * MINUTE));
+    assert!(table.heard(&contact(far(1), 2), NOW + 9 * MINUTE), "newer addresses deserve a try");
+    assert!(table.heard(&contact(far(1), 1), NOW + 10 * MINUTE));
 
     assert_eq!(table.failed(&far(2), NOW), Failed::Stranger);
     assert!(!table.heard(&contact(far(2), 1), NOW));
@@ -172,7 +172,7 @@ fn old_live_contacts_stay_under_flooding_by_newcomers() {
     }
     for n in 0..5000_u16 {
         let newcomer = at(far(1000 + n), [203, (n >> 8) as u8, n as u8, 1]);
-        assert_eq!(table.reached(newcomer, RTT, NOW.plus(MINUTE)), Reached::Waiting);
+        assert_eq!(table.reached(newcomer, RTT, NOW + MINUTE), Reached::Waiting);
     }
     assert!(old.iter().all(|n| table.contains(n)));
     assert_eq!(table.len(), 20);
@@ -214,11 +214,10 @@ fn stale_buckets_are_those_without_a_lookup_since() {
     assert_ne!(keys, table.stale_buckets(NOW, hour, &mut rng), "keys are random within their buckets");
 
     keys.iter().for_each(|key| table.looked_up(key, NOW));
-    assert!(table.stale_buckets(NOW.plus(59 * MINUTE), hour, &mut rng).is_empty());
-    table.looked_up(&keys[2], NOW.plus(30 * MINUTE));
-    let later = table.stale_buckets(NOW.plus(hour), hour, &mut rng);
+    assert!(table.stale_buckets(NOW + 59 * MINUTE, hour, &mut rng).is_empty());
+    table.looked_up(&keys[2], NOW + 30 * MINUTE);
+    let later = table.stale_buckets(NOW + hour, hour, &mut rng);
     assert_eq!(indexes(&later), [None, Some(252), Some(254), Some(255)]);
-    assert_eq!(table.stale_buckets(NOW.minus(hour), hour, &mut rng).len(), 5, "a clock set back proves nothing");
 }
 
 #[test]

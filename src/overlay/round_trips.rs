@@ -1,0 +1,177 @@
+//! How long peers take to answer: when to give up on one, and when to ask another beside it.
+//!
+//! Smoothed as a transport does it (RFC 6298). It measures nothing itself: samples are of requests that needed no dial.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::types::NodeId;
+
+/// Peers whose round trips are remembered: as many as a node talks to within hours; the one longest unheard makes room.
+pub const MAX_PEERS: usize = 1024;
+/// Samples of all peers together: enough to tell their 90th percentile, few enough to follow a change of network.
+pub const MAX_RECENT: usize = 64;
+/// Samples of one peer before its own spread is believed.
+const ENOUGH: u32 = 4;
+/// The share of a mean deviation that lies between the mean and the 90th percentile, in tenths: 1.28 deviations of a
+/// normal distribution, each 1.25 mean deviations.
+const TO_P90_TENTHS: u32 = 16;
+/// Nobody is backed sooner: below, the timer of the arbiter and a busy core decide, not the peer.
+const SOONEST: Duration = Duration::from_millis(10);
+/// Nobody is waited for alone longer than this.
+const LATEST: Duration = Duration::from_secs(1);
+/// What a first request among strangers is given.
+const UNKNOWN: Duration = Duration::from_millis(250);
+/// A dial is a handshake and a HELLO, each a round trip, before the request.
+const ROUND_TRIPS_OF_A_DIAL: u32 = 3;
+
+/// The shortest time given to an answer.
+const SHORTEST: Duration = Duration::from_millis(300);
+/// The longest time given to an answer that needs no disk.
+pub const LONGEST: Duration = Duration::from_secs(2);
+
+/// Returns how long an answer may take of a peer with this smoothed round trip: three of them and 50 ms, within 300 ms
+/// and 2 s; of a stranger 2 s.
+pub fn answer_time(srtt: Option<Duration>) -> Duration {
+    srtt.map_or(LONGEST, |srtt| {
+        srtt.saturating_mul(3).saturating_add(Duration::from_millis(50)).clamp(SHORTEST, LONGEST)
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Smoothed {
+    mean: Duration,
+    deviation: Duration,
+    samples: u32,
+    /// The number of the last sample, to tell who was unheard longest.
+    heard: u64,
+}
+
+/// The round trips of the peers of one node.
+#[derive(Debug, Default)]
+pub struct RoundTrips {
+    /// At most [`MAX_PEERS`].
+    peers: BTreeMap<NodeId, Smoothed>,
+    /// At most [`MAX_RECENT`], the newest last.
+    recent: VecDeque<Duration>,
+    counter: u64,
+}
+
+impl RoundTrips {
+    /// Notes how long a peer took to answer a request that needed no dial.
+    pub fn note(&mut self, peer: NodeId, took: Duration) {
+        self.counter += 1;
+        self.recent.push_back(took);
+        if self.recent.len() > MAX_RECENT {
+            self.recent.pop_front();
+        }
+        let heard = self.counter;
+        match self.peers.get_mut(&peer) {
+            Some(known) => {
+                known.deviation = (known.deviation * 3 + known.mean.abs_diff(took)) / 4;
+                known.mean = (known.mean * 7 + took) / 8;
+                known.samples = known.samples.saturating_add(1);
+                known.heard = heard;
+            }
+            None => {
+                let first = Smoothed { mean: took, deviation: took / 2, samples: 1, heard };
+                self.peers.insert(peer, first);
+            }
+        }
+        if self.peers.len() > MAX_PEERS
+            && let Some(oldest) = self.peers.iter().min_by_key(|(_, s)| s.heard).map(|(node, _)| *node)
+        {
+            self.peers.remove(&oldest);
+        }
+    }
+
+    /// Returns when another peer is asked beside this one: at the 90th percentile of its round trips, at that of all
+    /// peers while too little is known of it, and later where it has to be dialled first.
+    pub fn hedge_after(&self, peer: &NodeId, connected: bool) -> Duration {
+        let own = self.peers.get(peer).filter(|s| s.samples >= ENOUGH);
+        let p90 =
+            own.map(|s| s.mean + s.deviation * TO_P90_TENTHS / 10).or_else(|| self.p90_of_all()).unwrap_or(UNKNOWN);
+        let round_trips = if connected { 1 } else { ROUND_TRIPS_OF_A_DIAL };
+        p90.saturating_mul(round_trips).clamp(SOONEST, LATEST)
+    }
+
+    fn p90_of_all(&self) -> Option<Duration> {
+        let mut sorted: Vec<Duration> = self.recent.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get((sorted.len() * 9 / 10).min(sorted.len().checked_sub(1)?)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::types::Rng;
+
+    const PEER: NodeId = NodeId([7; 32]);
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn answers_get_three_round_trips_within_bounds() {
+        assert_eq!(answer_time(None), ms(2000));
+        assert_eq!(answer_time(Some(ms(1))), ms(300));
+        assert_eq!(answer_time(Some(ms(200))), ms(650));
+        assert_eq!(answer_time(Some(ms(900))), ms(2000));
+        assert_eq!(answer_time(Some(Duration::MAX)), ms(2000));
+    }
+
+    #[test]
+    fn strangers_are_backed_as_late_as_the_slow_among_all() {
+        let mut trips = RoundTrips::default();
+        assert_eq!(trips.hedge_after(&PEER, true), UNKNOWN);
+        for n in 0..20 {
+            trips.note(NodeId([n; 32]), ms(10 * u64::from(n + 1)));
+        }
+        assert_eq!(trips.hedge_after(&NodeId([99; 32]), true), ms(190));
+        assert_eq!(trips.hedge_after(&NodeId([99; 32]), false), ms(570), "a dial takes two round trips more");
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_one_longest_unheard_goes_first() {
+        let mut trips = RoundTrips::default();
+        for n in 0..2 * MAX_PEERS as u16 {
+            let mut id = [0; 32];
+            id[..2].copy_from_slice(&n.to_be_bytes());
+            trips.note(NodeId(id), ms(1));
+            trips.note(PEER, ms(1));
+        }
+        assert_eq!((trips.peers.len(), trips.recent.len()), (MAX_PEERS, MAX_RECENT));
+        assert!(trips.peers.contains_key(&PEER) && !trips.peers.contains_key(&NodeId([0; 32])));
+    }
+
+    proptest! {
+        #[test]
+        fn a_peer_is_backed_about_once_in_ten_requests(seed: u64, low in 20..200_u64, width in 0..200_u64) {
+            let mut rng = Rng::from_seed([3; 32]).fork(&seed.to_string());
+            let mut trips = RoundTrips::default();
+            let mut sample = || ms(low + rng.below(width + 1));
+            (0..50).for_each(|_| trips.note(PEER, sample()));
+            let mut late = 0;
+            for _ in 0..400 {
+                let took = sample();
+                late += usize::from(took > trips.hedge_after(&PEER, true));
+                trips.note(PEER, took);
+            }
+            prop_assert!(late <= 100, "{late} of 400");
+            prop_assert!(width < 20 || late >= 1, "nobody is ever backed");
+        }
+
+        #[test]
+        fn the_wait_is_bounded_whatever_was_measured(samples in prop::collection::vec(0..u64::MAX, 0..40), connected: bool) {
+            let mut trips = RoundTrips::default();
+            samples.iter().for_each(|n| trips.note(PEER, Duration::from_nanos(*n)));
+            let wait = trips.hedge_after(&PEER, connected);
+            prop_assert!((SOONEST..=LATEST).contains(&wait));
+            prop_assert!((SHORTEST..=LONGEST).contains(&answer_time(samples.first().map(|n| Duration::from_nanos(*n)))));
+        }
+    }
+}
