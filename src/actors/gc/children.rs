@@ -76,11 +76,14 @@ async fn summary_of(node: &Rc<Context>, contact: Contact, page: Page) -> Option<
     None
 }
 
+/// How far somebody has seen a log, by the word of one holder.
+type Claim = (u64, Option<Hash>);
+
 /// Takes what holders said of a page. None of it is signed, so what lets a post go is believed only of most of them.
 fn note(page: Page, said: &[Summed], shelf: &mut Shelf) {
     let belongs = |who: &AccountId| Page::of(page.section, page.owner, who, page.depth) == page;
     let mut edges: BTreeMap<AccountId, Vec<(Hlc, bool, WallTime)>> = BTreeMap::new();
-    let mut reaches: BTreeMap<(AccountId, DeviceId), Vec<(u64, Option<Hash>)>> = BTreeMap::new();
+    let mut reaches: BTreeMap<(AccountId, DeviceId), Vec<Claim>> = BTreeMap::new();
     for summed in said {
         for FollowerEntry { follower, hlc, follows, since } in summed.followers.iter().filter(|e| belongs(&e.follower))
         {

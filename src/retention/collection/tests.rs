@@ -1,3 +1,5 @@
+//! Cases, and what holds for any records in any order.
+
 use proptest::prelude::*;
 
 use super::*;
