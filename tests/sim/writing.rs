@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use timeline::actors::{Deleted, PostRequest, Posted};
+use timeline::actors::{Deleted, FeedEvent, PostRequest, Posted};
 use timeline::records::{Record, home};
 use timeline::sim::Simulation;
 use timeline::types::{AccountId, Code, Hash, Problem, Section};
@@ -69,6 +69,30 @@ fn any_device_of_the_author_deletes_a_post_and_nobody_else() {
         publish(&sim, 4, "three").await;
         sim.until("only the third is left", Duration::from_secs(120), async || texts(&sim, 7).await == ["three"]).await;
         assert_eq!(answer(&sim, 4, "to nothing", one).await.expect_err("deleted").code, Code::NoSuchPost);
+    });
+}
+
+#[test]
+fn a_deletion_is_brought_to_followers_and_own_devices_that_are_online() {
+    let sim = network(330, 9);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        login(&sim, 7, "alice").await.expect("alice logs in elsewhere");
+        follow(&sim, 5, "alice").await;
+        pause(10).await;
+        let id = publish(&sim, 4, "a slip").await.id;
+        for node in [5, 7] {
+            reads(&sim, node, &["a slip"], Duration::from_secs(2)).await;
+        }
+        let mut watching = sim.doors(5).feed.watch().await.expect("bob watches");
+        delete(&sim, 7, id).await.expect("deleted");
+        let gone = async || texts(&sim, 5).await.is_empty() && texts(&sim, 4).await.is_empty();
+        sim.until("it is gone from where it was", Duration::from_secs(2), gone).await;
+        assert_eq!(watching.events.try_recv(), Ok(FeedEvent::Deleted(id)));
+        sim.restart(5);
+        pause(90).await;
+        assert!(texts(&sim, 5).await.is_empty(), "it does not come back");
     });
 }
 

@@ -7,14 +7,12 @@ use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, Respons
 
 use super::compare::{Standing, compare};
 use super::delete::delete;
-use super::find::find;
 use super::follow::follow;
 use super::login::{login, logout};
 use super::mention::tell;
 use super::messages::{
-    CompareLog, Delete, Deleted, FindPost, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, Posted,
-    PrivateList, PrivateRelation, Profile, ProfileView, Pursue, Register, RelatePrivately, Relation, Renew, Resume,
-    TendLog, Who,
+    CompareLog, Delete, Deleted, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, Posted, PrivateList,
+    PrivateRelation, Profile, ProfileView, Pursue, Register, RelatePrivately, Relation, Renew, Resume, TendLog, Who,
 };
 use super::post::{post, recount, tend_log};
 use super::private;
@@ -25,7 +23,7 @@ use super::state::{Session, Shared};
 use super::sync::sync_follows;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::types::{Hash, Problem, Username};
+use crate::types::{Problem, Username};
 
 /// How often pending registrations are tried again, beside whenever peers come.
 const PURSUE: Duration = Duration::from_secs(15);
@@ -149,18 +147,6 @@ impl Handler<Delete> for SessionActor {
 
     fn handle(&mut self, Delete { id, within }: Delete, _: &mut Ctx<Self>) -> Self::Result {
         Box::pin(delete(self.shared.clone(), id, within))
-    }
-}
-
-impl Handler<FindPost> for SessionActor {
-    type Result = ResponseFuture<Result<Hash, Problem>>;
-
-    fn handle(&mut self, FindPost(prefix): FindPost, _: &mut Ctx<Self>) -> Self::Result {
-        let shared = self.shared.clone();
-        Box::pin(async move {
-            shared.session()?;
-            find(&shared, &prefix).await.map(|found| found.id())
-        })
     }
 }
 
