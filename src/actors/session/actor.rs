@@ -31,6 +31,9 @@ const PURSUE: Duration = Duration::from_secs(15);
 /// How often whom the account follows is compared with what its home says.
 const SYNC: Duration = Duration::from_secs(30);
 
+/// How often the log is compared until that succeeds; a doubt of the clock ends without anybody coming.
+const COMPARE: Duration = Duration::from_secs(5);
+
 /// How often the session looks whether anything has to be renewed.
 const RENEW: Duration = Duration::from_secs(600);
 
@@ -60,6 +63,7 @@ impl Actor for SessionActor {
         arm(ctx);
         arm_sync(ctx);
         arm_renew(ctx);
+        arm_compare(ctx);
         let node = self.shared.node.clone();
         ctx.spawn(actix::fut::wrap_future(async move {
             loop {
@@ -84,6 +88,16 @@ fn arm_sync(ctx: &mut Ctx<SessionActor>) {
         actor.shared.node.spawn(sync_follows(actor.shared.clone()));
         actor.shared.node.spawn(settle(actor.shared.clone()));
         arm_sync(ctx);
+    });
+}
+
+fn arm_compare(ctx: &mut Ctx<SessionActor>) {
+    ctx.run_later(COMPARE, |actor, ctx| {
+        let shared = actor.shared.clone();
+        if shared.session.borrow().is_some() && shared.standing.get() == Standing::Unknown {
+            actor.shared.node.spawn(settle(shared));
+        }
+        arm_compare(ctx);
     });
 }
 

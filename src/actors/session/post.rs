@@ -58,13 +58,8 @@ pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Durat
 
 /// Names the post that is answered.
 async fn answered(shared: &Rc<Shared>, id: Hash) -> Result<ReplyTo, Problem> {
-<<<<<<< HEAD
-    let post = alive(find(shared, &id.to_string()).await?, shared.node.horizon())?;
-    Ok(ReplyTo { account: post.body.account, post: id })
-=======
     let post = shared.node.doors().feed.find(id.to_string()).await?;
     Ok(ReplyTo { account: post.account, post: id })
->>>>>>> 1ac4ced (Find other people's posts through the feed; test that deletions and blocks reach the feed)
 }
 
 /// Makes a post and puts it on disk with everything that goes with it, in one transaction. While the log was not compared
