@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::absences::Absences;
 use super::doors::Doors;
+use super::gc::{Homes, Retention};
 use super::storage::{Origins, Quotas, kept_proofs};
 use crate::clock::NodeClock;
 use crate::keys::SecretKey;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub bootpeer: bool,
     /// How often what has ended is removed.
     pub gc_interval: Duration,
+    /// What is collected, and what is signed about what was seen.
+    pub retention: Retention,
     /// Bytes of records this node holds before it refuses those of strangers.
     pub store_quota: u64,
     /// Bytes that stay free on the disk: below, records of strangers are refused.
@@ -137,6 +140,8 @@ pub struct Context {
     pub origins: Origins,
     /// Wakes whoever waits for the set of reachable peers to change.
     pub peers_changed: Notify,
+    /// Homes that changed since they were last looked at.
+    pub homes: Homes,
     rng: Rng,
     proofs: RefCell<Proofs>,
     greetings: RefCell<BTreeMap<NodeId, Greeting>>,
@@ -167,6 +172,7 @@ impl Context {
             quotas: Quotas::default(),
             origins: Origins::default(),
             peers_changed: Notify::new(),
+            homes: Homes::default(),
             rng: world.rng,
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
             greetings: RefCell::default(),

@@ -9,6 +9,7 @@ use super::people::PeopleHandle;
 use super::presence::PresenceHandle;
 use super::registrar::RegistrarHandle;
 use super::routing::RoutingHandle;
+use super::seen::SeenHandle;
 use super::session::SessionHandle;
 use super::storage::StorageHandle;
 
@@ -24,6 +25,7 @@ pub struct Doors {
     pub feed: FeedHandle,
     pub presence: PresenceHandle,
     pub gc: GcHandle,
+    pub seen: SeenHandle,
     pub directory: DirectoryHandle,
     pub people: PeopleHandle,
     /// Only where the network document names this node.

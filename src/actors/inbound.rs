@@ -6,6 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::context::{Context, Greeting};
+use super::gc::{answer_reconcile, answer_summary};
 use super::routing::nearest_for;
 use super::storage::{answer_get, signed};
 use crate::records::{CodecError, open_contact};
@@ -14,7 +15,7 @@ use crate::types::NodeId;
 use crate::wire::{
     Blob, CheckOnline, Checked, Claim, Closer, Deliver, Delivered, ErrorCode, FindNode, Get, GetNetwork, HELLO,
     Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping, Pong, Put, PutDone,
-    Request, encode_error, encode_ok, open_answer, read_request,
+    Reconcile, Request, Summary, encode_error, encode_ok, open_answer, read_request,
 };
 
 /// Answers peers.
@@ -145,6 +146,8 @@ async fn answer(node: &Rc<Context>, from: NodeId, frame: &[u8]) -> Result<Bytes,
             }
             Ok(encode_ok(&Checked { standings: node.doors().presence.check(accounts, here).await }))
         }
+        Reconcile::NUMBER => Ok(encode_ok(&answer_reconcile(node, read(frame)?))),
+        Summary::NUMBER => Ok(encode_ok(&answer_summary(node, read(frame)?))),
         GetNetwork::NUMBER => {
             let GetNetwork {} = read(frame)?;
             Ok(encode_ok(&NetworkBytes { document: Blob::from(&node.network.bytes()) }))

@@ -21,6 +21,7 @@ mod problem;
 mod put;
 mod registrar;
 mod routing;
+mod seen;
 mod session;
 mod storage;
 mod supervisor;

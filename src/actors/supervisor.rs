@@ -19,6 +19,7 @@ use super::people::{PeopleActor, PeopleHandle};
 use super::presence::{PresenceActor, PresenceHandle};
 use super::registrar::{RegistrarActor, RegistrarHandle};
 use super::routing::{RoutingActor, RoutingHandle};
+use super::seen::{SeenActor, SeenHandle};
 use super::session::{SessionActor, SessionHandle};
 use super::storage::{StorageActor, StorageHandle};
 use crate::seam::Inbound;
@@ -46,6 +47,7 @@ impl Team {
             feed: FeedHandle(Door::open(FeedActor::new(node.clone()))),
             presence: PresenceHandle(Door::open(PresenceActor::new(node.clone()))),
             gc: GcHandle(Door::open(GcActor::new(node.clone()))),
+            seen: SeenHandle(Door::open(SeenActor::new(node.clone()))),
             directory: DirectoryHandle(Door::open(DirectoryActor::new(node.clone()))),
             people: PeopleHandle(Door::open(PeopleActor::new(node.clone()))),
             registrar: registrar.then(|| RegistrarHandle(Door::open(RegistrarActor::new(node.clone())))),
@@ -100,8 +102,9 @@ fn look(node: &Rc<Context>) -> u64 {
     if let Some(registrar) = &doors.registrar {
         gone += mend(node, "registrar", &registrar.0, RegistrarActor::new);
     }
-    // These two know who is logged in only from the session.
+    // These know who is logged in only from the session.
     let told = mend(node, "feed", &doors.feed.0, FeedActor::new)
+        + mend(node, "seen", &doors.seen.0, SeenActor::new)
         + mend(node, "presence", &doors.presence.0, PresenceActor::new);
     if told > 0 {
         doors.session.resume();

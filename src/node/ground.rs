@@ -15,7 +15,7 @@ use super::local::{Arrival, LocalNode, Pending, Role};
 use super::offload::Threads;
 use super::run::software;
 use super::start::{Node, merge_rule, start};
-use crate::actors::{Doors, Settings, TimeSettings};
+use crate::actors::{Doors, Retention, Settings, TimeSettings};
 use crate::clock::{Sntp, SystemClock};
 use crate::keys::SecretKey;
 use crate::net::{BindError, NetLimits, Quic, QuicConfig};
@@ -102,6 +102,12 @@ impl Ground {
             bootpeers: resolve(&config.bootpeers).await,
             bootpeer: role == Role::Bootpeer,
             gc_interval: config.gc.interval,
+            retention: Retention {
+                min_age: config.gc.min_age,
+                collect_seen: config.gc.collect_seen,
+                seen_interval: config.seen.min_interval,
+                publish_seen: config.seen.publish,
+            },
             store_quota: config.store.quota,
             store_min_free: config.store.min_free,
             software: software(),

@@ -1,5 +1,9 @@
-//! How long things are kept, and when enough have them: the rules, without the doing.
+//! How long things are kept, when enough have them, and what may be collected: the rules, without the doing.
 
+mod collection;
+mod home;
 mod publication;
 
+pub use collection::{Collected, Rules, Why};
+pub use home::{Piece, Shelf};
 pub use publication::{Anchor, Publication, majority, wanted};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::actors::Retention;
 use crate::keys::SecretKey;
 use crate::types::Network;
 
@@ -26,6 +27,8 @@ pub struct SimConfig {
     pub commit: Duration,
     /// How often nodes remove what has ended.
     pub gc_interval: Duration,
+    /// What nodes collect and sign.
+    pub retention: Retention,
     /// Bytes of records a node takes from strangers.
     pub store_quota: u64,
     /// Lines of the network document under `[limits]`.
@@ -46,6 +49,7 @@ impl Default for SimConfig {
             loss_per_mille: 0,
             commit: Duration::from_millis(3),
             gc_interval: Duration::from_secs(60),
+            retention: Retention::default(),
             store_quota: 64 * 1024 * 1024,
             limits: String::new(),
             devices: 64,

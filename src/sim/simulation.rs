@@ -27,7 +27,7 @@ use crate::node::{Node, merge_rule, start};
 use crate::records::Record;
 use crate::seam::{Space, Store, TimeSource, World};
 use crate::store::{MemoryDisk, MemoryStore};
-use crate::types::{Contact, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::types::{Contact, Hash, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
 
 /// The port that every simulated node listens on.
 const PORT: u16 = 4747;
@@ -170,6 +170,7 @@ impl Simulation {
             bootpeers,
             bootpeer: number < self.config.bootpeers,
             gc_interval: self.config.gc_interval,
+            retention: self.config.retention,
             store_quota: self.config.store_quota,
             store_min_free: 0,
             software: "timeline simulated".to_owned(),
@@ -295,6 +296,13 @@ impl Simulation {
         let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
         let rows = store.read(key, SectionSet::of(&[section]), None, MOST, self.now()).unwrap_or_default();
         rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).collect()
+    }
+
+    /// Tells whether a node's disk holds a record for others, whether it runs or not.
+    pub fn holds(&self, number: usize, record: &Hash) -> bool {
+        let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
+        let all = store.reader().and_then(|mut reader| reader.scan(None, usize::MAX)).unwrap_or_default();
+        all.iter().any(|stored| stored.hash == *record)
     }
 
     /// Returns the id of a node.

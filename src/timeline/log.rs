@@ -15,7 +15,12 @@ pub struct LogState {
     pub collected: Vec<(u64, u64)>,
     /// The version of the heads that say so; zero where it is known from a post alone.
     pub version: u64,
+    /// Numbers that most holders say they have collected, at most [`MARKED`]; the heads say so when the author is online.
+    pub marked: BTreeSet<u64>,
 }
+
+/// Most such numbers of one log that are remembered: as many as one answer of a holder names.
+const MARKED: usize = 500;
 
 impl LogState {
     /// Joins two states of one log: numbers never fall.
@@ -25,10 +30,21 @@ impl LogState {
         }
         self.last_seq = self.last_seq.max(other.last_seq);
         self.floor = self.floor.max(other.floor);
+        self.marked.extend(other.marked);
+        while self.marked.len() > MARKED {
+            self.marked.pop_first();
+        }
     }
 
     fn is_collected(&self, seq: u64) -> bool {
-        self.collected.iter().any(|(first, last)| (*first..=*last).contains(&seq))
+        self.marked.contains(&seq) || self.collected.iter().any(|(first, last)| (*first..=*last).contains(&seq))
+    }
+
+    /// Returns what is collected above the floor, each number once.
+    fn gone(&self) -> Vec<(u64, u64)> {
+        let listed = |n: &u64| self.collected.iter().any(|(first, last)| (*first..=*last).contains(n));
+        let marked = self.marked.iter().filter(|n| !listed(n)).map(|n| (*n, *n));
+        self.collected.iter().copied().chain(marked).collect()
     }
 }
 
@@ -94,6 +110,24 @@ impl DeviceLog {
         seq <= self.base || self.received.contains(&seq)
     }
 
+    /// Returns the number up to which everything that exists came, or is gone for good as far as `state` proves it.
+    pub fn reach(&self, state: &LogState) -> u64 {
+        let gone = state.gone();
+        let mut reach = self.base.max(state.floor);
+        loop {
+            let Some(next) = reach.checked_add(1) else { return reach };
+            if self.received.contains(&next) {
+                reach = next;
+            } else if let Some((_, last)) =
+                gone.iter().find(|(a, b)| (*a..=*b).contains(&next) && next <= state.last_seq)
+            {
+                reach = (*last).min(state.last_seq);
+            } else {
+                return reach;
+            }
+        }
+    }
+
     /// Returns what is missing of a log that stands at `state`.
     pub fn missing(&self, state: &LogState) -> Missing {
         let mut missing = Missing::default();
@@ -111,9 +145,9 @@ impl DeviceLog {
         if state.last_seq > gone {
             let first = gone + 1;
             let collected = state
-                .collected
-                .iter()
-                .map(|(a, b)| (*a.max(&first), *b.min(&state.last_seq)))
+                .gone()
+                .into_iter()
+                .map(|(a, b)| (a.max(first), b.min(state.last_seq)))
                 .filter(|(a, b)| a <= b)
                 .map(|(a, b)| lacks(a, b));
             missing.collected = collected.fold(0, u64::saturating_add);
@@ -144,7 +178,7 @@ mod tests {
     use super::*;
 
     fn state(last_seq: u64, floor: u64, collected: &[(u64, u64)]) -> LogState {
-        LogState { last_seq, floor, collected: collected.to_vec(), version: 1 }
+        LogState { last_seq, floor, collected: collected.to_vec(), version: 1, ..LogState::default() }
     }
 
     #[test]
@@ -160,6 +194,28 @@ mod tests {
         log.note(7);
         log.note(10);
         assert_eq!(log.missing(&later), Missing::default());
+    }
+
+    #[test]
+    fn a_log_was_received_as_far_as_what_exists_came() {
+        let at = state(9, 2, &[(4, 5), (8, 8)]);
+        let mut log = DeviceLog::begin(&state(1, 0, &[]));
+        assert_eq!(log.reach(&LogState::default()), 0);
+        assert_eq!(log.reach(&at), 2);
+        log.note(3);
+        assert_eq!(log.reach(&at), 5);
+        log.note(7);
+        let marked = LogState { marked: BTreeSet::from([6]), ..LogState::default() };
+        let mut known = at.clone();
+        known.join(marked);
+        assert_eq!(log.reach(&known), 8);
+        assert_eq!(log.missing(&known), Missing { expired: 2, collected: 4, unreachable: 1 });
+        log.note(9);
+        assert_eq!(log.reach(&known), 9);
+        // What the heads collect ahead of their own end counts for nothing.
+        assert_eq!(log.reach(&state(9, 2, &[(3, 8), (10, 12)])), 9);
+        log.note(10);
+        assert_eq!(log.reach(&known), 10);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::records::{Known, PostBody, Signed, from_bytes, to_bytes};
-use crate::types::Username;
+use crate::types::{DeviceId, Username};
 
 /// How a post came to this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,14 @@ impl FeedRow {
     /// Returns its key.
     pub fn key(&self) -> Bytes {
         row_key(&self.post)
+    }
+
+    /// Reads device and number of a post from the key of its row; `None` for what is no key.
+    pub fn read_key(key: &[u8]) -> Option<(DeviceId, u64)> {
+        let order: Vec<u8> = key.iter().map(|b| !b).collect();
+        let device = order.get(8..40)?.try_into().ok()?;
+        let seq = order.get(40..48)?.try_into().ok()?;
+        Some((DeviceId(device), u64::from_be_bytes(seq)))
     }
 
     /// Encodes the row.

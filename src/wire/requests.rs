@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::collection::Mark;
 use super::frame::{Answer, Request};
 use crate::records::Known;
 use crate::seam::Class;
@@ -170,6 +171,9 @@ message!(
         /// Sections of which more may lie elsewhere: in the children of a page, or under longer prefixes.
         #[serde(default)]
         split: SectionSet = "x",
+        /// Posts of the key that the sender has collected, where posts were asked for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        marks: Vec<Mark> = "m",
     }
 );
 impl Request for Get {

@@ -77,9 +77,9 @@ statuses!(
 );
 
 impl Status {
-    /// Tells whether the receiver holds the record, or something that wins over it.
+    /// Tells whether the receiver holds the record, or something that wins over it, or had it until nobody needed it any more.
     pub const fn is_acknowledged(self) -> bool {
-        matches!(self, Status::Stored | Status::Known | Status::Superseded)
+        matches!(self, Status::Stored | Status::Known | Status::Superseded | Status::Collected)
     }
 
     /// Returns the code to show a person whose record was refused for good reason.

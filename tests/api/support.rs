@@ -151,6 +151,7 @@ fn node(secret: u8, network: &Rc<Network>, bootpeers: Vec<Contact>, bootpeer: bo
         bootpeers,
         bootpeer,
         gc_interval: Duration::from_secs(60),
+        retention: Default::default(),
         store_quota: 1 << 20,
         store_min_free: 0,
         software: "timeline/test".to_owned(),

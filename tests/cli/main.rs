@@ -7,6 +7,7 @@
 
 mod commands_people;
 mod commands_posts;
+mod gc;
 mod menu;
 mod net;
 mod reach;

@@ -83,7 +83,14 @@ fn only_lookups(lie: impl Fn(&[u8]) -> Bytes + 'static) -> Lie {
 }
 
 fn got(records: &[Bytes], contacts: &[Bytes]) -> Got {
-    Got { records: blobs(records), proofs: vec![], next: None, contacts: blobs(contacts), split: Default::default() }
+    Got {
+        records: blobs(records),
+        proofs: vec![],
+        next: None,
+        contacts: blobs(contacts),
+        split: Default::default(),
+        marks: vec![],
+    }
 }
 
 /// Answers a lookup of either kind with these records and contacts.

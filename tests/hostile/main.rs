@@ -13,6 +13,7 @@ mod deliver;
 mod fixtures;
 mod floods;
 mod frames;
+mod gc;
 mod inbound;
 mod lies;
 mod limits;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use timeline::actors::Settings;
+use timeline::actors::{Retention, Settings};
 use timeline::keys::SecretKey;
 use timeline::net::{NetLimits, Quic, QuicConfig};
 use timeline::node::{Node, merge_rule, start};
@@ -120,6 +120,10 @@ impl Transport for Disguise {
         self.quic.serve(inbound);
     }
 
+    fn rebind(&self) {
+        self.quic.rebind();
+    }
+
     fn path(&self, peer: &NodeId) -> Option<Path> {
         self.quic.path(peer)
     }
@@ -136,10 +140,6 @@ impl Transport for Disguise {
         self.quic.addresses()
     }
 
-    fn rebind(&self) {
-        self.quic.rebind();
-    }
-
     fn close(&self) -> Later<()> {
         self.quic.close()
     }
@@ -151,6 +151,8 @@ pub struct Plan {
     pub bootpeers: Vec<Contact>,
     pub store_quota: u64,
     pub origins: Origins,
+    pub gc_interval: Duration,
+    pub retention: Retention,
 }
 
 impl Plan {
@@ -160,7 +162,14 @@ impl Plan {
     }
 
     pub fn of(key: SecretKey) -> Self {
-        Self { key, bootpeers: vec![], store_quota: 64 << 20, origins: Origins::default() }
+        Self {
+            key,
+            bootpeers: vec![],
+            store_quota: 64 << 20,
+            origins: Origins::default(),
+            gc_interval: Duration::from_secs(60),
+            retention: Retention::default(),
+        }
     }
 }
 
@@ -200,7 +209,8 @@ impl Victim {
         let settings = Settings {
             bootpeers: plan.bootpeers.clone(),
             bootpeer: network.is_registrar(&quic.node_id()),
-            gc_interval: Duration::from_secs(60),
+            gc_interval: plan.gc_interval,
+            retention: plan.retention,
             store_quota: plan.store_quota,
             store_min_free: 0,
             software: "timeline/test".to_owned(),

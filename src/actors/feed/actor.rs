@@ -237,7 +237,12 @@ impl Handler<Shown> for FeedActor {
             Err(problem) => Box::pin(std::future::ready(Err(problem))),
             Ok((count, ops)) => {
                 let kept = self.state.keep(ops);
-                Box::pin(async move { kept.await.map(|()| count).map_err(Problem::from) })
+                let (node, progress) = (self.node.clone(), self.state.progress(None));
+                Box::pin(async move {
+                    kept.await.map_err(Problem::from)?;
+                    node.doors().seen.showed(progress).await;
+                    Ok(count)
+                })
             }
         }
     }

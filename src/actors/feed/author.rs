@@ -6,6 +6,8 @@ use tokio::time::Instant;
 
 use super::followee::Followee;
 use super::messages::MissingPosts;
+use super::unshown::Unshown;
+use crate::actors::seen::Progress;
 use crate::records::{PostBody, Signed, TombstoneBody};
 use crate::timeline::{DeviceLog, LogState, Missing};
 use crate::types::{DeviceId, Username};
@@ -85,6 +87,17 @@ impl Author {
             }
         }
         before != (self.followee.logs.clone(), 0)
+    }
+
+    /// Returns for each log of a home that was read how far it was received, and how far it was shown.
+    pub fn progress(&self, unshown: &Unshown) -> Vec<Progress> {
+        let logs = self.followee.logs.iter().filter(|_| self.followee.met);
+        let progress = logs.map(|(device, log)| {
+            let received = log.reach(self.logs.get(device).unwrap_or(&LogState::default()));
+            let first = unshown.first(device).map_or(received, |first| first.saturating_sub(1));
+            Progress { author: self.followee.account, log: *device, received, seen: received.min(first) }
+        });
+        progress.filter(|p| p.received > 0).collect()
     }
 
     /// Returns what is missing of this author's logs, by reason.

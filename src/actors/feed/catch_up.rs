@@ -34,6 +34,10 @@ pub async fn catch_up(node: Rc<Context>, account: AccountId, reader: Option<Acco
             _ => {}
         }
     }
+    for (device, seq) in &reading.collected {
+        let state = LogState { last_seq: *seq, marked: [*seq].into(), ..LogState::default() };
+        logs.entry(*device).or_default().join(state);
+    }
     let complete = reading.complete;
     let seen = match reader {
         Some(reader) if complete => seen(&node, account, reader).await,
@@ -51,6 +55,7 @@ fn state_of(heads: &HeadsBody, now: WallTime) -> LogState {
         floor: if ended { heads.last_seq } else { heads.floor },
         version: heads.version,
         collected: heads.collected.clone(),
+        ..LogState::default()
     }
 }
 

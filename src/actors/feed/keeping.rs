@@ -18,6 +18,7 @@ impl FeedState {
         if ops.is_empty() {
             return Box::pin(std::future::ready(Ok(())));
         }
+        self.unshown.follow(&ops);
         let feed = keys(&ops, Space::Feed).filter(|k| self.pending.contains_key(k)).collect();
         let inbox = keys(&ops, Space::Inbox).collect();
         let (commit, node) = (self.node.store.commit(Batch(ops)), self.node.clone());

@@ -15,6 +15,7 @@ mod page;
 mod rows;
 mod state;
 mod taking;
+mod unshown;
 mod watchers;
 
 pub use actor::FeedActor;

@@ -11,8 +11,10 @@ use super::author::{Author, read_and_gone};
 use super::followee::Followee;
 use super::messages::{CaughtUp, FeedEvent, MissingPosts};
 use super::rows;
+use super::unshown::Unshown;
 use super::watchers::Watchers;
 use crate::actors::context::{Context, Hidden};
+use crate::actors::seen::Progress;
 use crate::records::{PostBody, Record, Signed, TombstoneBody, home, slot};
 use crate::seam::{Op, Space};
 use crate::timeline::{FeedRow, Via, names};
@@ -40,6 +42,8 @@ pub struct FeedState {
     /// Whom the account does not want to hear of, as far as that was carried out.
     hidden: Rc<Hidden>,
     pub(super) watchers: Watchers,
+    /// What the user has not been shown.
+    pub(super) unshown: Unshown,
 }
 
 impl FeedState {
@@ -53,6 +57,7 @@ impl FeedState {
             deleted: BTreeSet::new(),
             hidden: Rc::default(),
             watchers: Watchers::default(),
+            unshown: Unshown::default(),
         }
     }
 
@@ -67,6 +72,8 @@ impl FeedState {
             (followee.account, known.unwrap_or_else(|| Author::new(followee)))
         };
         self.authors = followees.map(author).collect();
+        self.unshown = Unshown::read(&self.node);
+        self.pending.values().for_each(|row| self.unshown.follow(&[rows::put(row)]));
         self.me = Some(me);
     }
 
@@ -78,6 +85,15 @@ impl FeedState {
         self.pending.clear();
         self.deleted.clear();
         self.hidden = Rc::default();
+        self.unshown = Unshown::default();
+    }
+
+    /// Returns how far the logs of those whom the account follows, or of one of them, were received and shown.
+    pub fn progress(&self, of: Option<&AccountId>) -> Vec<Progress> {
+        let me = self.me.as_ref().map(|(account, _)| *account);
+        let wanted = |account: &AccountId| Some(*account) != me && of.is_none_or(|of| of == account);
+        let followees = self.authors.iter().filter(|(account, _)| wanted(account));
+        followees.flat_map(|(_, author)| author.progress(&self.unshown)).collect()
     }
 
     /// Tells watchers of something that an account said, unless the user does not want to hear of it.

@@ -5,6 +5,7 @@ use actix::{Context as Ctx, Handler, ResponseFuture};
 use super::actor::FeedActor;
 use super::keeping::keys;
 use super::messages::{CaughtUp, Named, Posted, Push, Replicated, Settled};
+use crate::actors::gc::is_collected;
 use crate::actors::storage::{disbelief, is_held, put_op, refusal};
 use crate::records::{PostBody, Record, Signed, admit, home};
 use crate::seam::Space;
@@ -59,7 +60,9 @@ impl Handler<Push> for FeedActor {
             return refused(disbelief(error));
         }
         let (node, at) = (&self.node, home(&account));
-        let counts = matches!(record, Record::Post(_)) && !is_held(node, &at, Section::Post, &record);
+        // A replica that has collected the post keeps it out of what it holds for others; the feed has it all the same.
+        let collected = matches!(&record, Record::Post(post) if is_collected(node, &at, post));
+        let counts = matches!(record, Record::Post(_)) && !collected && !is_held(node, &at, Section::Post, &record);
         // An author that says more than a holder would take is not heard here either.
         let share = if counts { node.quotas.take(node, &at, Section::Post, &record) } else { Ok(None) };
         let mut share = match share {
@@ -75,7 +78,10 @@ impl Handler<Push> for FeedActor {
             Record::Tombstone(tombstone) => (self.state.delete(std::slice::from_ref(tombstone)), true),
             _ => return refused(Status::Invalid),
         };
-        ops.push(put_op(&record, at, Section::Post, self.node.horizon()));
+        if !collected {
+            ops.push(put_op(&record, at, Section::Post, self.node.horizon()));
+            self.node.homes.stored(&record, Section::Post);
+        }
         let kept = self.state.keep(ops);
         Box::pin(async move {
             if kept.await.is_err() {
@@ -91,9 +97,16 @@ impl Handler<CaughtUp> for FeedActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, message: CaughtUp, _: &mut Ctx<Self>) -> Self::Result {
+        let account = message.account;
         let ops = self.state.caught_up(message);
         let kept = self.state.keep(ops);
-        Box::pin(async move { drop(kept.await) })
+        // What was shown may count only now that the logs are known.
+        let (node, progress) = (self.node.clone(), self.state.progress(Some(&account)));
+        Box::pin(async move {
+            if kept.await.is_ok() {
+                node.doors().seen.gained(progress).await;
+            }
+        })
     }
 }
 

@@ -1,32 +1,81 @@
 //! The gc actor and its door.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, AsyncContext, Context as Ctx, Handler, Message, ResponseFuture};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
+use super::home::Ripening;
+use super::look::{Next, look};
+use super::marks;
 use crate::actors::context::Context;
 use crate::actors::door::{Door, Gone};
-use crate::seam::{Batch, Op};
+use crate::records::Record;
+use crate::seam::{Batch, Lane, Op, Reader, offload};
+use crate::types::{AccountId, Section, WallTime};
 
-/// Removes what has ended by now; ready when it is gone.
+/// Removes what has ended by now, and collects what may be; ready when it is gone.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Sweep;
 
 /// Sweeps are at least this far apart, whatever is configured.
 const SHORTEST: Duration = Duration::from_millis(100);
+/// Homes looked at in one sweep; the others wait for the next.
+const HOMES: usize = 64;
+/// Homes looked at side by side.
+const AT_ONCE: usize = 8;
+/// Most homes that are due at some time; more are found by the scan after the next start.
+const DUE: usize = 200_000;
+/// A clock that ran so much further than time did has jumped.
+const JUMP: Duration = Duration::from_secs(5);
+/// A node that was not there for so long beyond its interval may have missed anything.
+const AWAY: Duration = Duration::from_secs(600);
+/// Records scanned at once.
+const SCAN: usize = 1000;
 
 /// The actor.
 pub struct GcActor {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
     node: Rc<Context>,
+    state: Mutex<State>,
+}
+
+/// Which homes are due when. One sweep at a time holds it.
+struct State {
+    /// Each with whether others are to be asked.
+    due: BTreeMap<AccountId, (Instant, bool)>,
+    scanned: bool,
+    marks: usize,
+    /// Where the walk over ended marks goes on.
+    walk: Option<Bytes>,
+    /// The time of the last sweep by both clocks.
+    last: (Instant, WallTime),
+    /// When the clock last jumped.
+    jumped: WallTime,
 }
 
 impl GcActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { node }
+        let state = State {
+            due: BTreeMap::new(),
+            scanned: false,
+            marks: marks::count(&node),
+            walk: None,
+            last: (Instant::now(), node.now()),
+            jumped: WallTime::default(),
+        };
+        Self { shared: Rc::new(Shared { node, state: Mutex::new(state) }) }
     }
 }
 
@@ -34,19 +83,22 @@ impl Actor for GcActor {
     type Context = Ctx<Self>;
 
     fn started(&mut self, ctx: &mut Ctx<Self>) {
-        arm(ctx, self.node.settings.gc_interval);
+        arm(ctx, self.shared.node.settings.gc_interval);
     }
 }
 
 /// Arms the next sweep; the one after it only when that has ended, as a long login may hold it up.
 fn arm(ctx: &mut Ctx<GcActor>, every: Duration) {
     ctx.run_later(every.max(SHORTEST), move |actor, ctx| {
-        let sweep = wrap_future::<_, GcActor>(sweep(actor.node.clone()));
+        let sweep = wrap_future::<_, GcActor>(sweep(actor.shared.clone()));
         ctx.spawn(sweep.map(move |(), _, ctx| arm(ctx, every)));
     });
 }
 
-async fn sweep(node: Rc<Context>) {
+async fn sweep(shared: Rc<Shared>) {
+    let node = &shared.node;
+    let mut state = shared.state.lock().await;
+    state.watch_clock(node);
     // Keeping too long does no harm; deleting by a wrong clock does.
     if node.clock.in_doubt() {
         tracing::warn!("the clock is in doubt: nothing is removed");
@@ -54,16 +106,99 @@ async fn sweep(node: Rc<Context>) {
     }
     node.doors().session.tend_log().await;
     node.doors().feed.expire().await;
-    if let Err(error) = node.store.commit(Batch(vec![Op::Expire(node.horizon())])).await {
+    let (mut ops, walk, _) = marks::ended(node, state.walk.as_ref());
+    (state.walk, state.marks) = (walk, state.marks.saturating_sub(ops.len()));
+    ops.push(Op::Expire(node.horizon()));
+    if let Err(error) = node.store.commit(Batch(ops)).await {
         tracing::warn!(%error, "what has ended was not removed");
     }
+    state.collect(node).await;
+}
+
+impl State {
+    /// Notices that the clock jumped, or that the node slept.
+    fn watch_clock(&mut self, node: &Rc<Context>) {
+        let (now, wall) = (Instant::now(), node.now());
+        let (passed, by_clock) = (now.duration_since(self.last.0), wall.since(self.last.1));
+        if by_clock > passed + JUMP || wall < self.last.1 {
+            self.jumped = wall;
+        }
+        if passed.max(by_clock) > node.settings.gc_interval + AWAY {
+            self.due.values_mut().for_each(|due| *due = (now, true));
+        }
+        self.last = (now, wall);
+    }
+
+    /// Looks at the homes that are due, as many as a sweep takes.
+    async fn collect(&mut self, node: &Rc<Context>) {
+        if !self.scanned || node.homes.has_missed() {
+            self.scanned = self.scan(node).await;
+        }
+        let now = Instant::now();
+        for (account, ask) in node.homes.take() {
+            self.put_off(account, now, ask);
+        }
+        let mut due: Vec<_> =
+            self.due.iter().filter(|(_, (at, _))| *at <= now).map(|(a, due)| (due.0, *a, due.1)).collect();
+        due.sort_unstable();
+        due.truncate(HOMES);
+        let min_age = node.settings.retention.min_age;
+        let ripening = Ripening { min_age, jumped: self.jumped };
+        for some in due.chunks(AT_ONCE) {
+            let marks = self.marks;
+            let looks = some.iter().map(|(_, account, ask)| look(node, *account, *ask, ripening, marks));
+            for ((_, account, _), look) in some.iter().zip(join_all(looks).await) {
+                self.marks += look.collected;
+                self.due.remove(account);
+                if let Next::After(wait, ask) = look.next {
+                    self.put_off(*account, Instant::now() + wait, ask);
+                }
+            }
+        }
+    }
+
+    fn put_off(&mut self, account: AccountId, until: Instant, ask: bool) {
+        if self.due.len() >= DUE && !self.due.contains_key(&account) {
+            return;
+        }
+        let due = self.due.entry(account).or_insert((until, ask));
+        *due = (due.0.min(until), due.1 | ask);
+    }
+
+    /// Finds all homes with posts: after a start nobody knows what was missed. False when the store could not be read.
+    async fn scan(&mut self, node: &Rc<Context>) -> bool {
+        let Ok(mut reader) = node.store.reader() else { return false };
+        let job = move || authors(&mut *reader);
+        let Some(found) = offload(&*node.offload, Lane::Bulk, job).await else { return false };
+        let now = Instant::now();
+        found.into_iter().for_each(|account| self.put_off(account, now, true));
+        true
+    }
+}
+
+/// Returns all accounts whose posts are in the store, as many as may be due.
+fn authors(reader: &mut dyn Reader) -> Vec<AccountId> {
+    let (mut found, mut after) = (Vec::new(), None);
+    while let Ok(some) = reader.scan(after.as_ref(), SCAN) {
+        let Some(last) = some.last() else { break };
+        after = Some((last.key, last.section, last.slot.clone(), last.hash));
+        for stored in some.into_iter().filter(|s| s.section == Section::Post) {
+            // Posts of one account lie together.
+            let author = Record::decode(stored.bytes).ok().and_then(|record| record.account());
+            found.extend(author.filter(|author| found.last() != Some(author)));
+        }
+        if found.len() >= DUE {
+            break;
+        }
+    }
+    found
 }
 
 impl Handler<Sweep> for GcActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Sweep, _: &mut Ctx<Self>) -> Self::Result {
-        Box::pin(sweep(self.node.clone()))
+        Box::pin(sweep(self.shared.clone()))
     }
 }
 
@@ -72,7 +207,7 @@ impl Handler<Sweep> for GcActor {
 pub struct GcHandle(pub(in crate::actors) Door<GcActor>);
 
 impl GcHandle {
-    /// Removes what has ended by now.
+    /// Removes what has ended by now, and collects what may be.
     pub async fn sweep(&self) -> Result<(), Gone> {
         self.0.ask(Sweep).await
     }

@@ -1,5 +1,20 @@
-//! Removes what has ended, on schedule: records, posts of the feed, and numbers of the own log.
+//! Removes what has ended and collects what nobody needs any more, on schedule: records, posts of the feed, and numbers of
+//! the own log.
+//!
+//! Which posts those are is decided in `retention`; here homes are compared with others' before anything goes.
 
 mod actor;
+mod answer;
+mod children;
+mod home;
+mod homes;
+mod look;
+mod marks;
+mod reconcile;
+mod settings;
 
 pub use actor::{GcActor, GcHandle};
+pub use answer::{answer_reconcile, answer_summary};
+pub use homes::Homes;
+pub use marks::{is_collected, marked_hash, marks_at};
+pub use settings::Retention;

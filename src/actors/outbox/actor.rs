@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::item::Item;
+use super::item::{Item, WATERMARK};
 use super::live::Live;
 use super::messages::{Attempted, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
 use super::send::{Waiter, attempt};
@@ -124,6 +124,11 @@ impl Handler<Dispatch> for OutboxActor {
         let sent = !item.held && !self.node.clock.in_doubt();
         let (so_far, entry) = (Progress::of(&item), Entry::new(item.clone(), sent));
         let live = entry.live.clone();
+        if item.label == WATERMARK {
+            // Its maker has taken the one before from the disk.
+            let key = item.disk_key();
+            self.entries.retain(|held, entry| entry.item.id != item.id || *held == key);
+        }
         self.entries.insert(item.disk_key(), entry);
         if !sent {
             return Box::pin(std::future::ready(so_far));
@@ -137,10 +142,13 @@ impl Handler<Attempted> for OutboxActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, Attempted(item): Attempted, _: &mut Ctx<Self>) -> Self::Result {
+        // It was withdrawn during the attempt, or something newer took its place: it must not come back to the disk.
+        if !self.entries.contains_key(&item.disk_key()) {
+            return Box::pin(std::future::ready(()));
+        }
         let now = self.node.now();
         let over = item.is_over(now) && !self.node.clock.in_doubt();
-        // One that was withdrawn during the attempt does not come back.
-        let op = if item.is_complete() || over || !self.entries.contains_key(&item.disk_key()) {
+        let op = if item.is_complete() || over {
             self.entries.remove(&item.disk_key());
             item.let_go()
         } else {

@@ -13,6 +13,9 @@ use crate::wire::Blob;
 /// Items read from disk at once.
 const READ: usize = 1000;
 
+/// The label of watermarks: of one log only the last one is worth sending.
+pub const WATERMARK: &str = "watermark";
+
 /// Records for one key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,7 +145,12 @@ impl Item {
 
     /// Returns its key on disk: in the order in which items were put in.
     pub fn disk_key(&self) -> Bytes {
-        [&self.since.0.to_be_bytes()[..], &self.id.0].concat().into()
+        Self::key(self.since, &self.id)
+    }
+
+    /// Returns the key on disk of an item with this id that was put in then.
+    pub fn key(since: WallTime, id: &Hash) -> Bytes {
+        [&since.0.to_be_bytes()[..], &id.0].concat().into()
     }
 
     /// Tells whether everything in it is published.

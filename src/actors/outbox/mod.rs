@@ -9,5 +9,5 @@ mod send;
 
 pub use actor::OutboxActor;
 pub use handle::OutboxHandle;
-pub use item::Item;
+pub use item::{Item, WATERMARK};
 pub use messages::{Progress, Waiting};

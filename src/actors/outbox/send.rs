@@ -15,6 +15,7 @@ use super::live::Live;
 use super::messages::Progress;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
+use crate::actors::gc::is_collected;
 use crate::actors::put::put_each;
 use crate::actors::routing::find_closest;
 use crate::records::{Record, slot};
@@ -206,14 +207,22 @@ fn refusal(run: &Run, parcel: &Parcel, statuses: &[Status]) -> Option<Status> {
     refused.first().copied()
 }
 
-/// Leaves out what was deleted or has ended meanwhile: a deleted post is not sent, and of what has ended everybody would
-/// refuse it, and what travels with it would never be done.
+/// Leaves out what was deleted or collected or has ended meanwhile: a deleted post is not sent, nobody needs one that was
+/// collected, and of what has ended everybody would refuse it, and what travels with it would never be done.
 fn drop_ended(node: &Context, parcel: &mut Parcel) {
     let key = parcel.key;
-    parcel.records.retain(|blob| !is_deleted(node, &key, blob));
+    parcel.records.retain(|blob| !is_deleted(node, &key, blob) && !was_collected(node, &key, blob));
     let now = node.horizon();
     parcel.records.retain(|blob| !has_ended(blob, now));
     parcel.complete |= parcel.records.is_empty();
+}
+
+/// Tells whether a post has been collected here since.
+fn was_collected(node: &Context, key: &Key, blob: &Blob) -> bool {
+    match Record::decode(Bytes::copy_from_slice(&blob.0)) {
+        Ok(Record::Post(post)) => is_collected(node, key, &post),
+        _ => false,
+    }
 }
 
 /// Tells whether a post's tombstone lies in this node's store.

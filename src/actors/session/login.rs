@@ -261,6 +261,7 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     ops.extend(items.iter().map(Item::keep));
     // The feed ends first, with all that it had on its way to the disk: what came now would bring its author back.
     node.doors().feed.end().await;
+    node.doors().seen.end().await;
     if let Err(error) = node.store.commit(Batch(ops)).await {
         shared.begin().await;
         return Err(error.into());

@@ -249,6 +249,7 @@ impl Shared {
         let authors = followees.iter().map(|f| f.account).collect();
         let doors = self.node.doors();
         doors.feed.begin(session.account, session.username.clone(), followees).await;
+        doors.seen.begin(session.account, session.device()).await;
         doors.presence.begin(session.account, session.device(), authors).await;
     }
 

@@ -17,6 +17,7 @@ use super::splits::mark;
 use super::{Reading, read_list};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
+use crate::actors::gc::is_collected;
 use crate::records::{MAX_PAGE_DEPTH, Record, home, slot};
 use crate::seam::{Batch, Op, Space};
 use crate::types::{Key, Section, SectionSet};
@@ -178,6 +179,12 @@ impl Handler<Absorb> for StorageActor {
                     | Section::Profile
                     | Section::Following
             );
+            if let Record::Post(post) = &record
+                && is_collected(&self.node, &at, post)
+            {
+                return None;
+            }
+            self.node.homes.stored(&record, destination.section);
             wanted.then(|| put_op(&record, at, destination.section, now))
         };
         let ops: Vec<Op> = records.into_iter().filter_map(|verified| keep(verified.0)).collect();

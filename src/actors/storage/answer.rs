@@ -7,11 +7,12 @@ use bytes::Bytes;
 
 use super::splits::split;
 use crate::actors::context::Context;
+use crate::actors::gc::marks_at;
 use crate::actors::routing::nearest_for;
 use crate::records::{Record, home};
 use crate::seam::Stored;
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
-use crate::wire::{Blob, Cursor, Get, Got};
+use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS};
 
 /// Most records in one answer.
 const MOST_RECORDS: usize = 500;
@@ -23,7 +24,7 @@ const MOST_PROOF_BYTES: usize = 64 * 1024;
 /// Reads what a peer asks for; `from` is none when this node asks itself.
 pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> Got {
     let limit = (get.limit as usize).clamp(1, MOST_RECORDS);
-    let after = get.after.and_then(Cursor::position);
+    let after = get.after.clone().and_then(Cursor::position);
     let fleeting = SectionSet::of(&[Section::Presence, Section::Interest]);
     let durable = SectionSet(get.sections.0 & !fleeting.0);
     let read = node.store.read(&get.key, durable, after.as_ref(), limit + 1, node.horizon());
@@ -44,10 +45,12 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
         }));
     }
     let proofs = proofs(node, &get.key, &bytes);
+    let posts = get.sections.contains(Section::Post) && get.after.is_none();
+    let marks = if posts { marks_at(node, &get.key, MAX_MARKS) } else { Vec::new() };
     let contacts = nearest_for(node, from, get.key).await;
     let records = bytes.iter().map(Blob::from).collect();
     let split = split(node, &get.key, get.sections);
-    Got { records, proofs, next, contacts: signed(contacts), split }
+    Got { records, proofs, next, contacts: signed(contacts), split, marks }
 }
 
 /// Returns the signed bytes of contacts; hints are left out.
@@ -75,7 +78,7 @@ fn cut(records: &mut Vec<Stored>, limit: usize) -> Option<Cursor> {
 }
 
 /// Returns the proofs of accounts whose home is elsewhere, as far as they are known here.
-fn proofs(node: &Rc<Context>, key: &Key, records: &[Bytes]) -> Vec<Blob> {
+pub fn proofs(node: &Rc<Context>, key: &Key, records: &[Bytes]) -> Vec<Blob> {
     let mut sent: BTreeSet<Hash> = BTreeSet::new();
     let mut out = Vec::new();
     let mut room = MOST_PROOF_BYTES;

@@ -9,6 +9,7 @@ use super::quota::Share;
 use super::room::{Spot, has_room, is_own};
 use super::sources::{Charge, Sources};
 use crate::actors::context::Context;
+use crate::actors::gc::is_collected;
 use crate::records::{ChainError, ProofError, Record, RecordError, admit, section_at, slot};
 use crate::seam::{Op, Stored};
 use crate::types::{Hash, Key, NodeId, Section, SectionSet, WallTime};
@@ -64,6 +65,11 @@ impl Intake {
         node.verify(&record).map_err(disbelief)?;
         if section.in_memory() {
             return Ok(Passed { record, section, share: None, charge: None, note: None, _place: None });
+        }
+        if let Record::Post(post) = &record
+            && is_collected(node, key, post)
+        {
+            return Err(Status::Collected.into());
         }
         let slot = slot(&record, section);
         let rivals = rivals(node, key, section, &slot)?;

@@ -57,6 +57,7 @@ fn done(node: &Rc<Context>, passed: &mut Passed, outcome: Outcome) -> Status {
         Outcome::Done => {
             passed.share.iter_mut().for_each(|share| share.keep());
             passed.charge.iter_mut().for_each(|charge| charge.keep());
+            node.homes.stored(&passed.record, passed.section);
             if matches!(passed.record, Record::Post(_) | Record::Tombstone(_)) {
                 node.doors().feed.replicated(passed.record.bytes().clone());
             }

@@ -3,6 +3,7 @@
 mod actor;
 mod answer;
 mod coming;
+mod gone;
 mod handle;
 mod intake;
 mod keep;
@@ -18,7 +19,7 @@ mod sources;
 mod splits;
 
 pub use actor::StorageActor;
-pub use answer::{answer_get, signed};
+pub use answer::{answer_get, proofs, signed};
 pub use handle::StorageHandle;
 pub use intake::{disbelief, is_held, put_op, refusal};
 pub use kept_proofs::kept_proofs;
@@ -27,3 +28,4 @@ pub use messages::{Held, WholeList};
 pub use quota::Quotas;
 pub use read::{Reading, account_of, read, read_account};
 pub use sources::Origins;
+pub use splits::split;

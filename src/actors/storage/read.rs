@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::answer::answer_get;
+use super::gone::{Gone, collected, hint, leave_out, listed};
 use super::list::add;
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
@@ -15,7 +16,7 @@ use crate::actors::routing::{Asked, Goal, search};
 use crate::records::{AccountChain, ProofNeed, Record, admit, home, name_key, section_at, slot};
 use crate::seam::Later;
 use crate::types::{AccountId, Contact, DeviceId, Hash, Key, Section, SectionSet, Username};
-use crate::wire::{Blob, Cursor, Get, Got, MAX_PUT_RECORDS, Put};
+use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS, MAX_PUT_RECORDS, Mark, Put};
 
 /// How many of the closest holders a read asks: 7, and 10 for account records (all where there are fewer).
 const ASKED: usize = 7;
@@ -32,6 +33,8 @@ const PAGE_HOLDS: usize = 2 * PAGE as usize;
 pub struct Reading {
     /// Verified and merged records, by section and slot.
     pub records: Vec<Record>,
+    /// Numbers of posts that most of those who answered have collected.
+    pub collected: Vec<(DeviceId, u64)>,
     /// Whether enough holders answered to believe that what is not here does not exist.
     pub complete: bool,
     /// Sections of which any holder says that more lie elsewhere.
@@ -53,6 +56,8 @@ struct Page {
     records: Vec<Bytes>,
     proofs: Vec<Blob>,
     split: SectionSet,
+    /// What the holder has collected.
+    marks: Vec<Mark>,
 }
 
 /// Reads some sections of a key from the network and from this node's own store.
@@ -70,22 +75,26 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     let mut holders: Vec<(Option<Contact>, Page)> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
     complete &= holders.iter().any(|(c, _)| c.is_some()) || node.is_anchor();
     holders.push((None, own(node, key, sections).await));
-    let mut merged = collect(node, key, &holders).await;
+    let (mut merged, mut gone) = what_is(node, key, &holders).await;
     let nothing = merged.is_empty();
     // Few holders may all have missed the same change, as those of a small replica set that were away together.
     // Pages full of nothing that holds count for nothing.
-    if !sections_in_memory(sections) && (nothing || brought < ASKED || lags(sections, &holders, &merged)) {
+    if !sections_in_memory(sections) && (nothing || brought < ASKED || lags(sections, &holders, &merged, &gone)) {
         let (anchors, more) = ask_anchors(node, key, sections, &holders).await;
         // That there is nothing is believed only of somebody who would have it.
         complete &= anchors != Anchors::Silent || !nothing;
         if !more.is_empty() {
             holders.extend(more);
-            merged = collect(node, key, &holders).await;
+            (merged, gone) = what_is(node, key, &holders).await;
         }
     }
+    let (others, own): (Vec<_>, Vec<_>) = holders.iter().partition(|(contact, _)| contact.is_some());
+    let own = own.iter().flat_map(|(_, page)| &page.records).filter_map(|bytes| Record::decode(bytes.clone()).ok());
+    hint(node, others.iter().flat_map(|(_, page)| &page.marks), own);
     repair(node, key, &holders, &merged);
     let split = holders.iter().fold(SectionSet::default(), |all, (_, page)| all.with(page.split));
-    Reading { records: merged, complete, split }
+    let collected = gone.into_iter().map(|(device, seq, _)| (device, seq)).collect();
+    Reading { records: merged, collected, complete, split }
 }
 
 /// Tells whether bytes look like a record that is kept at this key.
@@ -101,8 +110,8 @@ fn is_guarded(sections: SectionSet) -> bool {
 
 /// Tells whether those that were asked may lack something: one of them has nothing at all, as one that came only now, or
 /// together they have less than the heads promise.
-fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Record]) -> bool {
-    let newcomer = holders.iter().any(|(c, page)| c.is_some() && page.records.is_empty());
+fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Record], gone: &Gone) -> bool {
+    let newcomer = holders.iter().any(|(c, page)| c.is_some() && page.records.is_empty() && page.marks.is_empty());
     let mut promised: BTreeMap<DeviceId, (u64, u64)> = BTreeMap::new();
     let mut held: BTreeMap<DeviceId, BTreeSet<u64>> = BTreeMap::new();
     for record in merged {
@@ -117,11 +126,22 @@ fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Rec
             _ => {}
         }
     }
+    for (device, seq, _) in gone {
+        let (_, ranges) = listed(merged, device);
+        if !ranges.iter().any(|(first, last)| (*first..=*last).contains(seq)) {
+            held.entry(*device).or_default().insert(*seq);
+        }
+    }
     let has = |device: &DeviceId, floor: u64| {
         held.get(device).map_or(0, |h| h.range((Bound::Excluded(floor), Bound::Unbounded)).count()) as u64
     };
     // Whoever was mended with the account alone looks like somebody who has it all; without any heads nothing is promised.
-    let unkept = |(device, (floor, last)): (&DeviceId, &(u64, u64))| last.saturating_sub(*floor) > has(device, *floor);
+    let unkept = |(device, (floor, last)): (&DeviceId, &(u64, u64))| {
+        let ranges = listed(merged, device).1.iter().filter(|(first, _)| first > floor);
+        let gone =
+            ranges.map(|(first, last)| last.saturating_sub(*first).saturating_add(1)).fold(0, u64::saturating_add);
+        last.saturating_sub(*floor) > has(device, *floor).saturating_add(gone)
+    };
     newcomer || sections.contains(Section::Post) && (promised.is_empty() || promised.iter().any(unkept))
 }
 
@@ -152,7 +172,7 @@ pub async fn account_of(node: &Rc<Context>, account: AccountId) -> Option<Rc<Acc
 }
 
 async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: SectionSet) -> Asked<Page> {
-    let mut page = Page { records: Vec::new(), proofs: Vec::new(), split: SectionSet::default() };
+    let mut page = Page { records: Vec::new(), proofs: Vec::new(), split: SectionSet::default(), marks: Vec::new() };
     let (mut after, mut reached) = (None, None);
     let mut contacts = Vec::new();
     for round in 0..PAGES {
@@ -171,6 +191,8 @@ async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: Sec
         page.proofs.extend(got.proofs);
         page.split = page.split.with(got.split);
         if round == 0 {
+            page.marks = got.marks;
+            page.marks.truncate(MAX_MARKS);
             contacts = node.open_contacts(got.contacts);
         }
         // One that does not lead on leads round and round.
@@ -217,16 +239,25 @@ async fn ask_anchors(
 }
 
 async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
-    let mut records = Vec::new();
+    let (mut records, mut marks) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
         let got: Got = answer_get(node, None, Get { key, sections, limit: PAGE, after }).await;
         records.extend(got.records.into_iter().map(Blob::into_bytes));
+        marks.extend(got.marks);
         after = got.next;
         if after.is_none() {
-            return Page { records, proofs: Vec::new(), split: got.split };
+            return Page { records, proofs: Vec::new(), split: got.split, marks };
         }
     }
+}
+
+/// Returns what there is by the word of all holders, and what most of them have collected.
+async fn what_is(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)]) -> (Vec<Record>, Gone) {
+    let gone = collected(holders.iter().map(|(c, page)| (c.is_some() && !page.records.is_empty(), &page.marks[..])));
+    let mut merged = collect(node, key, holders).await;
+    leave_out(&mut merged, &gone);
+    (merged, gone)
 }
 
 /// Verifies and merges what holders sent.
@@ -264,8 +295,13 @@ fn repair(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)], mer
             Some((section, _)) if page.split.contains(section) => slots.contains(&place(r)),
             place => place.is_some(),
         };
-        let lacks: Vec<&Record> =
-            merged.iter().filter(|r| !has.contains(&r.hash()) && takes(r)).take(MAX_PUT_RECORDS).collect();
+        // Nobody is sent what it has collected.
+        let marked: BTreeSet<Hash> = page.marks.iter().map(|mark| mark.hash).collect();
+        let lacks: Vec<&Record> = merged
+            .iter()
+            .filter(|r| !has.contains(&r.hash()) && !marked.contains(&r.hash()) && takes(r))
+            .take(MAX_PUT_RECORDS)
+            .collect();
         if lacks.is_empty() {
             continue;
         }

@@ -69,6 +69,30 @@ pub const KEYS: &[KeyInfo] = &[
         "How often posts that everybody has, or that expired, are collected.",
     ),
     key(
+        "gc.min_age",
+        false,
+        "a duration from 0s to 30d, such as \"1h\"",
+        "How long a post lies on this node before it may be collected; posts that expired go at once.",
+    ),
+    key(
+        "gc.collect_seen",
+        false,
+        "true or false",
+        "Whether this node collects posts that every follower has seen, before they expire or have to make room.",
+    ),
+    key(
+        "seen.min_interval",
+        false,
+        "a duration from 0s to 1h, such as \"10s\"",
+        "The shortest time between two words to others about how far one author's posts were read here.",
+    ),
+    key(
+        "seen.publish",
+        false,
+        "true or false",
+        "Whether others are told how far posts were read here; without it they keep posts longer for you.",
+    ),
+    key(
         "clock.servers",
         true,
         "a list of at most 16 hosts, with a port where it is not 123, such as [\"0.pool.ntp.org\", \"192.0.2.1:123\"]",

@@ -20,6 +20,10 @@ const MAX_GC_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 const MIN_CLOCK_INTERVAL: Duration = Duration::from_secs(15);
 /// More rarely, the clock would come in doubt between two rounds.
 const MAX_CLOCK_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+/// No post lives longer.
+const MAX_MIN_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// More rarely, posts would wait for hours although everybody has seen them.
+const MAX_SEEN_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Puts one assignment into the configuration; relative paths are taken from `folder`.
 pub(super) fn apply(config: &mut Config, assignment: &Assignment, folder: &Path) -> Result<(), ConfigError> {
@@ -69,6 +73,10 @@ fn set(config: &mut Config, key: &str, value: &Raw, folder: &Path) -> Option<()>
             let interval = units::parse_duration(value.text()?).ok()?;
             config.gc.interval = (MIN_GC_INTERVAL..=MAX_GC_INTERVAL).contains(&interval).then_some(interval)?;
         }
+        "gc.min_age" => config.gc.min_age = up_to(value, MAX_MIN_AGE)?,
+        "gc.collect_seen" => config.gc.collect_seen = value.truth()?,
+        "seen.min_interval" => config.seen.min_interval = up_to(value, MAX_SEEN_INTERVAL)?,
+        "seen.publish" => config.seen.publish = value.truth()?,
         "clock.servers" => config.clock.servers = Some(time_servers(value)?),
         "clock.interval" => {
             let interval = units::parse_duration(value.text()?).ok()?;
@@ -86,6 +94,10 @@ fn set(config: &mut Config, key: &str, value: &Raw, folder: &Path) -> Option<()>
         _ => return None,
     }
     Some(())
+}
+
+fn up_to(value: &Raw, most: Duration) -> Option<Duration> {
+    units::parse_duration(value.text()?).ok().filter(|duration| *duration <= most)
 }
 
 fn advertised(value: &Raw) -> Option<Vec<SocketAddr>> {

@@ -26,6 +26,8 @@ pub struct Config {
     pub store: StoreLimits,
     /// Collection of what nobody needs any more.
     pub gc: Gc,
+    /// What is signed about how far posts were read.
+    pub seen: Seen,
     /// The clock.
     pub clock: Clock,
     /// Log lines.
@@ -82,6 +84,19 @@ pub struct StoreLimits {
 pub struct Gc {
     /// Time between two rounds.
     pub interval: Duration,
+    /// How long a post lies here before it may be collected.
+    pub min_age: Duration,
+    /// Whether posts that every follower has seen are collected.
+    pub collect_seen: bool,
+}
+
+/// What is signed about how far posts were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The shortest time between two words about one author's device.
+    pub min_interval: Duration,
+    /// Whether anything is signed at all.
+    pub publish: bool,
 }
 
 /// The most time servers that are asked: a majority of few is as good as one of many.
@@ -154,6 +169,12 @@ impl Default for Clock {
 
 impl Default for Gc {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(60) }
+        Self { interval: Duration::from_secs(60), min_age: Duration::from_secs(3600), collect_seen: true }
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { min_interval: Duration::from_secs(10), publish: true }
     }
 }

@@ -1,0 +1,172 @@
+//! Bringing a home in step with a majority of its replicas: what they have is fetched, what they lack is pushed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use futures_util::future::join_all;
+
+use super::answer::take_hint;
+use super::home::{hashes, read};
+use super::marks::marks_at;
+use crate::actors::call::Patience;
+use crate::actors::context::Context;
+use crate::actors::put::put;
+use crate::actors::routing::find_closest;
+use crate::records::home;
+use crate::retention::majority;
+use crate::seam::Stored;
+use crate::types::{AccountId, Contact, Hash, Key, NodeId, Section};
+use crate::wire::{Blob, MAX_MARKS, MAX_PUT_RECORDS, MAX_WANTED, Mark, Put, Reconcile, Reconciled};
+
+/// Most answers that the list of one home takes: 40,000 records.
+const LISTS: usize = 20;
+/// Most records fetched from one peer in a round; more come in the next one.
+const FETCHED: usize = 2_000;
+/// Most records pushed to one peer in a round: a minute's puts are not used up by it.
+const PUSHED: usize = 5 * MAX_PUT_RECORDS;
+
+/// The nodes that a home belongs to, as far as this node can tell.
+struct Replicas {
+    /// The k closest known, this node included where it is one of them.
+    set: BTreeSet<NodeId>,
+    /// Those of them that answered just now, and then the anchors, to be asked in this order.
+    ask: Vec<Contact>,
+    /// The anchors that are up.
+    anchors: BTreeSet<NodeId>,
+}
+
+/// What a peer said that it has and has collected.
+struct Said {
+    contact: Contact,
+    has: BTreeMap<Hash, Section>,
+    marks: Vec<Mark>,
+}
+
+/// Tells whether this node is one of the nodes closest to a key that it knows of.
+pub(super) async fn is_replica(node: &Rc<Context>, key: &Key) -> bool {
+    let k = node.network.k();
+    let closest = node.doors().routing.closest(*key, k).await;
+    let nearer = closest.iter().filter(|c| c.node.distance(key) < node.me.distance(key)).count();
+    nearer < k
+}
+
+/// Compares a home with a majority of its replicas, and with an anchor where this node is none. False when too few answered.
+pub(super) async fn reconcile(node: &Rc<Context>, account: AccountId) -> bool {
+    let key = home(&account);
+    let Replicas { set, ask, anchors } = replicas(node, key).await;
+    let mut said: Vec<Said> = Vec::new();
+    let mut ask = ask.into_iter();
+    let enough = |said: &[Said]| {
+        let agreed =
+            said.iter().filter(|s| set.contains(&s.contact.node)).count() + usize::from(set.contains(&node.me));
+        let anchored = said.iter().any(|s| anchors.contains(&s.contact.node));
+        (agreed >= majority(set.len()), node.is_anchor() || node.network.registrars.is_empty() || anchored)
+    };
+    loop {
+        let (agreed, anchored) = enough(&said);
+        if agreed && anchored {
+            break;
+        }
+        let lacking = majority(set.len()).saturating_sub(said.len());
+        let wave: Vec<Contact> = ask.by_ref().take(lacking.max(1)).collect();
+        if wave.is_empty() {
+            return false;
+        }
+        said.extend(join_all(wave.into_iter().map(|c| list(node, c, account))).await.into_iter().flatten());
+    }
+    said.iter().for_each(|s| take_hint(node, account, &s.marks));
+    let fetched = fetch(node, account, &said).await;
+    push(node, key, said);
+    fetched
+}
+
+async fn replicas(node: &Rc<Context>, key: Key) -> Replicas {
+    let k = node.network.k();
+    let live: Vec<Contact> = find_closest(node, key).await.closest.into_iter().map(|(c, ())| c).collect();
+    let known = node.doors().routing.closest(key, k).await;
+    // Those that are known and silent count as well: of a network in two parts only one may decide.
+    let all = live.iter().chain(&known).map(|c| c.node).chain([node.me]);
+    let by_distance: BTreeSet<_> = all.map(|id| (id.distance(&key), id)).collect();
+    let set: BTreeSet<NodeId> = by_distance.into_iter().take(k).map(|(_, id)| id).collect();
+    let up: Vec<Contact> =
+        node.doors().routing.anchors().await.into_iter().filter(|(_, up)| *up).map(|(c, _)| c).collect();
+    let anchors = up.iter().map(|c| c.node).collect();
+    let mut ask: Vec<Contact> = live.into_iter().filter(|c| set.contains(&c.node)).collect();
+    ask.sort_by_key(|c| c.node.distance(&key));
+    for anchor in up {
+        if anchor.node != node.me && !ask.iter().any(|c| c.node == anchor.node) {
+            ask.push(anchor);
+        }
+    }
+    Replicas { set, ask, anchors }
+}
+
+/// Asks one peer what it has; `None` when it did not say all of it.
+async fn list(node: &Rc<Context>, contact: Contact, account: AccountId) -> Option<Said> {
+    let key = home(&account);
+    let mut said = Said { contact, has: BTreeMap::new(), marks: Vec::new() };
+    let mut marks = marks_at(node, &key, MAX_MARKS);
+    let mut after = None;
+    for _ in 0..LISTS {
+        let request = Reconcile { account, marks: std::mem::take(&mut marks), want: vec![], after };
+        let answer: Reconciled = node.call(&said.contact, &request, Patience::Read).await.ok()?;
+        if answer.marks.len() > MAX_MARKS {
+            return None;
+        }
+        said.has.extend(answer.entries().map(|(section, hash)| (hash, section)));
+        said.marks.extend(answer.marks);
+        after = answer.next;
+        if after.is_none() {
+            return Some(said);
+        }
+    }
+    None
+}
+
+/// Fetches what is lacking here, each record from the first that has it. False when a peer kept something back.
+async fn fetch(node: &Rc<Context>, account: AccountId, said: &[Said]) -> bool {
+    let key = home(&account);
+    let mut have = hashes(&read(node, &key));
+    have.extend(marks_at(node, &key, usize::MAX).into_iter().map(|mark| mark.hash));
+    let mut all_came = true;
+    for peer in said {
+        let lacking: Vec<Hash> = peer.has.keys().filter(|hash| !have.contains(*hash)).take(FETCHED).copied().collect();
+        for want in lacking.chunks(MAX_WANTED) {
+            let request = Reconcile { account, marks: vec![], want: want.to_vec(), after: None };
+            let Ok(answer) = node.call(&peer.contact, &request, Patience::Read).await else {
+                all_came = false;
+                break;
+            };
+            let bytes = |blobs: Vec<Blob>| blobs.into_iter().map(Blob::into_bytes).collect::<Vec<_>>();
+            let records = bytes(answer.records);
+            // What ended, was replaced or collected meanwhile does not come, and is not lacking any more.
+            if records.is_empty() || records.len() > MAX_WANTED {
+                continue;
+            }
+            let statuses = node.doors().storage.accept(node.me, key, records, bytes(answer.proofs)).await;
+            tracing::trace!(peer = %peer.contact.node.short(), ?statuses, "fetched");
+            have.extend(want);
+        }
+    }
+    all_came
+}
+
+/// Sends each peer what it lacks and has not collected itself, beside the caller.
+fn push(node: &Rc<Context>, key: Key, said: Vec<Said>) {
+    let own = read(node, &key);
+    for Said { contact, has, marks } in said {
+        let marked: BTreeSet<Hash> = marks.into_iter().map(|mark| mark.hash).collect();
+        let lacks = |s: &&Stored| !has.contains_key(&s.hash) && !marked.contains(&s.hash);
+        let records: Vec<Blob> = own.iter().filter(lacks).take(PUSHED).map(|s| Blob::from(&s.bytes)).collect();
+        let node = node.clone();
+        node.clone().spawn(async move {
+            for some in records.chunks(MAX_PUT_RECORDS) {
+                let request = Put { key, records: some.to_vec(), proofs: vec![] };
+                if let Err(error) = put(&node, &contact, request, Patience::Disk).await {
+                    tracing::debug!(peer = %contact.node.short(), %error, "a push was not taken");
+                    return;
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,184 @@
+//! Peers that want posts gone, or want them back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use timeline::actors::Retention;
+use timeline::records::{Signed, home};
+use timeline::types::{AccountId, Hash, Section, SectionSet, WallTime};
+use timeline::wire::{Closer, FindNode, Mark, Reconcile, Reconciled, Request, Status, Summary, encode_ok};
+
+use crate::attacker::Attacker;
+use crate::deliver::settle;
+use crate::fixtures::{TestAccount, TestDevice, TestNet, secret};
+use crate::puts::proofs;
+use crate::support::{Plan, Victim, network, run, until};
+
+/// A registrar that collects at once what may be collected.
+fn eager(net: &TestNet) -> Victim {
+    let retention = Retention { min_age: Duration::ZERO, ..Retention::default() };
+    Victim::with(net, Plan { gc_interval: Duration::from_millis(100), retention, ..Plan::registrar(net) })
+}
+
+/// Says to whoever compares a home that everything in it was collected, and that it has what nobody has.
+fn lies(marks: Vec<Mark>) -> impl Fn(&[u8]) -> Option<Bytes> + 'static {
+    move |frame| match frame.first() {
+        Some(&FindNode::NUMBER) => Some(encode_ok(&Closer { contacts: vec![] })),
+        Some(&Reconcile::NUMBER) => {
+            let hashes = Reconciled::pack((0..200).map(|i| (Section::Post, Hash([i; 32]))));
+            let marks = marks.clone();
+            Some(encode_ok(&Reconciled { hashes, next: None, marks, records: vec![], proofs: vec![] }))
+        }
+        _ => None,
+    }
+}
+
+fn marks_of(posts: &[Signed<timeline::records::PostBody>]) -> Vec<Mark> {
+    let mark = |post: &Signed<timeline::records::PostBody>| Mark {
+        device: post.body.device,
+        seq: post.body.seq,
+        hash: post.hash(),
+        ends: post.body.expires_at(),
+    };
+    posts.iter().map(mark).collect()
+}
+
+async fn held(by: &Attacker, victim: &Victim, account: AccountId) -> usize {
+    by.get(&victim.contact, home(&account), SectionSet::of(&[Section::Post])).await.len()
+}
+
+/// Lets the node go round a few times.
+async fn rounds(victim: &Victim) {
+    for _ in 0..3 {
+        victim.node.doors().gc.sweep().await.expect("the node lives");
+    }
+}
+
+async fn author(net: &TestNet, victim: &Victim, by: &Attacker, name: &str) -> (TestAccount, TestDevice) {
+    let account = net.account(name);
+    let device = account.device(net, "1");
+    settle(victim, by, &account, &device).await;
+    (account, device)
+}
+
+#[test]
+fn only_true_watermarks_of_followers_let_a_post_go_and_it_does_not_come_back() {
+    let net = network(1, 20, "");
+    run(async {
+        let victim = eager(&net);
+        let mallory = Attacker::new(&net.network, &secret("mallory"));
+        let (alice, device) = author(&net, &victim, &mallory, "alice").await;
+        let (carol, reader) = author(&net, &victim, &mallory, "carol").await;
+        let (_, liar) = author(&net, &victim, &mallory, "mallory").await;
+        let posts = device.posts(3);
+        mallory.answers({
+            let lie = lies(marks_of(&posts));
+            move |_, frame| lie(frame)
+        });
+        let at = home(&alice.id());
+        let bytes: Vec<Bytes> = posts.iter().map(|post| post.bytes().clone()).collect();
+        let edge = reader.edge(alice.id(), true, -3_600_000).bytes().clone();
+        let with = proofs(&carol, &reader);
+        assert!(mallory.put(&victim.contact, at, &bytes, &[]).await.iter().all(|s| *s == Status::Stored));
+        assert_eq!(mallory.put_one(&victim.contact, at, &edge, &with).await, Status::Stored);
+
+        // Somebody who does not follow, somebody who signs for carol, what is above the log, and what has another hash.
+        let stranger = liar.watermark(&device, 3, 3, 0).bytes().clone();
+        assert!(mallory.put_one(&victim.contact, at, &stranger, &[]).await.is_acknowledged());
+        let mut body = reader.watermark(&device, 3, 3, 1).body.clone();
+        let forged = Signed::sign(body.clone(), &secret("mallory"), &net.id());
+        assert_eq!(mallory.put_one(&victim.contact, at, forged.bytes(), &with).await, Status::Invalid);
+        body.seen_hash = Some(Hash([9; 32]));
+        let wrong = reader.sign(body.clone());
+        assert_eq!(mallory.put_one(&victim.contact, at, wrong.bytes(), &with).await, Status::Stored);
+        rounds(&victim).await;
+        assert_eq!(held(&mallory, &victim, alice.id()).await, 3, "nothing of that counts");
+
+        // A peer says that it has collected all of them: a hint, no order.
+        let request = Reconcile { account: alice.id(), marks: marks_of(&posts), want: vec![], after: None };
+        let said = mallory.ask(&victim.contact, &request).await.expect("an answer");
+        assert!(said.marks.is_empty() && said.entries().filter(|(section, _)| *section == Section::Post).count() == 3);
+        rounds(&victim).await;
+        assert_eq!(held(&mallory, &victim, alice.id()).await, 3);
+
+        // The truth: the second post was seen.
+        (body.seen, body.received, body.seen_hash) = (2, 3, Some(posts[1].hash()));
+        let (other, second) = author(&net, &victim, &mallory, "dave").await;
+        let edges = [second.edge(alice.id(), true, -3_600_000).bytes().clone()];
+        assert!(mallory.put(&victim.contact, at, &edges, &proofs(&other, &second)).await[0].is_acknowledged());
+        let unfollow = reader.edge(alice.id(), false, -1000).bytes().clone();
+        assert_eq!(mallory.put_one(&victim.contact, at, &unfollow, &with).await, Status::Stored);
+        (body.follower, body.device) = (other.id(), second.id());
+        let truth = second.sign(body);
+        assert_eq!(mallory.put_one(&victim.contact, at, truth.bytes(), &[]).await, Status::Stored);
+        until("the posts that were seen are collected", async || held(&mallory, &victim, alice.id()).await == 1).await;
+        for post in &bytes[..2] {
+            assert_eq!(mallory.put_one(&victim.contact, at, post, &[]).await, Status::Collected);
+        }
+        assert_eq!(mallory.put_one(&victim.contact, at, &bytes[2], &[]).await, Status::Known);
+        let request = Reconcile { account: alice.id(), marks: vec![], want: vec![], after: None };
+        assert_eq!(mallory.ask(&victim.contact, &request).await.expect("an answer").marks, marks_of(&posts[..2]));
+        // A restart forgets none of it.
+        let victim = victim.restart().await;
+        let again = Attacker::new(&net.network, &secret("mallory again"));
+        assert_eq!(again.put_one(&victim.contact, at, &bytes[0], &[]).await, Status::Collected);
+        victim.end().await;
+    });
+}
+
+#[test]
+fn what_the_authors_heads_collect_goes_and_what_others_sign_for_heads_does_not() {
+    let net = network(1, 20, "");
+    run(async {
+        let victim = eager(&net);
+        let mallory = Attacker::new(&net.network, &secret("mallory"));
+        let (alice, device) = author(&net, &victim, &mallory, "alice").await;
+        let posts = device.posts(5);
+        let at = home(&alice.id());
+        let bytes: Vec<Bytes> = posts.iter().map(|post| post.bytes().clone()).collect();
+        assert!(mallory.put(&victim.contact, at, &bytes[..4], &[]).await.iter().all(|s| *s == Status::Stored));
+        let mut heads = device.heads_body(1, 5, 1);
+        (heads.last_hash, heads.collected) = (Some(posts[4].hash()), vec![(3, 3), (5, 5)]);
+        let forged = Signed::sign(heads.clone(), &secret("mallory"), &net.id());
+        assert_eq!(mallory.put_one(&victim.contact, at, forged.bytes(), &[]).await, Status::Invalid);
+        rounds(&victim).await;
+        assert_eq!(held(&mallory, &victim, alice.id()).await, 4);
+        assert_eq!(mallory.put_one(&victim.contact, at, device.sign(heads).bytes(), &[]).await, Status::Stored);
+        until("the first and the third are gone", async || held(&mallory, &victim, alice.id()).await == 2).await;
+        // The fifth was never here, and is not taken now.
+        for i in [0, 2, 4] {
+            assert_eq!(mallory.put_one(&victim.contact, at, &bytes[i], &[]).await, Status::Collected, "post {}", i + 1);
+        }
+        victim.end().await;
+    });
+}
+
+#[test]
+fn no_request_about_collection_costs_more_than_its_answer_may() {
+    let net = network(1, 20, "");
+    run(async {
+        let victim = eager(&net);
+        let mallory = Attacker::new(&net.network, &secret("mallory"));
+        let (alice, _) = author(&net, &victim, &mallory, "alice").await;
+        let before = victim.holdings();
+        let mark = |i: u32| Mark {
+            device: timeline::types::DeviceId([1; 32]),
+            seq: u64::from(i),
+            hash: Hash([2; 32]),
+            ends: WallTime(u64::MAX),
+        };
+        let much = Reconcile { account: alice.id(), marks: (0..1000).map(mark).collect(), want: vec![], after: None };
+        assert!(mallory.ask(&victim.contact, &much).await.is_ok());
+        let want: Vec<Hash> = (0..3000u32).map(|i| timeline::keys::hash(&i.to_be_bytes())).collect();
+        let wants = Reconcile { account: alice.id(), marks: vec![], want, after: None };
+        assert!(mallory.ask(&victim.contact, &wants).await.expect("an answer").records.is_empty());
+        for section in [0, 7, 10, 11, 255] {
+            let summary = Summary { key: home(&alice.id()), account: alice.id(), section, after: None };
+            let said = mallory.ask(&victim.contact, &summary).await.expect("an answer");
+            assert!(said.followers.is_empty() && said.reaches.is_empty() && !said.split);
+        }
+        rounds(&victim).await;
+        victim.unharmed(&before).await;
+        victim.end().await;
+    });
+}
