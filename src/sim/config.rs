@@ -31,7 +31,7 @@ pub struct SimConfig {
     pub retention: Retention,
     /// Bytes of records a node takes from strangers.
     pub store_quota: u64,
-    /// Lines of the network document under `[limits]`.
+    /// More lines of the network document under `[limits]`, each with its end.
     pub limits: String,
     /// Devices that an account may have.
     pub devices: u32,
@@ -68,7 +68,7 @@ impl SimConfig {
     /// Writes the document of a test network whose registrars have these keys.
     pub(super) fn network(&self, seed: u64, registrars: &[SecretKey]) -> Network {
         let mut text = format!(
-            "name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n[limits]\ndevices = {}\n{}\n",
+            "name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n[limits]\ndevices = {}\n{}",
             self.k, self.devices, self.limits
         );
         for (i, key) in registrars.iter().enumerate() {

@@ -246,7 +246,7 @@ fn a_page_is_full_at_128_kib_whatever_entries_are_left() {
         let mallory = Attacker::new(&net.network, &secret("mallory"));
         let at_home = home(&alice.id());
         let followed = |i: u16| AccountId(*blake3::hash(&i.to_be_bytes()).as_bytes());
-        let edges: Vec<Bytes> = (0..600).map(|i| device.edge(followed(i), true, 0).bytes().clone()).collect();
+        let edges: Vec<Bytes> = (0..720).map(|i| device.edge(followed(i), true, 0).bytes().clone()).collect();
         let (mut stored, mut split) = (0, 0);
         for some in edges.chunks(45) {
             for (edge, status) in

@@ -140,10 +140,6 @@ impl Transport for Disguise {
         self.quic.addresses()
     }
 
-    fn rebind(&self) {
-        self.quic.rebind();
-    }
-
     fn close(&self) -> Later<()> {
         self.quic.close()
     }

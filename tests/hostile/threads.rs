@@ -33,7 +33,7 @@ fn chain(device: &TestDevice, account: AccountId, n: u64) -> Vec<Signed<PostBody
 #[test]
 fn conversations_end_where_posts_are_gone_lie_or_are_too_many() {
     run(async {
-        let scene = Scene::set("puts_per_minute = 100000").await;
+        let scene = Scene::set("puts_per_minute = 100000\nposts_per_minute = 100000\nposts_per_hour = 100000").await;
         let (carol, id) = (&scene.carol, scene.carol.0.id());
         let links = chain(&carol.1, id, 60);
         for link in &links {
@@ -72,7 +72,10 @@ fn conversations_end_where_posts_are_gone_lie_or_are_too_many() {
 #[test]
 fn ten_thousand_answers_are_shown_as_far_as_anybody_reads() {
     run(async {
-        let scene = Scene::set("puts_per_minute = 1000000\naccount_quota = 8000000").await;
+        let scene = Scene::set(
+            "puts_per_minute = 1000000\nposts_per_minute = 100000\nposts_per_hour = 100000\naccount_quota = 8000000",
+        )
+        .await;
         let (alice, carol) = (&scene.alice, &scene.carol);
         let root = alice.1.sign(alice.1.post_body(1, None, "what do you think?"));
         assert_eq!(scene.put(alice, alice.0.id(), root.bytes()).await, Status::Stored);

@@ -7,7 +7,7 @@ use timeline::records::{PrivateKind, home};
 use timeline::sim::Simulation;
 use timeline::types::{Code, Problem, Section};
 
-use super::people::{SOON, flushed, follow, joined, login, name, network, pause, publish, settle};
+use super::people::{SOON, flushed, follow, joined, login, name, network, pause, publish, reads, settle, texts};
 
 const WITHIN: Duration = Duration::from_secs(10);
 
@@ -102,5 +102,25 @@ fn nothing_is_brought_to_whom_the_author_has_blocked() {
         hide(&sim, 4, PrivateKind::Block, "bob", false).await.expect("bob is not blocked any more");
         let both = publish(&sim, 4, "to both again").await;
         assert_eq!((both.online, both.delivered), (2, 2));
+    });
+}
+
+#[test]
+fn what_a_blocked_account_brings_is_refused_and_is_back_after_the_block() {
+    let sim = network(313, 8);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        follow(&sim, 4, "bob").await;
+        pause(5).await;
+        hide(&sim, 4, PrivateKind::Block, "bob", true).await.expect("bob is blocked");
+        let posted = publish(&sim, 5, "unwanted").await;
+        assert_eq!(posted.delivered, 0, "{posted:?}");
+        pause(90).await;
+        assert!(texts(&sim, 4).await.is_empty());
+        hide(&sim, 4, PrivateKind::Block, "bob", false).await.expect("bob is not blocked any more");
+        reads(&sim, 4, &["unwanted"], Duration::from_secs(90)).await;
+        publish(&sim, 5, "wanted").await;
+        reads(&sim, 4, &["wanted"], SOON).await;
     });
 }

@@ -81,7 +81,7 @@ async fn followers(sim: &Simulation, node: usize, of: AccountId) -> (BTreeSet<Ac
 
 /// A network with short pages and few copies, so that many people cost little.
 fn paged(seed: u64, nodes: usize) -> Simulation {
-    let limits = "page_entries = 20\nputs_per_minute = 1000000".to_owned();
+    let limits = "page_entries = 20\nputs_per_minute = 1000000\n".to_owned();
     Simulation::new(seed, SimConfig { nodes, bootpeers: 1, k: 3, limits, ..SimConfig::default() })
 }
 
@@ -182,7 +182,7 @@ fn lists_of_no_length_are_complete() {
 
 #[test]
 fn followers_whose_interest_does_not_fit_the_first_page_get_posts_directly() {
-    let limits = "page_entries = 3".to_owned();
+    let limits = "page_entries = 3\n".to_owned();
     let sim = Simulation::new(840, SimConfig { nodes: 12, bootpeers: 1, limits, ..SimConfig::default() });
     sim.run(async {
         settle(&sim, 1, "alice").await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use timeline::actors::{Deleted, PostRequest, Posted};
+use timeline::actors::{Deleted, FeedEvent, PostRequest, Posted};
 use timeline::records::{Record, home};
 use timeline::sim::Simulation;
 use timeline::types::{AccountId, Code, Hash, Problem, Section};
@@ -69,6 +69,30 @@ fn any_device_of_the_author_deletes_a_post_and_nobody_else() {
         publish(&sim, 4, "three").await;
         sim.until("only the third is left", Duration::from_secs(120), async || texts(&sim, 7).await == ["three"]).await;
         assert_eq!(answer(&sim, 4, "to nothing", one).await.expect_err("deleted").code, Code::NoSuchPost);
+    });
+}
+
+#[test]
+fn a_deletion_is_brought_to_followers_and_own_devices_that_are_online() {
+    let sim = network(330, 9);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        login(&sim, 7, "alice").await.expect("alice logs in elsewhere");
+        follow(&sim, 5, "alice").await;
+        pause(10).await;
+        let id = publish(&sim, 4, "a slip").await.id;
+        for node in [5, 7] {
+            reads(&sim, node, &["a slip"], Duration::from_secs(2)).await;
+        }
+        let mut watching = sim.doors(5).feed.watch().await.expect("bob watches");
+        delete(&sim, 7, id).await.expect("deleted");
+        let gone = async || texts(&sim, 5).await.is_empty() && texts(&sim, 4).await.is_empty();
+        sim.until("it is gone from where it was", Duration::from_secs(2), gone).await;
+        assert_eq!(watching.events.try_recv(), Ok(FeedEvent::Deleted(id)));
+        sim.restart(5);
+        pause(90).await;
+        assert!(texts(&sim, 5).await.is_empty(), "it does not come back");
     });
 }
 
@@ -219,6 +243,19 @@ fn whoever_does_not_wait_is_told_what_is_known() {
     });
 }
 
+/// Lets time pass while nobody runs.
+async fn time_passes(sim: &Simulation, nodes: usize, by: Duration) {
+    (0..nodes).for_each(|node| sim.crash(node));
+    for node in 0..nodes {
+        sim.skew(node, by, Duration::ZERO, false);
+        sim.start(node);
+    }
+    for node in 0..nodes {
+        joined(sim, node).await;
+    }
+    pause(10).await;
+}
+
 #[test]
 fn everything_is_published_again_before_a_day_is_over() {
     let sim = network(328, 8);
@@ -229,14 +266,14 @@ fn everything_is_published_again_before_a_day_is_over() {
         let id = publish(&sim, 4, "still here").await.id;
         flushed(&sim, 4, SOON).await;
         let alice = account(&sim, 4).await;
-        // Whoever comes now has nothing, and all others leave.
         let fresh = sim.add();
-        joined(&sim, fresh).await;
-        pause(5).await;
-        assert!(sim.stored(fresh, &home(&alice), Section::Post).is_empty());
-        (0..8).for_each(|node| sim.skew(node, Duration::from_secs(23 * 3600), Duration::ZERO, false));
-        sim.skew(fresh, Duration::from_secs(23 * 3600), Duration::ZERO, false);
-        sim.doors(4).session.renew().await;
+        time_passes(&sim, 9, Duration::from_secs(23 * 3600)).await;
+        let goes_out = async || {
+            let items = sim.doors(4).outbox.items().await.unwrap_or_default();
+            items.iter().any(|item| item.label == "republish")
+        };
+        let session = sim.doors(4).session;
+        tokio::join!(session.renew(), sim.until("it goes out again", SOON, goes_out));
         let has = |section| sim.stored(fresh, &home(&alice), section).len();
         let there = [Section::Account, Section::Device, Section::Heads, Section::Following].map(has);
         assert_eq!(there, [1, 1, 1, 1]);
@@ -265,7 +302,7 @@ fn what_is_half_a_year_old_is_renewed() {
         };
         let before = [since(alice, Section::Following), since(bob, Section::Followers), since(alice, Section::Private)];
         let later = Duration::from_secs(200 * 24 * 3600);
-        (0..6).for_each(|node| sim.skew(node, later, Duration::ZERO, false));
+        time_passes(&sim, 6, later).await;
         sim.doors(4).session.renew().await;
         flushed(&sim, 4, Duration::from_secs(60)).await;
         let after = [since(alice, Section::Following), since(bob, Section::Followers), since(alice, Section::Private)];

@@ -77,12 +77,9 @@ async fn seen(node: &Rc<Context>, author: AccountId, reader: AccountId) -> Vec<(
                 *held = (*held).max(mark.body.seen);
             }
         }
-        if reading.records.len() < PAGE_ENTRIES {
+        if !reading.split.contains(Section::Seen) {
             break;
         }
     }
     seen.into_iter().collect()
 }
-
-/// A page with fewer entries was never full, and has no pages below it.
-const PAGE_ENTRIES: usize = 500;

@@ -15,7 +15,7 @@ use super::held::name_of;
 use super::messages::Named;
 use super::rows::walk;
 use crate::actors::context::Context;
-use crate::actors::storage::read;
+use crate::actors::storage::{read, read_list};
 use crate::records::{MentionBody, PostBody, Record, Signed, home};
 use crate::seam::{Op, Space};
 use crate::timeline::{FeedRow, Via, names};
@@ -107,7 +107,7 @@ type Found = (Signed<MentionBody>, Option<Signed<PostBody>>);
 
 /// Reads the inbox, fetches what is spoken of there, and tells the feed.
 pub async fn read_inbox(node: Rc<Context>, quest: Quest) {
-    let reading = read(&node, home(&quest.me), SectionSet::of(&[Section::Inbox])).await;
+    let reading = read_list(&node, Section::Inbox, quest.me).await;
     let (held, mut senders) = (kept(&node), BTreeMap::<AccountId, Vec<Signed<MentionBody>>>::new());
     let hidden = node.hidden();
     let mut mentions: Vec<Signed<MentionBody>> = reading.records.into_iter().filter_map(mention).collect();

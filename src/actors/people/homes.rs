@@ -33,11 +33,6 @@ pub async fn find_account(node: &Rc<Context>, username: &Username) -> Result<Acc
     }
 }
 
-/// Reads the first page of a list.
-pub async fn read_list(node: &Rc<Context>, section: Section, owner: AccountId) -> Reading {
-    read(node, home(&owner), SectionSet::of(&[Section::Account, Section::Device, section])).await
-}
-
 /// Reads a home from the network and this node's own store.
 pub async fn read_home(node: &Rc<Context>, account: AccountId) -> HomePosts {
     let sections = SectionSet::of(&[

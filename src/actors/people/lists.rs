@@ -9,11 +9,11 @@ use futures_util::StreamExt;
 use futures_util::stream::iter;
 use tokio::time::{Instant, timeout_at};
 
-use super::homes::{find_account, read_list};
+use super::homes::find_account;
 use super::messages::{AskPeople, Count, List, PeoplePage, Person, WholeList};
 use crate::actors::context::Context;
 use crate::actors::feed::{Followee, name_of};
-use crate::actors::storage::account_of;
+use crate::actors::storage::{account_of, read_list};
 use crate::records::{EdgeBody, Record};
 use crate::seam::Space;
 use crate::types::{AccountId, Code, Problem, Section, Username, WallTime};

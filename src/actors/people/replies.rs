@@ -10,10 +10,11 @@ use futures_util::StreamExt;
 use futures_util::stream::iter;
 use tokio::time::{Instant, timeout_at};
 
-use super::homes::{read_home, read_list};
+use super::homes::read_home;
 use super::thread::as_shown;
 use crate::actors::context::Context;
 use crate::actors::feed::{ShownPost, Wanted, held};
+use crate::actors::storage::read_list;
 use crate::records::{FUTURE_TOLERANCE, PostBody, Record, Signed};
 use crate::types::{AccountId, Hash, Section};
 

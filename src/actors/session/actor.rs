@@ -7,14 +7,12 @@ use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, Respons
 
 use super::compare::{Standing, compare};
 use super::delete::delete;
-use super::find::find;
 use super::follow::follow;
 use super::login::{login, logout};
 use super::mention::tell;
 use super::messages::{
-    CompareLog, Delete, Deleted, FindPost, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, Posted,
-    PrivateList, PrivateRelation, Profile, ProfileView, Pursue, Register, RelatePrivately, Relation, Renew, Resume,
-    TendLog, Who,
+    CompareLog, Delete, Deleted, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, Posted, PrivateList,
+    PrivateRelation, Profile, ProfileView, Pursue, Register, RelatePrivately, Relation, Renew, Resume, TendLog, Who,
 };
 use super::post::{post, recount, tend_log};
 use super::private;
@@ -25,13 +23,16 @@ use super::state::{Session, Shared};
 use super::sync::sync_follows;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::types::{Hash, Problem, Username};
+use crate::types::{Problem, Username};
 
 /// How often pending registrations are tried again, beside whenever peers come.
 const PURSUE: Duration = Duration::from_secs(15);
 
 /// How often whom the account follows is compared with what its home says.
 const SYNC: Duration = Duration::from_secs(30);
+
+/// How often the log is compared until that succeeds; a doubt of the clock ends without anybody coming.
+const COMPARE: Duration = Duration::from_secs(5);
 
 /// How often the session looks whether anything has to be renewed.
 const RENEW: Duration = Duration::from_secs(600);
@@ -62,6 +63,7 @@ impl Actor for SessionActor {
         arm(ctx);
         arm_sync(ctx);
         arm_renew(ctx);
+        arm_compare(ctx);
         let node = self.shared.node.clone();
         ctx.spawn(actix::fut::wrap_future(async move {
             loop {
@@ -86,6 +88,16 @@ fn arm_sync(ctx: &mut Ctx<SessionActor>) {
         actor.shared.node.spawn(sync_follows(actor.shared.clone()));
         actor.shared.node.spawn(settle(actor.shared.clone()));
         arm_sync(ctx);
+    });
+}
+
+fn arm_compare(ctx: &mut Ctx<SessionActor>) {
+    ctx.run_later(COMPARE, |actor, ctx| {
+        let shared = actor.shared.clone();
+        if shared.session.borrow().is_some() && shared.standing.get() == Standing::Unknown {
+            actor.shared.node.spawn(settle(shared));
+        }
+        arm_compare(ctx);
     });
 }
 
@@ -149,18 +161,6 @@ impl Handler<Delete> for SessionActor {
 
     fn handle(&mut self, Delete { id, within }: Delete, _: &mut Ctx<Self>) -> Self::Result {
         Box::pin(delete(self.shared.clone(), id, within))
-    }
-}
-
-impl Handler<FindPost> for SessionActor {
-    type Result = ResponseFuture<Result<Hash, Problem>>;
-
-    fn handle(&mut self, FindPost(prefix): FindPost, _: &mut Ctx<Self>) -> Self::Result {
-        let shared = self.shared.clone();
-        Box::pin(async move {
-            shared.session()?;
-            find(&shared, &prefix).await.map(|found| found.id())
-        })
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn ensure(shared: &Rc<Shared>, within: Option<Duration>) -> Result<(),
             break;
         }
         match shared.standing.get() {
-            Standing::Unknown if Instant::now() + PAUSE < end => sleep(PAUSE).await,
+            Standing::Unknown if Instant::now() + PAUSE < end && !shared.node.clock.in_doubt() => sleep(PAUSE).await,
             _ => break,
         }
     }
@@ -80,6 +80,10 @@ pub async fn compare(shared: &Rc<Shared>) {
 
 async fn compare_now(shared: &Rc<Shared>) {
     let (node, Ok(session)) = (&shared.node, shared.session()) else { return };
+    // Reading a home mends it, and what waits in doubt goes nowhere.
+    if node.clock.in_doubt() {
+        return;
+    }
     let sections =
         SectionSet::of(&[Section::Account, Section::Device, Section::Retirement, Section::Heads, Section::Post]);
     let reading = read(node, home(&session.account), sections).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::deliver::deliver;
-use super::find::{Found, alive, find};
+use super::find::{Found, find_own};
 use super::mention::Owed;
 use super::messages::Deleted;
 use super::state::{Session, Shared};
@@ -20,14 +20,13 @@ pub async fn delete(shared: Rc<Shared>, id: Hash, within: Option<Duration>) -> R
     let deadline = within.map(|within| Instant::now() + within);
     let session = shared.session()?;
     let post = match look_for(&shared, &session, id, deadline).await? {
-        // Of a tombstone only the author's own is found, or the author is not the account.
-        Found::Deleted(tombstone) if tombstone.body.account == session.account => {
+        Found::Deleted(tombstone) => {
             return Ok(Deleted { id, queued: still_queued(&shared, tombstone.hash()).await });
         }
-        found => alive(found, shared.node.horizon())?,
+        Found::Post(post) => post,
     };
-    if post.body.account != session.account {
-        return Err(Problem::new(Code::NotAuthor, "only its author deletes a post"));
+    if post.body.expires_at() <= shared.node.horizon() {
+        return Err(Problem::new(Code::NoSuchPost, format!("the post {id} has expired")));
     }
     let Some((tombstone, item)) = bury(&shared, &session, &post).await? else {
         return Ok(Deleted { id, queued: false });
@@ -45,8 +44,14 @@ async fn look_for(
     id: Hash,
     deadline: Option<Instant>,
 ) -> Result<Found, Problem> {
-    let unknown = match find(shared, &id.to_string()).await {
-        Ok(found) => return Ok(found),
+    if let Some(found) = find_own(shared, session, &id) {
+        return Ok(found);
+    }
+    let unknown = match shared.node.doors().feed.find(id.to_string()).await {
+        Ok(post) if post.account != session.account => {
+            return Err(Problem::new(Code::NotAuthor, "only its author deletes a post"));
+        }
+        Ok(_) => Problem::new(Code::NoSuchPost, format!("this node knows no post {id}")),
         Err(problem) => problem,
     };
     let sections = SectionSet::of(&[Section::Account, Section::Device, Section::Post]);
@@ -56,11 +61,7 @@ async fn look_for(
         Some(deadline) => timeout_at(deadline, reading).await.unwrap_or_default(),
     };
     shared.node.doors().storage.absorb(&reading.records).await;
-    let found = reading.records.into_iter().find_map(|record| match record {
-        Record::Post(post) if post.hash() == id => Some(Found::Post(post)),
-        Record::Tombstone(tombstone) if tombstone.body.post == id => Some(Found::Deleted(tombstone)),
-        _ => None,
-    });
+    let found = reading.records.into_iter().find_map(|record| Found::read(record, &id));
     match found {
         Some(found) => Ok(found),
         None if reading.complete => Err(unknown),
@@ -84,7 +85,7 @@ async fn bury(
     if session.device_id() != asked.device_id() {
         return Err(Problem::new(Code::NotLoggedIn, "another account logged in meanwhile"));
     }
-    if let Ok(Found::Deleted(_)) = find(shared, &post.hash().to_string()).await {
+    if let Some(Found::Deleted(_)) = find_own(shared, &session, &post.hash()) {
         return Ok(None);
     }
     // The stamp is not before that of the post, whichever clock that one came from.

@@ -24,7 +24,7 @@ const MOST: usize = 64;
 /// How a delivery stands.
 #[derive(Default)]
 pub struct Counts {
-    /// Devices known to be online.
+    /// Devices known to be online; those that turn out not to be are not counted any more.
     pub online: Cell<u32>,
     /// Devices that have the post.
     pub delivered: Cell<u32>,
@@ -57,13 +57,24 @@ struct Tried {
     /// Each device with the number of the contact it was tried at: one that moved meanwhile is tried where it is now.
     at: BTreeMap<DeviceId, (NodeId, u64)>,
     has: BTreeSet<DeviceId>,
+    /// Devices that were not there.
+    away: BTreeSet<DeviceId>,
 }
 
 impl Tried {
     /// Tells whether a device is still to be tried at this contact, and notes that it is.
     fn take(&mut self, follower: &Follower) -> bool {
         let place = (follower.contact.node, follower.contact.seq);
-        !self.has.contains(&follower.device) && self.at.insert(follower.device, place) != Some(place)
+        let new = !self.has.contains(&follower.device) && self.at.insert(follower.device, place) != Some(place);
+        if new {
+            self.away.remove(&follower.device);
+        }
+        new
+    }
+
+    /// Returns how many are there, as far as is known.
+    fn online(&self) -> u32 {
+        self.at.len().saturating_sub(self.away.len()) as u32
     }
 }
 
@@ -105,7 +116,7 @@ async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, trie
     let hidden = node.hidden();
     let others = followers.into_iter().filter(|f| f.contact.node != node.me && !hidden.blocks(&f.account));
     let new: Vec<Follower> = others.filter(|f| tried.borrow_mut().take(f)).take(MOST).collect();
-    counts.online.set(tried.borrow().at.len() as u32);
+    counts.online.set(tried.borrow().online());
     join_all(new.iter().map(|follower| async move {
         match push(node, follower, post).await {
             Some(status) if status.is_acknowledged() => {
@@ -114,7 +125,12 @@ async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, trie
                 counts.delivered.set(tried.has.len() as u32);
             }
             Some(status) => tracing::debug!(?status, "a follower did not take a post"),
-            None => node.doors().presence.gone(follower.device),
+            None => {
+                node.doors().presence.gone(follower.device);
+                let mut tried = tried.borrow_mut();
+                tried.away.insert(follower.device);
+                counts.online.set(tried.online());
+            }
         }
     }))
     .await;
@@ -145,7 +161,10 @@ mod tests {
         let mut tried = Tried::default();
         assert!(tried.take(&at(1, 5)) && !tried.take(&at(1, 5)));
         assert!(tried.take(&at(1, 6)) && tried.take(&at(3, 6)));
-        assert_eq!(tried.at.len(), 1, "it is one device");
+        assert_eq!(tried.online(), 1, "it is one device");
+        tried.away.insert(DeviceId([2; 32]));
+        assert_eq!(tried.online(), 0);
+        assert!(tried.take(&at(3, 7)) && tried.online() == 1, "it may have come back elsewhere");
         tried.has.insert(DeviceId([2; 32]));
         assert!(!tried.take(&at(4, 7)));
     }

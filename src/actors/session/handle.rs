@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 
 use super::actor::SessionActor;
 use super::messages::{
-    CompareLog, Delete, Deleted, FindPost, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, PostRequest,
-    Posted, PrivateList, PrivateRelation, Profile, ProfileChange, ProfileView, Pursue, Register, RelatePrivately,
-    Relation, Renew, Resume, TendLog, Who, WhoAmI,
+    CompareLog, Delete, Deleted, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, PostRequest, Posted,
+    PrivateList, PrivateRelation, Profile, ProfileChange, ProfileView, Pursue, Register, RelatePrivately, Relation,
+    Renew, Resume, TendLog, Who, WhoAmI,
 };
 use crate::actors::door::{Door, Gone};
 use crate::records::PrivateKind;
@@ -102,14 +102,6 @@ impl SessionHandle {
     /// `no_such_post`, also when it has ended; `not_author`.
     pub async fn delete_within(&self, id: Hash, within: Duration) -> Result<Deleted, Problem> {
         self.0.ask(Delete { id, within: Some(within) }).await.unwrap_or_else(|gone| Err(gone.into()))
-    }
-
-    /// Finds the id of a post on this node by a prefix of at least 8 digits.
-    ///
-    /// # Errors
-    /// `no_such_post`; `usage` when it is no prefix, or one of several posts.
-    pub async fn find_post(&self, prefix: String) -> Result<Hash, Problem> {
-        self.0.ask(FindPost(prefix)).await.unwrap_or_else(|gone| Err(gone.into()))
     }
 
     /// Mutes or blocks somebody, or takes it back.

@@ -176,11 +176,6 @@ pub struct Deleted {
     pub queued: bool,
 }
 
-/// Finds the id of a post on this node by a prefix that no other post here shares.
-#[derive(Message)]
-#[rtype(result = "Result<Hash, Problem>")]
-pub struct FindPost(pub String);
-
 /// Mutes or blocks somebody, or takes it back.
 #[derive(Message)]
 #[rtype(result = "Result<PrivateRelation, Problem>")]

@@ -9,7 +9,6 @@ use tokio::time::{Instant, timeout};
 
 use super::compare::{Standing, ensure};
 use super::deliver::deliver;
-use super::find::{alive, find};
 use super::mention::{Owed, tell};
 use super::messages::{PostRequest, Posted};
 use super::state::{Session, Shared};
@@ -59,8 +58,8 @@ pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Durat
 
 /// Names the post that is answered.
 async fn answered(shared: &Rc<Shared>, id: Hash) -> Result<ReplyTo, Problem> {
-    let post = alive(find(shared, &id.to_string()).await?, shared.node.horizon())?;
-    Ok(ReplyTo { account: post.body.account, post: id })
+    let post = shared.node.doors().feed.find(id.to_string()).await?;
+    Ok(ReplyTo { account: post.account, post: id })
 }
 
 /// Makes a post and puts it on disk with everything that goes with it, in one transaction. While the log was not compared

@@ -181,7 +181,8 @@ fn a_revoked_devices_posts_count_up_to_the_last_valid_one_and_nothing_else_does(
         [
             edge(&device),
             Record::Heads(device.sign(device.heads_body(1, 2, 0))),
-            Record::Retirement(device.retirement(0, None)),
+            // Later than all of these.
+            Record::Retirement(device.retirement(9, None)),
             Record::Presence(countersign(device.presence(1, &secret("node")), &secret("node"), &net.id())),
         ]
     };

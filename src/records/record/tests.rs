@@ -160,7 +160,7 @@ fn unknown_optional_fields_stay_signed_and_unknown_critical_ones_are_refused() {
         assert_eq!(Record::decode(bytes), Err(RecordError::Fields(CodecError::Critical)), "{:?}", B::KIND);
     }
     check(&device.cert.body, &alice.root, &mut known);
-    check(&device.retirement(0, None).body, &device.key, &mut known);
+    check(&device.retirement(9, None).body, &device.key, &mut known);
     check(&device.heads_body(1, 2, 0), &device.key, &mut known);
     check(&device.post_body(1, None, "hello"), &device.key, &mut known);
     check(&device.edge(net.account("bob").id(), true, 0).body, &device.key, &mut known);
