@@ -1,7 +1,7 @@
 //! What all actors of one node share: identity, network, the world, and what is known of accounts and peers.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::absences::Absences;
 use super::doors::Doors;
-use super::gc::{Homes, Retention};
+use super::gc::Homes;
+pub use super::settings::{Hidden, Settings, TimeSettings};
 use super::storage::{Origins, Quotas, kept_proofs};
 use crate::clock::NodeClock;
 use crate::keys::SecretKey;
@@ -23,46 +24,8 @@ use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
 use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
-use crate::types::{AccountId, Contact, Hash, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::types::{Contact, Hash, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
-
-/// What a node is told at its start, beside the world.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Ways in.
-    pub bootpeers: Vec<Contact>,
-    /// Whether this node is a way in for others, and an anchor.
-    pub bootpeer: bool,
-    /// How often what has ended is removed.
-    pub gc_interval: Duration,
-    /// What is collected, and what is signed about what was seen.
-    pub retention: Retention,
-    /// Bytes of records this node holds before it refuses those of strangers.
-    pub store_quota: u64,
-    /// Bytes that stay free on the disk: below, records of strangers are refused.
-    pub store_min_free: u64,
-    /// Name and version, told in HELLO.
-    pub software: String,
-    /// Time servers.
-    pub time: TimeSettings,
-}
-
-/// How a node keeps its clock right.
-#[derive(Clone, Debug)]
-pub struct TimeSettings {
-    /// Servers that are asked; none leaves the node with the system's time.
-    pub servers: Vec<String>,
-    /// Time between two rounds of questions.
-    pub interval: Duration,
-    /// Whether the system's clock is set as well.
-    pub set_system: bool,
-}
-
-impl Default for TimeSettings {
-    fn default() -> Self {
-        Self { servers: Vec::new(), interval: Duration::from_secs(3600), set_system: false }
-    }
-}
 
 /// What a peer said of itself in its HELLO.
 #[derive(Clone, Debug)]
@@ -81,27 +44,6 @@ const GREETINGS: usize = 4096;
 const OPENED: usize = 4096;
 /// Most accounts whose proofs are remembered: the followees an account may have, and as many strangers.
 const PROVED_ACCOUNTS: usize = 10_000;
-
-/// Whom the logged-in account does not want to hear of; at most the private entries that its quota allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hidden {
-    /// Not shown.
-    pub muted: BTreeSet<AccountId>,
-    /// Not shown, not kept, not delivered to.
-    pub blocked: BTreeSet<AccountId>,
-}
-
-impl Hidden {
-    /// Tells whether posts of the account are not shown.
-    pub fn hides(&self, account: &AccountId) -> bool {
-        self.muted.contains(account) || self.blocked.contains(account)
-    }
-
-    /// Tells whether the account is blocked.
-    pub fn blocks(&self, account: &AccountId) -> bool {
-        self.blocked.contains(account)
-    }
-}
 
 /// What this node signed of its addresses.
 #[derive(Clone)]

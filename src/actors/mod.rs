@@ -23,6 +23,7 @@ mod registrar;
 mod routing;
 mod seen;
 mod session;
+mod settings;
 mod storage;
 mod supervisor;
 

@@ -6,7 +6,7 @@ use timeline::actors::{PageRequest, Retention};
 use timeline::sim::{SimConfig, Simulation};
 use timeline::types::Hash;
 
-use super::people::{SOON, feed, flushed, follow, name, pause, post, publish, reads, settle, texts};
+use super::people::{SOON, feed, flushed, follow, name, pause, publish, reads, settle, texts};
 
 /// Within this something that may be collected is collected everywhere.
 pub const COLLECTED: Duration = Duration::from_secs(120);
