@@ -39,7 +39,8 @@ fn whoever_always_says_that_there_is_more_costs_little_and_hides_nothing() {
             let before = liar.mouth.asked.get();
             let list = victim.node.doors().storage.list(Section::Followers, owner.id()).await;
             let mut found = list.records.clone();
-            (found.sort(), followers.sort());
+            found.sort();
+            followers.sort();
             assert_eq!(found, followers, "{kind}");
             let asked = liar.mouth.asked.get() - before;
             assert!(asked > 0 && asked <= 60, "{kind}: asked {asked} times");

@@ -78,7 +78,7 @@ impl Handler<Accept> for StorageActor {
             match self.intake.judge(&self.node, &from, &key, bytes) {
                 Err(Refused { status, first: change }) => {
                     statuses[i] = status;
-                    first.extend(change);
+                    first.extend(change.map(|change| *change));
                 }
                 Ok(passed) if passed.section.in_memory() => fleeting.push((i, passed.record)),
                 Ok(passed) => {

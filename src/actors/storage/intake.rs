@@ -36,7 +36,7 @@ pub struct Refused {
     /// What is said of it.
     pub status: Status,
     /// A change that has to be on disk before it is said.
-    pub first: Option<Op>,
+    pub first: Option<Box<Op>>,
 }
 
 impl From<Status> for Refused {

@@ -115,7 +115,9 @@ impl Quotas {
             return Err(Status::Quota);
         }
         count.coming += bytes;
-        minute.map(|minute| *count.minutes.entry(minute).or_default() += 1);
+        if let Some(minute) = minute {
+            *count.minutes.entry(minute).or_default() += 1;
+        }
         Ok(Some(Share { of: self.clone(), account, bytes, minute, kept: false }))
     }
 }

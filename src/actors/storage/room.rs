@@ -79,7 +79,7 @@ impl Spot<'_> {
         if self.record.page_at(self.key).is_none_or(|page| page.depth >= MAX_PAGE_DEPTH) {
             return Err(Status::Quota.into());
         }
-        Err(Refused { status: Status::Split, first: mark() })
+        Err(Refused { status: Status::Split, first: mark().map(Box::new) })
     }
 
     fn devices(&self) -> Result<(), Status> {
@@ -125,7 +125,7 @@ impl Spot<'_> {
             return Ok(());
         }
         let first = mark(self.node, self.key, self.section, WallTime::NEVER);
-        Err(Refused { status: Status::Superseded, first })
+        Err(Refused { status: Status::Superseded, first: first.map(Box::new) })
     }
 }
 
