@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn what_is_queued_or_not_complete_is_said() {
-        assert!(queued(&json!({ "queued": true })).contains("queued") && queued(&json!({ "state": "queued" })) != "");
+        assert!(
+            queued(&json!({ "queued": true })).contains("queued") && !queued(&json!({ "state": "queued" })).is_empty()
+        );
         assert_eq!((queued(&json!({ "queued": false })), queued(&json!({}))), ("", ""));
         assert!(incomplete(&json!({ "complete": false }), Style::default()).is_some());
         assert_eq!(incomplete(&json!({}), Style::default()), None);

@@ -1,7 +1,7 @@
 //! Everything a menu waits for, in one queue: bytes from the terminal, events of the feed, signals, answers.
 
 use std::io::{self, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -148,7 +148,7 @@ fn read_terminal(sender: &SyncSender<Input>) {
 
 /// Watches the feed of whoever is logged in, until the node is gone. The address is read again each time: a node that was
 /// restarted has another token.
-fn watch_feed(data_dir: &PathBuf, timeout: Duration, sender: &SyncSender<Input>) {
+fn watch_feed(data_dir: &Path, timeout: Duration, sender: &SyncSender<Input>) {
     loop {
         let opened = Client::of_data_dir(data_dir, timeout).and_then(|client| client.events());
         let pause = match opened {
