@@ -165,6 +165,12 @@ fn the_menu_has_all_of_that_too() {
     let first = id(&net.run("peer-1", &["post", "A question for @bob #garden"]).ok());
     eventually("bob is named", || net.run("peer-2", &["mentions"]).json["posts"][0]["id"] == first.as_str());
     let mut bob = Terminal::menu(&net.dir("peer-2"));
+    net.run("peer-1", &["post", "Good morning, @bob"]).ok();
+    // The inbox is looked at now and then, and whenever its owner asks.
+    eventually("the inbox is read", || {
+        net.run("peer-2", &["mentions"]).json["posts"][0]["text"] == "Good morning, @bob"
+    });
+    bob.until("you are named · @alice: Good morning, @bob");
     let mut check = |entry: &str, answers: &[(&str, &str)], expected: &[&str]| {
         let said = bob.choose(entry, answers);
         for part in expected {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::{Net, PASSWORD, eventually, folder, run, timeline};
+use crate::support::{Net, PASSWORD, eventually, folder, run, signal, timeline};
 use crate::terminal::{Terminal, USUAL};
 
 /// The keys that leave.
@@ -141,6 +141,12 @@ fn news_appear_above_what_is_being_typed() {
     };
     eventually("the newest count as seen, the oldest do not", || (1..9).contains(&unseen()));
     bob.enter("0", "[Enter] More");
+    bob.until(" [q] Back > ");
+    // What is not an answer there is chosen from the menu.
+    bob.enter("n", "registrars  1 of 1");
+    bob.until("\n> ");
+    bob.enter("0", "[Enter] More");
+    bob.enter("", "[Enter] More");
     bob.enter("", "  from before");
     bob.until("\n> ");
     eventually("all count as seen", || unseen() == 0);
@@ -184,6 +190,36 @@ fn every_way_out_gives_the_terminal_back() {
     net.kill("peer-2");
     let refused = Terminal::start(USUAL, Some(&net.dir("peer-2")), &["menu"], &[]).end();
     assert_eq!(refused, 4, "there is nothing to show");
+    net.stop();
+}
+
+#[test]
+fn a_node_that_does_not_answer_does_not_hold_its_person() {
+    let dir = folder();
+    let net = two_people(dir.path());
+    net.register("peer-1", "alice");
+    let mut alice = Terminal::menu(&net.dir("peer-1"));
+    signal(net.pid("peer-1"), "STOP");
+    alice.enter("n", "waiting for the network");
+    alice.press("typed ahead\r");
+    alice.press(CTRL_C);
+    let exit = alice.end();
+    signal(net.pid("peer-1"), "CONT");
+    assert_eq!(exit, 0);
+    net.stop();
+}
+
+#[test]
+fn an_account_with_too_many_devices_retires_one_when_its_owner_agrees() {
+    let dir = folder();
+    let net = Net::start(dir.path(), &["--bootpeers", "1", "--peers", "2", "--network-set", "limits.devices=1"]);
+    net.register("peer-1", "alice");
+    let mut second = Terminal::menu(&net.dir("peer-2"));
+    let (name, password) = (("Name: ", "alice"), ("Password: ", PASSWORD));
+    logged_out(&mut second, "0", &[name, password, ("[y/N] ", "")], "devices");
+    logged_in(&mut second, "0", &[name, password, ("[y/N] ", "y")], "logged in as @alice");
+    second.press(CTRL_D);
+    assert_eq!(second.end(), 0);
     net.stop();
 }
 
@@ -247,6 +283,7 @@ fn a_peer_on_a_terminal_has_its_menu_and_ends_with_it() {
     let peer = dir.path().join("peer");
     for leave in [CTRL_D, CTRL_C, "2\r"] {
         let mut terminal = Terminal::start(USUAL, Some(&peer), &["peer", "--listen", "127.0.0.1:0"], &[]);
+        terminal.until("warning: this node has no bootpeer");
         terminal.until("[0] Login [1] Register [2] Quit\n> ");
         assert!(run(&peer, &["status"], "").ok()["node_id"].is_string());
         terminal.press(leave);

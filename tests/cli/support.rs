@@ -221,6 +221,11 @@ impl Net {
         self.node(name)["data_dir"].as_str().expect("a path").into()
     }
 
+    /// Returns the process of a node.
+    pub fn pid(&self, name: &str) -> u32 {
+        self.node(name)["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("a pid")
+    }
+
     /// Runs a command on a node.
     pub fn run(&self, name: &str, words: &[&str]) -> Said {
         run(&self.dir(name), words, "")

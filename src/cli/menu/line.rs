@@ -82,11 +82,9 @@ impl Line {
         let mut start = 0;
         if shown(before).width() > room {
             // Half of the room stays free, so that not every character moves the line.
-            let graphemes = before.grapheme_indices(true).rev();
-            let mut used = 0;
-            for (at, grapheme) in graphemes {
-                used += shown(grapheme).width();
-                if used > room / 2 {
+            start = self.cursor;
+            for (at, _) in before.grapheme_indices(true).rev() {
+                if shown(&before[at..]).width() > room / 2 {
                     break;
                 }
                 start = at;
@@ -162,6 +160,8 @@ mod tests {
         check(&typed("0123456789", &[Key::Home]), 6, "01234", 0);
         check(&typed("語語語", &[]), 7, "語語語", 6);
         check(&typed("語語語", &[]), 6, "語", 2);
+        check(&typed("語語語", &[]), 3, "", 0);
+        check(&typed(" ¡\u{1ce9}", &[]), 0, "", 0);
         check(&typed("a\u{202e}b", &[]), 9, "a\u{fffd}b", 3);
     }
 

@@ -1,20 +1,25 @@
 //! The menu itself: a heading, the entries, and what was chosen is done.
 
 use std::io::{self, IsTerminal};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Leave};
 use super::entries::{AFTER_LOGIN, BEFORE_LOGIN, Entry, chosen, laid_out};
-use super::inputs::{Inputs, Notices};
+use super::inputs::{Input, Inputs, Notices};
 use super::screen::Screen;
 use super::unread::{MAX_COUNTED, Unread};
 use super::{account, people, reading, writing};
 use crate::cli::args::MAX_LIST;
 use crate::cli::context::Context;
 use crate::cli::problem::{Outcome, usage};
-use crate::cli::words::{self, number_at, text_at};
+use crate::cli::words::{self, list_at, number_at, text_at};
 use crate::types::{Code, Problem};
+
+/// A node that runs for less time may warn of what is only beginning.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 const _: () = assert!(MAX_COUNTED == MAX_LIST as usize, "the first page holds all posts that are counted");
 
@@ -31,8 +36,8 @@ pub enum Ended {
 #[derive(Debug)]
 pub struct Menu {
     notices: Notices,
-    sender: std::sync::mpsc::SyncSender<super::inputs::Input>,
-    queue: std::sync::mpsc::Receiver<super::inputs::Input>,
+    sender: SyncSender<Input>,
+    queue: Receiver<Input>,
 }
 
 /// Tells whether there is somebody to show a menu to.
@@ -89,25 +94,41 @@ impl Menu {
     }
 }
 
+/// What the menu remembers from one round to the next.
+#[derive(Default)]
+struct Known {
+    me: Option<String>,
+    /// What the node warned of when it was last shown.
+    warned: String,
+}
+
 /// Goes round until there is a reason to leave.
 fn stay(desk: &mut Desk) -> Leave {
-    let mut me = None;
+    let mut known = Known::default();
     loop {
-        if let Err(leave) = round(desk, &mut me) {
+        if let Err(leave) = round(desk, &mut known) {
             return leave;
         }
     }
 }
 
 /// Shows the menu once and does what is chosen, and whatever is chosen from there.
-fn round(desk: &mut Desk, me: &mut Option<String>) -> Result<(), Leave> {
+fn round(desk: &mut Desk, known: &mut Known) -> Result<(), Leave> {
     let now = who(desk)?;
-    if now != *me {
+    if now != known.me {
         begin(desk, now.as_deref())?;
-        *me = now;
+        known.me = now;
     }
-    let groups = if me.is_some() { AFTER_LOGIN } else { BEFORE_LOGIN };
-    let heading = heading(desk, me.as_deref())?;
+    let groups = if known.me.is_some() { AFTER_LOGIN } else { BEFORE_LOGIN };
+    let status = desk.request(|client| client.get("/status", &[]))?.unwrap_or_default();
+    let warnings = warnings(&status);
+    if warnings != known.warned {
+        if !warnings.is_empty() {
+            desk.say(&format!("\n{warnings}"))?;
+        }
+        known.warned = warnings;
+    }
+    let heading = heading(desk, known.me.as_deref(), &status);
     let width = Screen::size().0.saturating_sub(1);
     desk.say(&format!("\n{heading}\n{}", laid_out(groups, width)))?;
     let mut typed = desk.ask_word("> ")?.unwrap_or_default();
@@ -179,14 +200,52 @@ fn begin(desk: &mut Desk, me: Option<&str>) -> Result<(), Leave> {
     Ok(())
 }
 
-fn heading(desk: &mut Desk, me: Option<&str>) -> Result<String, Leave> {
-    let status = desk.request(|client| client.get("/status", &[]))?.unwrap_or_default();
+fn heading(desk: &Desk, me: Option<&str>, status: &Value) -> String {
     let name = me.map_or_else(|| "nobody is logged in".to_owned(), |me| format!("@{}", words::printable(me)));
     let unread = me.map_or_else(String::new, |_| format!(" · {} unread", desk.unread.count()));
-    Ok(desk.style.strong(&format!("{name}{unread} · {}", up(&status))))
+    desk.style.strong(&format!("{name}{unread} · {}", up(status)))
+}
+
+/// Returns what the node warns of. One that has just started has had no time to reach anybody, and is not believed yet.
+fn warnings(status: &Value) -> String {
+    let has_settled = number_at(status, "/uptime_s") >= SETTLED_AFTER.as_secs();
+    let counts = |warning: &&Value| has_settled || text_at(warning, "/code") == "alone";
+    let sentence = |warning: &Value| {
+        let hint = match text_at(warning, "/hint") {
+            "" => String::new(),
+            hint => format!("\n  {}", words::printable(hint)),
+        };
+        format!("warning: {}{hint}", words::printable(text_at(warning, "/message")))
+    };
+    let all: Vec<String> = list_at(status, "/warnings").iter().filter(counts).map(sentence).collect();
+    all.join("\n")
 }
 
 fn up(status: &Value) -> String {
     let (known, connected) = (number_at(status, "/peers/known"), number_at(status, "/peers/connected"));
     format!("{connected} of {} up", words::count(known, "peer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_believed_when_it_has_settled() {
+        let status = |uptime: u64, code: &str| json!({ "uptime_s": uptime, "warnings": [{ "code": code, "message": "a\u{7}", "hint": "b" }] });
+        assert_eq!(warnings(&status(5, "no_bootpeer")), "warning: a\u{fffd}\n  b");
+        assert_eq!(warnings(&status(4, "no_bootpeer")), "");
+        assert_eq!(warnings(&status(0, "alone")), "warning: a\u{fffd}\n  b");
+        assert_eq!(warnings(&json!({})), "");
+    }
+
+    #[test]
+    fn the_heading_counts_peers() {
+        let check = |known: u64, connected: u64, expected: &str| {
+            assert_eq!(up(&json!({ "peers": { "known": known, "connected": connected } })), expected);
+        };
+        check(7, 5, "5 of 7 peers up");
+        check(1, 1, "1 of 1 peer up");
+        check(0, 0, "0 of 0 peers up");
+    }
 }
