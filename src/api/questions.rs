@@ -101,6 +101,7 @@ pub struct UsersQuery {
     pub prefix: String,
     pub n: Option<usize>,
     pub cursor: Option<String>,
+    pub timeout_ms: Option<u64>,
 }
 
 /// `user`.
@@ -112,6 +113,7 @@ pub struct UserQuery {
     pub local: bool,
     pub n: Option<usize>,
     pub cursor: Option<String>,
+    pub timeout_ms: Option<u64>,
 }
 
 /// `following` and `followers`; the logged-in account's without a name.
@@ -121,6 +123,7 @@ pub struct PeopleQuery {
     pub name: Option<String>,
     pub n: Option<usize>,
     pub cursor: Option<String>,
+    pub timeout_ms: Option<u64>,
 }
 
 /// `show` and `thread`.
@@ -128,6 +131,7 @@ pub struct PeopleQuery {
 #[serde(deny_unknown_fields)]
 pub struct IdQuery {
     pub id: String,
+    pub timeout_ms: Option<u64>,
 }
 
 /// `mentions`.

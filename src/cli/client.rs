@@ -82,9 +82,9 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::get`].
-    pub fn get_in_time(&self, path: &str, name: &str, value: &str) -> Result<Value, Problem> {
+    pub fn get_in_time(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Problem> {
         let timeout_ms = self.timeout.as_millis().to_string();
-        self.get(path, &[(name, value), ("timeout_ms", &timeout_ms)])
+        self.get(path, &[query, &[("timeout_ms", &timeout_ms)]].concat())
     }
 
     /// Has something done, within the time the user grants.

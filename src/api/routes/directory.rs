@@ -11,11 +11,11 @@ use crate::types::{AccountId, Code, Problem, Username};
 
 /// Lists users whose names begin alike.
 pub async fn users(shared: Data<Shared>, query: Query<UsersQuery>) -> Answer {
-    let UsersQuery { prefix, n, cursor } = query.into_inner();
+    let UsersQuery { prefix, n, cursor, timeout_ms } = query.into_inner();
     let (prefix, limit) = (checked_prefix(&prefix)?, page_size(n)?);
     let after: Option<Username> = cursor.as_deref().map(username).transpose()?;
     let (directory, presence) = (shared.node.doors.directory.clone(), shared.node.doors.presence.clone());
-    let listing = in_time(within(None), async move { directory.users(prefix, after, limit).await }).await?;
+    let listing = in_time(within(timeout_ms), async move { directory.users(prefix, after, limit).await }).await?;
     let online = presence.online(listing.users.iter().map(|user| user.account).collect()).await;
     let user = |(listed, (_, online)): (&Listed, &(AccountId, Option<bool>))| json!({ "username": listed.username, "account_id": listed.account.to_string(), "online": online });
     let next = listing.users.last().filter(|_| listing.more).map(|last| last.username.clone());

@@ -1,5 +1,7 @@
 //! What can be read beside the feed: people, posts by their id, conversations, mentions, and what is looked for.
 
+use std::time::Duration;
+
 use actix_web::web::{Data, Query};
 use serde_json::{Value, json};
 
@@ -13,10 +15,10 @@ use crate::types::{Username, format_rfc3339};
 
 /// Shows somebody's page.
 pub async fn user(shared: Data<Shared>, query: Query<UserQuery>) -> Answer {
-    let UserQuery { name, local, n, cursor } = query.into_inner();
+    let UserQuery { name, local, n, cursor, timeout_ms } = query.into_inner();
     let (name, page) = (username(&name)?, page(n, cursor)?);
     let people = shared.node.doors.people.clone();
-    let view = in_time(within(None), async move { people.user(name, local, page).await }).await?;
+    let view = in_time(within(timeout_ms), async move { people.user(name, local, page).await }).await?;
     let mut value = json!({
         "username": view.username,
         "account_id": view.account.to_string(),
@@ -35,16 +37,16 @@ pub async fn user(shared: Data<Shared>, query: Query<UserQuery>) -> Answer {
 
 /// Lists whom somebody follows.
 pub async fn following(shared: Data<Shared>, query: Query<PeopleQuery>) -> Answer {
-    let (name, page) = list(query.into_inner())?;
+    let (name, page, within) = list(query.into_inner())?;
     let people = shared.node.doors.people.clone();
-    answers::ok(listed(&in_time(within(None), async move { people.following(name, page).await }).await?))
+    answers::ok(listed(&in_time(within, async move { people.following(name, page).await }).await?))
 }
 
 /// Lists who follows somebody.
 pub async fn followers(shared: Data<Shared>, query: Query<PeopleQuery>) -> Answer {
-    let (name, page) = list(query.into_inner())?;
+    let (name, page, within) = list(query.into_inner())?;
     let people = shared.node.doors.people.clone();
-    answers::ok(listed(&in_time(within(None), async move { people.followers(name, page).await }).await?))
+    answers::ok(listed(&in_time(within, async move { people.followers(name, page).await }).await?))
 }
 
 /// Shows a post.
@@ -55,12 +57,13 @@ pub async fn show(shared: Data<Shared>, query: Query<IdQuery>) -> Answer {
 
 /// Shows the conversation that a post is part of.
 pub async fn thread(shared: Data<Shared>, query: Query<IdQuery>) -> Answer {
-    let (id, doors) = (query.into_inner().id, shared.node.doors.clone());
+    let IdQuery { id, timeout_ms } = query.into_inner();
+    let doors = shared.node.doors.clone();
     let read = async move {
         let post = doors.feed.find(id).await?;
         doors.people.thread(post.id).await
     };
-    let thread = in_time(within(None), read).await?;
+    let thread = in_time(within(timeout_ms), read).await?;
     answers::ok(json!({
         "ancestors": posts(&thread.ancestors),
         "ancestors_end": thread.ancestors_end,
@@ -92,9 +95,9 @@ fn page(n: Option<usize>, cursor: Option<String>) -> Result<ListRequest, Refusal
     Ok(ListRequest { limit: page_size(n)?, cursor })
 }
 
-fn list(query: PeopleQuery) -> Result<(Option<Username>, ListRequest), Refusal> {
-    let PeopleQuery { name, n, cursor } = query;
-    Ok((name.as_deref().map(username).transpose()?, page(n, cursor)?))
+fn list(query: PeopleQuery) -> Result<(Option<Username>, ListRequest, Duration), Refusal> {
+    let PeopleQuery { name, n, cursor, timeout_ms } = query;
+    Ok((name.as_deref().map(username).transpose()?, page(n, cursor)?, within(timeout_ms)))
 }
 
 fn listed(page: &PeoplePage) -> Value {

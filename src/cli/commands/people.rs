@@ -24,7 +24,7 @@ pub fn followers(context: &Context, args: &RelationsArgs) -> Outcome {
 pub fn users(context: &Context, args: &UsersArgs) -> Outcome {
     let prefix = args.prefix.as_deref().map(input::name_prefix).transpose()?;
     let query = Query::page(&args.list).with("prefix", prefix);
-    let answer = context.client()?.get("/users", &query.words())?;
+    let answer = context.client()?.get_in_time("/users", &query.words())?;
     context.output.answer(&answer, |style| {
         let listing = listing(list_at(&answer, "/users"), "nobody with such a name is known here");
         let command = args.prefix.as_deref().map_or("users".into(), |prefix| format!("users {prefix}"));
@@ -54,7 +54,7 @@ impl Relation {
 fn relations(context: &Context, relation: Relation, args: &RelationsArgs) -> Outcome {
     let name = args.name.as_deref().map(input::username).transpose()?;
     let query = Query::page(&args.list).with("name", name.as_ref().map(ToString::to_string));
-    let answer = context.client()?.get(relation.path(), &query.words())?;
+    let answer = context.client()?.get_in_time(relation.path(), &query.words())?;
     context.output.answer(&answer, |style| {
         let word = relation.path().trim_start_matches('/');
         let command = name.as_ref().map_or(word.into(), |name| format!("{word} {name}"));

@@ -9,13 +9,13 @@ use crate::cli::words::{self, list_at, number_at, text_at};
 
 /// Looks for the nodes nearest to a key.
 pub fn lookup(context: &Context, args: &LookupArgs) -> Outcome {
-    let answer = context.client()?.get_in_time("/lookup", "what", &args.what)?;
+    let answer = context.client()?.get_in_time("/lookup", &[("what", &args.what)])?;
     context.output.answer(&answer, |_| near(&answer))
 }
 
 /// Measures the round trip to a peer.
 pub fn ping(context: &Context, args: &PingArgs) -> Outcome {
-    let answer = context.client()?.get_in_time("/ping", "target", &args.target)?;
+    let answer = context.client()?.get_in_time("/ping", &[("target", &args.target)])?;
     context.output.answer(&answer, |_| {
         format!("{} answers in {}", words::short_id(text_at(&answer, "/node_id")), millis(&answer, "/rtt_ms"))
     })

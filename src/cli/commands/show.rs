@@ -22,7 +22,7 @@ pub fn thread(context: &Context, args: &IdArgs) -> Outcome {
 
 fn ask(context: &Context, path: &str, args: &IdArgs, text: fn(&Value, Style) -> String) -> Outcome {
     let id = input::id(&args.id)?;
-    let answer = context.client()?.get(path, &[("id", &id)])?;
+    let answer = context.client()?.get_in_time(path, &[("id", &id)])?;
     context.output.answer(&answer, |style| text(&answer, style))
 }
 

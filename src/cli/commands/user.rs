@@ -18,7 +18,7 @@ pub fn run(context: &Context, args: &UserArgs) -> Outcome {
     let query = Query::page(&args.list)
         .with("name", Some(name.to_string()))
         .with("local", args.local.then(|| "true".to_owned()));
-    let answer = context.client()?.get("/user", &query.words())?;
+    let answer = context.client()?.get_in_time("/user", &query.words())?;
     context.output.answer(&answer, |style| page(&answer, style))
 }
 
