@@ -15,7 +15,7 @@ pub struct LogState {
     pub collected: Vec<(u64, u64)>,
     /// The version of the heads that say so; zero where it is known from a post alone.
     pub version: u64,
-    /// Numbers that most holders say they have collected, at most [`MARKED`]; the heads say so when the author is online.
+    /// Numbers that most holders say they have collected, at most 500; the heads say so when the author is online.
     pub marked: BTreeSet<u64>,
 }
 
