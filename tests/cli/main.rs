@@ -7,6 +7,7 @@
 
 mod commands_people;
 mod commands_posts;
+mod fifty;
 mod gc;
 mod mastodon;
 mod menu;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::actors::context::Context;
-use crate::actors::storage::{Reading, read, read_account};
+use crate::actors::storage::{Reading, read, read_account_patiently};
 use crate::records::{PostBody, Record, Signed, home};
 use crate::types::{AccountId, Code, Hash, Problem, Section, SectionSet, Username};
 
@@ -26,7 +26,7 @@ pub struct HomePosts {
 /// # Errors
 /// `no_such_user`; `unreachable` when too few holders answered to say.
 pub async fn find_account(node: &Rc<Context>, username: &Username) -> Result<AccountId, Problem> {
-    match read_account(node, username).await {
+    match read_account_patiently(node, username).await {
         Ok(Some(chain)) => Ok(chain.account),
         Ok(None) => Err(Problem::new(Code::NoSuchUser, format!("nobody is called {username}"))),
         Err(()) => Err(Problem::new(Code::Unreachable, "nobody who could know this account was reached")),

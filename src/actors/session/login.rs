@@ -17,7 +17,7 @@ use super::state::{Session, Shared};
 use crate::actors::feed::Followee;
 use crate::actors::outbox::Item;
 use crate::actors::registrar::name_is_pending;
-use crate::actors::storage::{account_of, put_op, read, read_account};
+use crate::actors::storage::{account_of, put_op, read, read_account_patiently};
 use crate::keys::{OpenError, SealKey, SecretKey, Secrets};
 use crate::records::{
     AccountChain, BundleBody, DeviceBody, HeadsBody, Record, RetirementBody, Signed, bundle_key, home,
@@ -55,7 +55,7 @@ async fn find(shared: &Rc<Shared>, username: &Username) -> Result<Rc<AccountChai
         Problem::new(Code::NamePending, format!("{username} is claimed, but not certified yet"))
             .hint("whoever registered it runs `timeline register` again, or waits")
     };
-    match read_account(node, username).await {
+    match read_account_patiently(node, username).await {
         Ok(Some(chain)) => Ok(chain),
         _ if Claim::load(node, username).is_some() => Err(pending()),
         Ok(None) if name_is_pending(node, username).await => Err(pending()),
