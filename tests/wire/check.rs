@@ -13,7 +13,8 @@ pub fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
 
-fn unhex(value: &Value) -> Vec<u8> {
+/// Reads bytes from hex digits.
+pub fn unhex(value: &Value) -> Vec<u8> {
     data_encoding::HEXLOWER.decode(value.as_str().expect("hex digits").as_bytes()).expect("hex digits")
 }
 
