@@ -13,7 +13,7 @@ use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::presence::Follower;
 use crate::actors::put::evidence;
-use crate::actors::storage::read;
+use crate::actors::storage::{read, read_list};
 use crate::records::{Record, countersigned, home};
 use crate::types::{AccountId, DeviceId, NodeId, Section, SectionSet};
 use crate::wire::{Blob, Deliver, Status};
@@ -99,8 +99,9 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) {
 
 /// Reads who is interested in an account now, and where the account itself is logged in.
 async fn read_online(node: &Rc<Context>, account: AccountId) -> Vec<Follower> {
-    let reading = read(node, home(&account), SectionSet::of(&[Section::Interest, Section::Presence])).await;
-    let online = reading.records.iter().filter_map(|record| {
+    let devices = read(node, home(&account), SectionSet::of(&[Section::Presence]));
+    let (followers, devices) = tokio::join!(read_list(node, Section::Interest, account), devices);
+    let online = followers.records.iter().chain(&devices.records).filter_map(|record| {
         let (online, contact) = match record {
             Record::Interest(r) => (r.body.online, countersigned(r, &node.network.id)),
             Record::Presence(r) => (r.body.online, countersigned(r, &node.network.id)),
