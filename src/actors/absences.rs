@@ -46,7 +46,12 @@ impl Absences {
                 return;
             }
         }
-        let times = self.0.get(&contact.node).map_or(0, |before| before.times).saturating_add(1);
+        let before = self.0.get(&contact.node);
+        if before.is_some_and(|absence| absence.seq == contact.seq && absence.counts(now)) {
+            // Several dialled it at the same time: that is one vain attempt.
+            return;
+        }
+        let times = before.map_or(0, |before| before.times).saturating_add(1);
         self.0.insert(contact.node, Absence { since: now, times, seq: contact.seq });
     }
 

@@ -33,13 +33,26 @@ pub async fn put(
     Ok(statuses.into_iter().find(|s| !s.is_acknowledged()))
 }
 
-/// Puts a record that is held in memory at the first page below that takes it; at most as many as there are levels.
-async fn put_below(node: &Rc<Context>, mut key: Key, blob: &Blob) -> bool {
+/// Puts a record that is held in memory at the first page below that takes it.
+///
+/// A goodbye goes to the nearest known as well, without a lookup: whoever ends waits for nothing long.
+async fn put_below(node: &Rc<Context>, key: Key, blob: &Blob) -> bool {
     let Ok(record) = Record::decode(Bytes::copy_from_slice(&blob.0)) else { return false };
+    let is_goodbye = matches!(&record, Record::Interest(interest) if !interest.body.online);
+    let at_once = async { is_goodbye && descend(node, key, &record, blob, false).await };
+    let (at_once, looked_up) = tokio::join!(at_once, descend(node, key, &record, blob, true));
+    at_once || looked_up
+}
+
+/// Goes down from page to page until one takes the record; at most as many as there are levels.
+async fn descend(node: &Rc<Context>, mut key: Key, record: &Record, blob: &Blob, looks_up: bool) -> bool {
     while let Some(page) = record.page_below(&key).filter(|page| page.section.in_memory()) {
         key = page.key();
-        let found = find_closest(node, key).await.closest;
-        let puts = found.iter().take(HOLDERS).map(|(to, ())| {
+        let holders = match looks_up {
+            true => find_closest(node, key).await.closest.into_iter().map(|(holder, ())| holder).collect(),
+            false => node.doors().routing.closest(key, HOLDERS).await,
+        };
+        let puts = holders.iter().take(HOLDERS).map(|to| {
             let request = Put { key, records: vec![blob.clone()], proofs: vec![] };
             put_each(node, to, request, Patience::Read)
         });

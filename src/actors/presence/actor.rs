@@ -24,6 +24,11 @@ use crate::types::{AccountId, Contact, DeviceId, Hlc, NodeId, WallTime};
 const TICK: Duration = Duration::from_secs(2);
 /// Presence lasts 10 minutes and is renewed every 5.
 const RENEW_PRESENCE: Duration = Duration::from_secs(300);
+/// After a start it is renewed so soon, for [`YOUNG`]: those that began at the same time as this node were not yet known
+/// to anybody whom it asked for the nearest.
+const RENEW_YOUNG: Duration = Duration::from_secs(20);
+/// How long a node counts as started just now.
+const YOUNG: Duration = Duration::from_secs(50);
 /// Interest lasts 60 minutes and is renewed every 30.
 const RENEW_INTEREST: Duration = Duration::from_secs(1800);
 /// A renewal that not all holders took is repeated after this.
@@ -322,8 +327,12 @@ impl Handler<Renewed> for PresenceActor {
     fn handle(&mut self, renewed: Renewed, _: &mut Ctx<Self>) -> bool {
         let Renewed { author, holders, known, taken } = renewed;
         let Some(task) = self.tasks.get_mut(&author) else { return false };
-        let renew = if author.is_some() { RENEW_INTEREST } else { RENEW_PRESENCE };
-        let wait = if taken == Some(false) { RETRY } else { renew };
+        let wait = match author {
+            _ if taken == Some(false) => RETRY,
+            Some(_) => RENEW_INTEREST,
+            None if self.began.elapsed() < YOUNG => RENEW_YOUNG,
+            None => RENEW_PRESENCE,
+        };
         task.under_way = taken.is_none();
         task.known = known;
         task.due = Instant::now() + wait;

@@ -78,10 +78,13 @@ impl Tally {
         verdict(&self.answers.iter().map(aged).collect::<Vec<_>>())
     }
 
-    /// Tells whether nobody that was asked knows the account, and others may.
+    /// Tells whether nobody that was asked knows the account, or too few were to say that it is offline, and others may.
+    ///
+    /// One holder may know of one device alone: each device's node counts itself out when it looks for holders.
     fn is_lost(&self) -> bool {
         let nobody = self.answers.iter().all(|(standing, _)| *standing == Standing::Unknown);
-        nobody && !(self.fresh && self.answers.len() >= ENOUGH)
+        let few = self.answers.len() < ENOUGH;
+        (nobody && (few || !self.fresh)) || (few && !matches!(self.verdict(), Verdict::Online(_)))
     }
 
     fn is_enough(&self) -> bool {

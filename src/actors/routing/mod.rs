@@ -11,9 +11,11 @@ mod people;
 mod probes;
 mod questions;
 mod search;
+mod settled;
 
 pub use actor::RoutingActor;
 pub use handle::RoutingHandle;
 pub use messages::{BootpeerState, Peer, RoutingOverview};
 pub use people::{LookedUpFor, NearNode, PingError, PingTarget, Pong};
-pub use search::{Asked, Goal, find_closest, nearest_for, search};
+pub use search::{Asked, Found, Goal, find_closest, nearest_for, search};
+pub use settled::Named;

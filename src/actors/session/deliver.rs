@@ -13,7 +13,7 @@ use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::presence::Follower;
 use crate::actors::put::evidence;
-use crate::actors::storage::read;
+use crate::actors::storage::{read, read_list};
 use crate::records::{Record, countersigned, home};
 use crate::types::{AccountId, DeviceId, NodeId, Section, SectionSet};
 use crate::wire::{Blob, Deliver, Status};
@@ -72,6 +72,13 @@ impl Tried {
         new
     }
 
+    /// Notes that a device is not there: it said goodbye, or does not answer.
+    fn leave(&mut self, device: DeviceId) {
+        if self.at.contains_key(&device) && !self.has.contains(&device) {
+            self.away.insert(device);
+        }
+    }
+
     /// Returns how many are there, as far as is known.
     fn online(&self) -> u32 {
         self.at.len().saturating_sub(self.away.len()) as u32
@@ -88,7 +95,13 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) {
     let known = node.doors().presence.known().await;
     let fresh = read_online(&node, account);
     let first = bring(&node, &post, known, &tried, &counts);
-    let (fresh, ()) = tokio::join!(fresh, first);
+    let ((fresh, gone), ()) = tokio::join!(fresh, first);
+    for device in gone {
+        node.doors().presence.gone(device);
+        let mut tried = tried.borrow_mut();
+        tried.leave(device);
+        counts.online.set(tried.online());
+    }
     let (own, followers): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|online| online.account == account);
     node.doors().presence.learned(followers.clone());
     // The author's other devices are no followers, and do not count.
@@ -97,19 +110,26 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) {
     tokio::join!(bring(&node, &post, followers, &tried, &counts), others);
 }
 
-/// Reads who is interested in an account now, and where the account itself is logged in.
-async fn read_online(node: &Rc<Context>, account: AccountId) -> Vec<Follower> {
-    let reading = read(node, home(&account), SectionSet::of(&[Section::Interest, Section::Presence])).await;
-    let online = reading.records.iter().filter_map(|record| {
-        let (online, contact) = match record {
+/// Reads who is interested in an account now, and where the account itself is logged in; then which devices said goodbye.
+async fn read_online(node: &Rc<Context>, account: AccountId) -> (Vec<Follower>, Vec<DeviceId>) {
+    let devices = read(node, home(&account), SectionSet::of(&[Section::Presence]));
+    let (followers, devices) = tokio::join!(read_list(node, Section::Interest, account), devices);
+    let (mut online, mut gone) = (Vec::new(), Vec::new());
+    for record in followers.records.iter().chain(&devices.records) {
+        let (is_online, contact) = match record {
             Record::Interest(r) => (r.body.online, countersigned(r, &node.network.id)),
             Record::Presence(r) => (r.body.online, countersigned(r, &node.network.id)),
-            _ => (false, None),
+            _ => continue,
         };
-        let contact = contact.filter(|_| online)?;
-        Some(Follower { account: record.account()?, device: record.device()?, contact })
-    });
-    online.collect()
+        match (record.account(), record.device(), contact) {
+            (Some(account), Some(device), Some(contact)) if is_online => {
+                online.push(Follower { account, device, contact });
+            }
+            (_, Some(device), _) if !is_online => gone.push(device),
+            _ => {}
+        }
+    }
+    (online, gone)
 }
 
 async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, tried: &RefCell<Tried>, counts: &Counts) {
@@ -128,7 +148,7 @@ async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, trie
             None => {
                 node.doors().presence.gone(follower.device);
                 let mut tried = tried.borrow_mut();
-                tried.away.insert(follower.device);
+                tried.leave(follower.device);
                 counts.online.set(tried.online());
             }
         }

@@ -1,5 +1,6 @@
 //! Reading mutable records from the network: ask several holders, verify, merge, repair those that lag.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use super::gone::{Gone, collected, hint, leave_out, listed};
 use super::list::add;
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
-use crate::actors::routing::{Asked, Goal, search};
+use crate::actors::routing::{Asked, Found, Goal, Named, search};
 use crate::records::{AccountChain, ProofNeed, Record, admit, home, name_key, section_at, slot};
 use crate::seam::Later;
 use crate::types::{AccountId, Contact, DeviceId, Hash, Key, Section, SectionSet, Username};
@@ -64,12 +65,8 @@ struct Page {
 ///
 /// Never fails for want of a majority: what answered is merged, and `complete` tells.
 pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading {
-    let want = if sections.contains(Section::Account) { ASKED_FOR_ACCOUNTS } else { ASKED }.min(node.network.k());
-    let asker = node.clone();
-    let ask =
-        move |contact: Contact| -> Later<Asked<Page>> { Box::pin(ask_holder(asker.clone(), contact, key, sections)) };
     let counts = |page: &Page| page.records.iter().any(|bytes| is_of(bytes, &key));
-    let found = search(node, key, Goal { counts, enough: want, guarded: is_guarded(sections) }, ask).await;
+    let found = ask_near(node, key, sections, counts).await;
     let brought = found.closest.iter().filter(|(_, page)| counts(page)).count();
     let mut complete = found.complete;
     let mut holders: Vec<(Option<Contact>, Page)> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
@@ -95,6 +92,34 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     let split = holders.iter().fold(SectionSet::default(), |all, (_, page)| all.with(page.split));
     let collected = gone.into_iter().map(|(device, seq, _)| (device, seq)).collect();
     Reading { records: merged, collected, complete, split }
+}
+
+/// Asks holders near a key until enough brought something that counts.
+///
+/// What is held in memory is at the few nearest and never mended: others keep what was put there while nobody nearer was
+/// known. So it is asked of the nearest, and those who brought something are not counted.
+async fn ask_near(node: &Rc<Context>, key: Key, sections: SectionSet, counts: impl Fn(&Page) -> bool) -> Found<Page> {
+    let want = if sections.contains(Section::Account) { ASKED_FOR_ACCOUNTS } else { ASKED }.min(node.network.k());
+    if !sections_in_memory(sections) {
+        let asker = node.clone();
+        let ask = move |contact: Contact| -> Later<Asked<Page>> {
+            Box::pin(ask_holder(asker.clone(), contact, key, sections))
+        };
+        return search(node, key, Goal { counts, enough: want, guarded: is_guarded(sections) }, ask).await;
+    }
+    let named = Rc::new(RefCell::new(Named::begin(node, key).await));
+    let (asker, noted) = (node.clone(), named.clone());
+    let ask = move |contact: Contact| -> Later<Asked<Page>> {
+        let (node, named) = (asker.clone(), noted.clone());
+        Box::pin(async move {
+            let asked = ask_holder(node.clone(), contact.clone(), key, sections).await;
+            let contacts = asked.as_ref().ok().map(|(_, contacts)| &contacts[..]);
+            named.borrow_mut().note(&node, &contact.node, contacts);
+            asked
+        })
+    };
+    let goal = Goal { counts: |_: &Page| named.borrow().is_settled(want), enough: 1, guarded: false };
+    search(node, key, goal, ask).await
 }
 
 /// Tells whether bytes look like a record that is kept at this key.
