@@ -32,7 +32,7 @@ test: tools test-tools ## Run all tests (ARGS=… goes to cargo test)
 	$(CARGO) test --locked --all-targets $(ARGS)
 	$(CARGO) test --locked --doc
 
-test-tools: ## Install what some tests need beside Rust, where that is possible (chrony)
+test-tools: ## Install what some tests need beside Rust, where that is possible (chrony, packages of Python)
 	@tests/setup
 
 soak: tools ## Random faults in simulated networks (SEEDS=100..200 for certain ones)

@@ -8,6 +8,7 @@
 mod commands_people;
 mod commands_posts;
 mod fifty;
+mod foreign;
 mod gc;
 mod mastodon;
 mod menu;

@@ -83,7 +83,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    fn of(stdout: ChildStdout) -> Self {
+    /// Reads what a process writes.
+    pub fn of(stdout: ChildStdout) -> Self {
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -175,7 +176,7 @@ impl Drop for Running {
 }
 
 /// Reads standard error away, so that no process waits for room in the pipe; shown when a test fails.
-fn drain(stderr: std::process::ChildStderr) {
+pub fn drain(stderr: std::process::ChildStderr) {
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             eprintln!("{line}");

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import datetime
+import ipaddress
 import ssl
 from contextlib import AsyncExitStack
 
@@ -119,8 +120,6 @@ class Net:
         config = self.configuration(False)
         self.server = await serve(self.bind, 0, configuration=config, create_protocol=guest)
         self.port = self.server._transport.get_extra_info("sockname")[1]
-        import ipaddress
-
         address = ipaddress.ip_address(self.bind).packed + self.port.to_bytes(2, "big")
         self.contact = proto.make_contact(self.key, self.network, [address], proto.now_ms())
 

@@ -3,7 +3,7 @@
 Joins with an invitation, then reads one command a line from standard input and answers each with one line of JSON:
 
     {"do": "register", "name": "carol", "password": "…"}    {"do": "follow", "name": "alice"}
-    {"do": "post", "text": "…"}    {"do": "read", "name": "alice"}    {"do": "stop"}
+    {"do": "post", "text": "…"}    {"do": "interested"}    {"do": "read", "name": "alice"}    {"do": "stop"}
 
 A post that somebody brings is a line of its own, {"delivered": …}. It stores nothing for others.
 """
@@ -19,9 +19,9 @@ import proto
 from net import (
     CHECK_ONLINE, CLAIM, DELIVER, FIND_NODE, GET, GET_NETWORK, HEARTBEAT, HELLO, PING, PUT, Failed, Net, done, error,
 )
-from proto import (
-    ACCOUNT, BUNDLE, DEVICE, EDGE, HEADS, INTEREST, POST, PRESENCE, TOMBSTONE, Chain, Contact, Ed25519PrivateKey,
-    Network, Proofs, Record, Refused, home, now_ms, place, public,
+from proto import Contact, Ed25519PrivateKey, Network, Refused, home, now_ms, place, public
+from records import (
+    ACCOUNT, BUNDLE, DEVICE, EDGE, HEADS, INTEREST, POST, PRESENCE, TOMBSTONE, Chain, Proofs, Record, countersigned,
 )
 
 STORED, KNOWN, NEED_PROOF, SPLIT, NOT_FOLLOWED = 0, 1, 3, 10, 18
@@ -326,17 +326,21 @@ class Peer:
         published = await self.put(home(self.account), [post.data, heads.data], proofs)
         return {"id": post.hash.hex(), "delivered": await self.deliver(post.data, proofs)} | published
 
-    async def deliver(self, post: bytes, proofs: list) -> int:
+    async def interested(self) -> list:
+        """Where followers, and other devices of the account, want to have its posts."""
         found = self.verified(await self.read(home(self.account), [14, 15]), (PRESENCE, INTEREST))
         newest = {}
         for record in sorted(found, key=lambda r: r.body["Q"]):
             newest[(record.kind, record.body["A"], record.body["D"])] = record
         contacts = {}
         for record in newest.values():
-            contact = proto.countersigned(record, self.network_id) if record.body["O"] else None
+            contact = countersigned(record, self.network_id) if record.body["O"] else None
             if contact is not None and contact.node != self.net.node:
                 contacts[contact.node] = contact
-        took = await asyncio.gather(*(self.bring(contact, post, proofs) for contact in contacts.values()))
+        return list(contacts.values())
+
+    async def deliver(self, post: bytes, proofs: list) -> int:
+        took = await asyncio.gather(*(self.bring(contact, post, proofs) for contact in await self.interested()))
         return sum(took)
 
     async def bring(self, contact: Contact, post: bytes, proofs: list) -> bool:
@@ -434,6 +438,8 @@ class Peer:
             return await self.follow(command["name"])
         if what == "post":
             return await self.post(command["text"])
+        if what == "interested":
+            return {"interested": len(await self.interested())}
         if what == "read":
             return await self.read_posts(command["name"])
         return await self.stop()

@@ -1,8 +1,9 @@
-"""What is signed, hashed and merged: `docs/PROTOCOL.md` without the network. No sockets, no files."""
+"""Hashes, places, signatures, maps, contacts, sealed things, the network document: `docs/PROTOCOL.md` without records and sockets."""
 
+import ipaddress
 import struct
 import time
-import unicodedata
+import tomllib
 
 import msgpack
 from argon2.low_level import Type, hash_secret_raw
@@ -10,19 +11,6 @@ from blake3 import blake3
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-
-NEVER = (1 << 48) - 1
-TOLERANCE = 5 * 60 * 1000
-DAY = 24 * 3600 * 1000
-LIFE = {5: 90 * DAY, 6: 365 * DAY, 9: 365 * DAY, 11: 60 * DAY, 12: 365 * DAY, 14: 600_000, 15: 3_600_000}
-CONTEXT = {
-    1: "account", 2: "bundle", 3: "device", 4: "retirement", 5: "profile", 6: "heads", 7: "post", 8: "tombstone",
-    9: "edge", 11: "watermark", 12: "private", 13: "mention", 14: "presence", 15: "interest",
-}
-ACCOUNT, BUNDLE, DEVICE, RETIREMENT, HEADS, POST, TOMBSTONE, EDGE, PRESENCE, INTEREST, DIRECTORY = (
-    1, 2, 3, 4, 6, 7, 8, 9, 14, 15, 16,
-)
-
 
 class Refused(Exception):
     """A record, contact or frame that is not what it has to be; the text says why."""
@@ -115,8 +103,11 @@ def _check_depth(value, left: int = 15) -> None:
             _check_depth(inner, left - 1)
 
 
-def unpack(data: bytes, known: dict, closed: bool = False) -> dict:
-    """Reads a map. `known` names each key with its type, and a `?` behind the type of a field that may be absent."""
+def unpack(data: bytes, known: dict, closed=False) -> dict:
+    """Reads a map. `known` names each key with its type, and a `?` behind the type of a field that may be absent.
+
+    Closed maps (True) have no unknown field; with None any field is let through.
+    """
     try:
         body = msgpack.unpackb(data, raw=False, object_pairs_hook=_fields, strict_map_key=False)
     except Refused:
@@ -124,7 +115,7 @@ def unpack(data: bytes, known: dict, closed: bool = False) -> dict:
     except Exception as error:
         raise Refused("trailing" if isinstance(error, msgpack.ExtraData) else "malformed") from error
     _check_depth(body)
-    return check_map(body, known, closed)
+    return body if closed is None else check_map(body, known, closed)
 
 
 TYPES = {
@@ -138,7 +129,7 @@ TYPES = {
 }
 
 
-def check_map(body, known: dict, closed: bool = False) -> dict:
+def check_map(body, known: dict, closed=False) -> dict:
     if not isinstance(body, dict):
         raise Refused("malformed")
     for key in body:
@@ -150,245 +141,6 @@ def check_map(body, known: dict, closed: bool = False) -> dict:
         if key not in body and not kind.endswith("?"):
             raise Refused("malformed")
     return body
-
-
-# Records
-
-FIELDS = {
-    ACCOUNT: {
-        "U": "text", "S": "u64", "A": "bytes32?", "P": "bytes32?", "K": "bytes32", "R": "bytes32?", "V": "list?",
-        "E": "list?", "B": "bytes32",
-    },
-    BUNDLE: {"U": "text", "S": "u64", "K": "bytes32", "X": "map"},
-    DEVICE: {"A": "bytes32", "D": "bytes32", "S": "u64", "H": "u64"},
-    RETIREMENT: {"A": "bytes32", "D": "bytes32", "Q": "u64", "P": "bytes32?", "H": "u64", "S": "u64?"},
-    HEADS: {
-        "A": "bytes32", "D": "bytes32", "V": "u64", "H": "u64", "Q": "u64", "P": "bytes32?", "F": "u64", "C": "list?",
-    },
-    POST: {
-        "A": "bytes32", "D": "bytes32", "Q": "u64", "H": "u64", "P": "bytes32?", "T": "text", "L": "u64", "r": "map?",
-    },
-    TOMBSTONE: {
-        "A": "bytes32", "D": "bytes32", "H": "u64", "X": "bytes32", "Q": "u64", "P": "bytes32", "E": "u64",
-    },
-    EDGE: {"A": "bytes32", "D": "bytes32", "B": "bytes32", "H": "u64", "F": "bool", "T": "u64"},
-    PRESENCE: {"A": "bytes32", "D": "bytes32", "Q": "u64", "H": "u64", "O": "bool", "C": "bin"},
-    INTEREST: {"A": "bytes32", "D": "bytes32", "B": "bytes32", "Q": "u64", "H": "u64", "O": "bool", "C": "bin"},
-}
-
-
-class Record:
-    """A record of the common form; a chain is a `Chain`."""
-
-    def __init__(self, data: bytes):
-        if len(data) < 2:
-            raise Refused("short")
-        if data[0] != 1:
-            raise Refused("unknown_suite")
-        self.data, self.kind = data, data[1]
-        if self.kind not in FIELDS:
-            raise Refused("unknown_kind")
-        signatures = 2 if self.kind in (PRESENCE, INTEREST) else 1
-        self.signed = data[: len(data) - 64 * signatures]
-        if len(data) < 2 + 64 * signatures:
-            raise Refused("short")
-        self.body = unpack(self.signed[2:], FIELDS[self.kind])
-        self.hash = digest(self.signed)
-        if self.kind == POST:
-            check_post(self.body)
-
-    @classmethod
-    def make(cls, kind: int, body: dict, key: Ed25519PrivateKey, network: bytes, node=None) -> "Record":
-        data = bytes([1, kind]) + pack({k: v for k, v in body.items() if v is not None})
-        data += sign(key, f"timeline 1 {CONTEXT[kind]}", network, data)
-        if node is not None:
-            data += sign(node, f"timeline 1 {CONTEXT[kind]} node", network, data)
-        return cls(data)
-
-    def signed_by(self, key: bytes, network: bytes) -> bool:
-        signature = self.data[len(self.signed) : len(self.signed) + 64]
-        return verify(key, f"timeline 1 {CONTEXT[self.kind]}", network, self.signed, signature)
-
-    def ends(self) -> int:
-        body, kind = self.body, self.kind
-        if kind == POST:
-            return min((body["H"] >> 16) + body["L"], NEVER)
-        if kind == TOMBSTONE:
-            return min(body["E"] + 600_000, NEVER)
-        return min((body["H"] >> 16) + LIFE[kind], NEVER) if kind in LIFE else NEVER
-
-    def admit(self, now: int, most: int) -> None:
-        if len(self.data) > most:
-            raise Refused("too_large")
-        if self.body.get("H", 0) >> 16 > now + TOLERANCE:
-            raise Refused("future")
-        if self.ends() <= now:
-            raise Refused("expired")
-
-
-def check_post(body: dict) -> None:
-    text = body["T"]
-    fine = (
-        body["Q"] > 0
-        and (body["Q"] == 1) == ("P" not in body)
-        and 10_000 <= body["L"] <= 2_592_000_000
-        and unicodedata.is_normalized("NFC", text)
-        and text.strip() != ""
-        and len(text) <= 500
-        and len(text.encode()) <= 2000
-        and all(unicodedata.category(c) != "Cc" or c == "\n" for c in text)
-    )
-    if not fine:
-        raise Refused("value")
-
-
-# Accounts
-
-
-def final_text(epoch: int, username: str, account: bytes, seq: int, record: bytes, at: int) -> bytes:
-    return pack({"E": epoch, "U": username, "A": account, "Q": seq, "H": record, "T": at})
-
-
-def quorum(n: int) -> int:
-    return (n + (n - 1) // 3) // 2 + 1 if n else 1
-
-
-class Chain:
-    """An account's states with their certificates."""
-
-    def __init__(self, data: bytes):
-        if data[:2] != b"\x01\x01":
-            raise Refused("unknown_kind")
-        body = unpack(data[2:], {"L": "list"}, closed=True)
-        if not 1 <= len(body["L"]) <= 100:
-            raise Refused("value")
-        for link in body["L"]:
-            check_map(link, {"R": "bin", "F": "list"}, closed=True)
-            for final in link["F"]:
-                check_map(final, {"K": "bytes32", "T": "u64", "S": "bin"}, closed=True)
-        self.data = data
-        self.links = [(Record(link["R"]), link["F"]) for link in body["L"]]
-        again = [(record.data, finals) for record, finals in self.links]
-        if Chain.spell(again) != data:
-            raise Refused("value")
-        self.account = self.links[0][0].hash
-        self.last = self.links[-1][0].body
-        self.name = self.last["U"]
-
-    @staticmethod
-    def spell(links) -> bytes:
-        """The one spelling of a chain."""
-        plain = [
-            {"R": record, "F": [{"K": f["K"], "T": f["T"], "S": f["S"]} for f in sorted(finals, key=lambda f: f["K"])]}
-            for record, finals in links
-        ]
-        return b"\x01\x01" + pack({"L": plain})
-
-    def verify(self, network) -> None:
-        before = None
-        for seq, (record, finals) in enumerate(self.links):
-            body = record.body
-            if len(record.data) > network.limits["account_bytes"]:
-                raise Refused("too_large")
-            if body["S"] != seq or (seq == 0) != ("A" not in body) or (seq == 0) != ("P" not in body):
-                raise Refused("chain_broken")
-            signers = [body["K"]]
-            if before is not None:
-                if body["U"] != before.body["U"] or body["A"] != self.account or body["P"] != before.hash:
-                    raise Refused("chain_broken")
-                signers = [before.body["K"]] + ([before.body["R"]] if "R" in before.body else [])
-            if not any(record.signed_by(key, network.id) for key in signers):
-                raise Refused("chain_broken")
-            keys = [final["K"] for final in finals]
-            holds = all(network.final_holds(f, body["U"], self.account, seq, record.hash) for f in finals)
-            if len(keys) < network.quorum or keys != sorted(set(keys)) or not holds:
-                raise Refused("not_certified")
-            before = record
-
-
-class Proofs:
-    """Accounts and devices that were proved."""
-
-    def __init__(self, network):
-        self.network, self.chains, self.devices, self.retired = network, {}, {}, {}
-
-    def learn(self, blobs) -> None:
-        """Takes chains first, then certificates and retirements; what does not hold is passed over."""
-        for kinds in ((ACCOUNT,), (DEVICE,), (RETIREMENT,)):
-            for data in blobs:
-                if data[:1] == b"\x01" and data[1] in kinds:
-                    try:
-                        self._learn(data)
-                    except Refused:
-                        pass
-
-    def _learn(self, data: bytes) -> None:
-        if data[1] == ACCOUNT:
-            chain = Chain(data)
-            chain.verify(self.network)
-            known = self.chains.get(chain.account)
-            if known is None or len(known.links) < len(chain.links):
-                self.chains[chain.account] = chain
-            return
-        record = Record(data)
-        if record.kind == RETIREMENT:
-            self.judge(record)
-            self.retired[(record.body["A"], record.body["D"])] = record
-            return
-        body = record.body
-        chain = self.chains.get(body["A"])
-        if chain is None or body["S"] >= len(chain.links):
-            raise Refused("need_proof")
-        if not record.signed_by(chain.links[body["S"]][0].body["K"], self.network.id):
-            raise Refused("signature")
-        known = self.devices.get((body["A"], body["D"]))
-        rank = lambda r: (r.body["S"], r.body["H"], r.hash)  # noqa: E731
-        if known is None or rank(known) < rank(record):
-            self.devices[(body["A"], body["D"])] = record
-
-    def counts(self, account: bytes, device: bytes) -> bool:
-        cert, chain = self.devices[(account, device)], self.chains[account]
-        states = [record.body for record, _ in chain.links[cert.body["S"] :]]
-        pairs = zip(states, states[1:])
-        return all(a["K"] == b["K"] or device in b.get("E", []) for a, b in pairs)
-
-    def judge(self, record: Record) -> None:
-        """Raises unless the record is signed by whom it has to be signed by."""
-        body, kind = record.body, record.kind
-        account, device = body["A"], body["D"]
-        chain = self.chains.get(account)
-        if chain is None:
-            raise Refused("need_proof")
-        if kind == RETIREMENT and "S" in body:
-            if body["S"] >= len(chain.links):
-                raise Refused("need_proof")
-            root = chain.links[body["S"]][0].body["K"]
-            if root != chain.last["K"]:
-                raise Refused("revoked")
-            if not record.signed_by(root, self.network.id):
-                raise Refused("signature")
-            return
-        if (account, device) not in self.devices:
-            raise Refused("need_proof")
-        retired = self.retired.get((account, device))
-        if not self.counts(account, device) or (retired is not None and is_after(record, retired.body)):
-            raise Refused("revoked")
-        for state, _ in chain.links:
-            for revoked in state.body.get("V", []):
-                if revoked["D"] != device:
-                    continue
-                late = kind != POST or body["Q"] > revoked["Q"]
-                if late or (body["Q"] == revoked["Q"] and record.hash != revoked["P"]):
-                    raise Refused("revoked")
-        if not record.signed_by(device, self.network.id):
-            raise Refused("signature")
-
-
-def is_after(record: Record, retired: dict) -> bool:
-    body = record.body
-    if record.kind in (POST, HEADS):
-        return body["Q"] > retired["Q"] and body["H"] > retired["H"]
-    return body["H"] >> 16 > (retired["H"] >> 16) + TOLERANCE
 
 
 # Contacts
@@ -416,8 +168,6 @@ class Contact:
 
 
 def read_address(data) -> tuple:
-    import ipaddress
-
     if not isinstance(data, bytes) or len(data) not in (6, 18):
         raise Refused("value")
     ip, port = ipaddress.ip_address(data[:-2]), int.from_bytes(data[-2:], "big")
@@ -425,13 +175,6 @@ def read_address(data) -> tuple:
     if port == 0 or ip.is_unspecified or ip.is_multicast:
         raise Refused("value")
     return (ip, port)
-
-
-def countersigned(record: Record, network: bytes):
-    """The contact in a presence or interest record, if its node agreed."""
-    contact = Contact(record.body["C"], network)
-    context = f"timeline 1 {CONTEXT[record.kind]} node"
-    return contact if verify(contact.key, context, network, record.data[:-64], record.data[-64:]) else None
 
 
 # What is sealed
@@ -491,12 +234,18 @@ def entry_key(settings: bytes) -> bytes:
 # The network
 
 
+def final_text(epoch: int, username: str, account: bytes, seq: int, record: bytes, at: int) -> bytes:
+    return pack({"E": epoch, "U": username, "A": account, "Q": seq, "H": record, "T": at})
+
+
+def quorum(n: int) -> int:
+    return (n + (n - 1) // 3) // 2 + 1 if n else 1
+
+
 class Network:
     """A network document."""
 
     def __init__(self, document: bytes):
-        import tomllib
-
         text = tomllib.loads(document.decode())
         self.document, self.id = document, digest(document)
         self.epoch, self.test, self.k = text["epoch"], text.get("test", False), text.get("k", 20)
