@@ -71,13 +71,24 @@ impl Drop for Foreign {
     }
 }
 
+/// Everybody is a replica of everything.
 #[test]
 fn a_client_written_from_the_document_joins_registers_follows_posts_and_receives() {
-    let Some(python) = python("a_client_written_from_the_document_joins_registers_follows_posts_and_receives") else {
-        return;
-    };
+    let name = "a_client_written_from_the_document_joins_registers_follows_posts_and_receives";
+    whole_way(name, &["--bootpeers", "1", "--peers", "2"]);
+}
+
+/// Replica sets are smaller than the network, and four registrars have to agree on a name.
+#[test]
+fn it_does_so_in_a_network_larger_than_k_too() {
+    let words = ["--bootpeers", "4", "--peers", "4", "--network-set", "k=3"];
+    whole_way("it_does_so_in_a_network_larger_than_k_too", &words);
+}
+
+fn whole_way(test: &str, words: &[&str]) {
+    let Some(python) = python(test) else { return };
     let dir = folder();
-    let net = Net::start(dir.path(), &["--bootpeers", "1", "--peers", "2"]);
+    let net = Net::start(dir.path(), words);
     net.register("peer-1", "alice");
     let early = net.run("peer-1", &["post", "before carol came"]).ok();
     let invite = net.run("peer-1", &["network", "show"]).ok()["invite"].as_str().expect("a line").to_owned();
