@@ -1,4 +1,4 @@
-//! A client in another language, written from `docs/PROTOCOL.md` alone (`tests/peer`): whether the document is enough.
+//! A client in another language (`tests/peer`) that follows `docs/PROTOCOL.md` and shares no code with this one.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -73,8 +73,8 @@ impl Drop for Foreign {
 
 /// Everybody is a replica of everything.
 #[test]
-fn a_client_written_from_the_document_joins_registers_follows_posts_and_receives() {
-    let name = "a_client_written_from_the_document_joins_registers_follows_posts_and_receives";
+fn a_client_that_shares_no_code_joins_registers_follows_posts_and_receives() {
+    let name = "a_client_that_shares_no_code_joins_registers_follows_posts_and_receives";
     whole_way(name, &["--bootpeers", "1", "--peers", "2"]);
 }
 

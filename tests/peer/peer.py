@@ -1,4 +1,4 @@
-"""A small client of the network, written from `docs/PROTOCOL.md` alone: "A minimal client, step by step".
+"""A small client of the network, which follows `docs/PROTOCOL.md`: "A minimal client, step by step".
 
 Joins with an invitation, then reads one command a line from standard input and answers each with one line of JSON:
 
