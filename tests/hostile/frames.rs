@@ -6,10 +6,10 @@ use futures_util::stream;
 use timeline::net::NetLimits;
 use timeline::records::{AccountBody, Signed, home, name_key, sign_contact};
 use timeline::seam::NetError;
-use timeline::types::{Hash, NetworkId, Rng, SectionSet};
+use timeline::types::{Hash, NetworkId, Rng, Section, SectionSet};
 use timeline::wire::{
-    Blob, Claim, Deliver, ErrorCode, FindNode, Get, GetNetwork, Hello, NameStatus, Ping, Pong, Put, Request,
-    open_answer,
+    Blob, CheckOnline, Claim, Deliver, ErrorCode, FindNode, Get, GetNetwork, Heartbeat, Hello, NameStatus, Ping, Pong,
+    Put, Reconcile, Request, Summary, open_answer,
 };
 
 use crate::attacker::{Attacker, hello};
@@ -39,6 +39,10 @@ fn requests(net: &TestNet) -> Vec<Bytes> {
         Claim { record: Blob::from(claim.bytes()) }.to_frame(),
         NameStatus { name: "alice".parse().expect("a name") }.to_frame(),
         GetNetwork {}.to_frame(),
+        Heartbeat { account: alice.id(), device: device.id() }.to_frame(),
+        CheckOnline { accounts: vec![alice.id()], here: false }.to_frame(),
+        Reconcile { account: alice.id(), marks: vec![], want: vec![], after: None }.to_frame(),
+        Summary { key: at_home, account: alice.id(), section: Section::Seen.number(), after: None }.to_frame(),
     ]
 }
 
@@ -75,7 +79,7 @@ fn frames_that_are_no_requests_are_refused_and_the_connection_lives() {
         let victim = Victim::start(&net);
         let mallory = Attacker::new(&net.network, &secret("mallory"));
         let before = victim.holdings();
-        let unknown = [0, 10, 31, 127, 255];
+        let unknown = [0, 14, 31, 127, 255];
         let mut cases: Vec<(Bytes, ErrorCode)> =
             unknown.iter().map(|n| (Bytes::from(vec![*n, 0x80]), ErrorCode::Unsupported)).collect();
         cases.extend(unknown.iter().map(|n| (Bytes::from(vec![*n]), ErrorCode::Unsupported)));
@@ -155,7 +159,7 @@ fn thousands_of_random_and_altered_frames_change_nothing() {
             let mut frame = vec![0; rng.below(200) as usize];
             rng.fill(&mut frame);
             // Most begin like a request; HELLO has a test of its own, as it may end the connection.
-            let number = 2 + rng.below(9) as u8;
+            let number = 2 + rng.below(13) as u8;
             if let Some(first) = frame.first_mut() {
                 *first = number;
             }

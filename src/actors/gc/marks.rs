@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 
+use super::finals::is_final;
 use crate::actors::context::Context;
-use crate::records::{PostBody, Record, Signed};
+use crate::records::{PostBody, Signed};
 use crate::retention::Piece;
 use crate::seam::{Op, Space};
-use crate::types::{DeviceId, Hash, Key, Section, SectionSet, WallTime};
+use crate::types::{DeviceId, Hash, Key, WallTime};
 use crate::wire::Mark;
 
 /// How long a mark outlives its post: clocks of replicas differ by less.
@@ -72,25 +73,6 @@ pub fn marked_hash(node: &Context, home: &Key, device: &DeviceId, seq: u64) -> O
 /// Tells whether a post at its home is collected: here, or by its author's word in the heads that are held here.
 pub fn is_collected(node: &Context, home: &Key, post: &Signed<PostBody>) -> bool {
     is_marked(node, home, post) || is_final(node, home, &post.body.device, post.body.seq)
-}
-
-/// Tells whether the heads of a device that are held here say that a number is gone.
-fn is_final(node: &Context, home: &Key, device: &DeviceId, seq: u64) -> bool {
-    /// A slot of heads keeps one record for each of its ranks.
-    const HEADS: usize = 3;
-    let before = (Section::Heads, Bytes::copy_from_slice(&device.0), Hash([0; 32]));
-    let sections = SectionSet::of(&[Section::Heads]);
-    let stored = node.store.read(home, sections, Some(&before), HEADS, node.horizon()).unwrap_or_default();
-    let heads: Vec<_> = stored
-        .into_iter()
-        .filter_map(|s| match Record::decode(s.bytes) {
-            Ok(Record::Heads(heads)) if heads.body.device == *device => Some(heads.body),
-            _ => None,
-        })
-        .collect();
-    let newest = heads.iter().max_by_key(|body| body.version);
-    let listed = newest.is_some_and(|body| body.collected.iter().any(|(a, b)| (*a..=*b).contains(&seq)));
-    listed || heads.iter().any(|body| seq <= body.floor)
 }
 
 /// Walks some marks from behind `after`; returns the changes that drop those that have ended, where to go on, and how many

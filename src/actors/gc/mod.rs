@@ -6,6 +6,7 @@
 mod actor;
 mod answer;
 mod children;
+mod finals;
 mod home;
 mod homes;
 mod look;
@@ -15,6 +16,7 @@ mod settings;
 
 pub use actor::{GcActor, GcHandle};
 pub use answer::{answer_reconcile, answer_summary};
+pub use finals::drop_final;
 pub use homes::Homes;
 pub use marks::{is_collected, marked_hash, marks_at};
 pub use settings::Retention;

@@ -6,6 +6,7 @@ use super::intake::{Passed, put_op};
 use super::kept_proofs::keep_proofs;
 use super::splits::mark;
 use crate::actors::context::Context;
+use crate::actors::gc::drop_final;
 use crate::records::Record;
 use crate::seam::{Batch, Op, Outcome, StoreError, Stored};
 use crate::types::{Hash, Key, Section, SectionSet, WallTime};
@@ -36,6 +37,8 @@ pub async fn keep(
                 statuses[*i] = done(node, passed, outcome);
             }
             trim_directory(node, &key, &passed, statuses).await;
+            let new: Vec<&Record> = passed.iter().map(|(_, p)| &p.record).collect();
+            drop_final(node, &key, &new).await;
         }
         Err(error) => {
             let status = match error {

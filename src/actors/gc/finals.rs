@@ -1,0 +1,88 @@
+//! Numbers that an author's own heads call gone: final wherever those heads are held, without asking anybody.
+//!
+//! Such a post is refused when it comes after the heads, and goes when it came before them, so that what is held does not
+//! depend on which came first.
+
+use bytes::Bytes;
+
+use crate::actors::context::Context;
+use crate::records::{HeadsBody, Record, home};
+use crate::seam::{Batch, Op};
+use crate::types::{DeviceId, Hash, Key, Section, SectionSet};
+
+/// A slot of heads keeps one record for each of its ranks.
+const HEADS: usize = 3;
+/// Records read at once.
+const READ: usize = 100;
+
+/// Tells whether the heads of a device that are held here say that a number is gone.
+pub(super) fn is_final(node: &Context, home: &Key, device: &DeviceId, seq: u64) -> bool {
+    gone(&heads(node, home, device)).iter().any(|(first, last)| (*first..=*last).contains(&seq))
+}
+
+/// Removes the posts of a home that the heads of their device call gone, as far as new records of that home are concerned.
+pub async fn drop_final(node: &Context, at: &Key, new: &[&Record]) {
+    if node.clock.in_doubt() {
+        return;
+    }
+    let mut ops = Vec::new();
+    for record in new {
+        match record {
+            Record::Heads(r) if home(&r.body.account) == *at => {
+                for (first, last) in gone(&heads(node, at, &r.body.device)) {
+                    ops.extend(drops(node, at, &r.body.device, first, last));
+                }
+            }
+            Record::Post(r) if is_final(node, at, &r.body.device, r.body.seq) => {
+                ops.extend(drops(node, at, &r.body.device, r.body.seq, r.body.seq));
+            }
+            _ => {}
+        }
+    }
+    if !ops.is_empty()
+        && let Err(error) = node.store.commit(Batch(ops)).await
+    {
+        tracing::warn!(%error, "posts that are gone could not be removed");
+    }
+}
+
+fn heads(node: &Context, home: &Key, device: &DeviceId) -> Vec<HeadsBody> {
+    let before = (Section::Heads, Bytes::copy_from_slice(&device.0), Hash([0; 32]));
+    let sections = SectionSet::of(&[Section::Heads]);
+    let stored = node.store.read(home, sections, Some(&before), HEADS, node.horizon()).unwrap_or_default();
+    let body = |bytes| match Record::decode(bytes) {
+        Ok(Record::Heads(heads)) if heads.body.device == *device => Some(heads.body),
+        _ => None,
+    };
+    stored.into_iter().filter_map(|s| body(s.bytes)).collect()
+}
+
+/// Returns the ranges of numbers that are gone: up to the highest floor, and what the newest heads list.
+fn gone(heads: &[HeadsBody]) -> Vec<(u64, u64)> {
+    let floor = heads.iter().map(|body| body.floor).max().unwrap_or(0);
+    let newest = heads.iter().max_by_key(|body| body.version);
+    let listed = newest.into_iter().flat_map(|body| body.collected.iter().copied());
+    std::iter::once((1, floor)).filter(|(first, last)| first <= last).chain(listed).collect()
+}
+
+/// Returns the changes that remove the posts of a range.
+fn drops(node: &Context, at: &Key, device: &DeviceId, first: u64, last: u64) -> Vec<Op> {
+    let slot = |seq: u64| Bytes::from([&device.0[..], &seq.to_be_bytes()].concat());
+    let sections = SectionSet::of(&[Section::Post]);
+    let (mut ops, mut after) = (Vec::new(), (Section::Post, slot(first), Hash([0; 32])));
+    loop {
+        let mut rows = node.store.read(at, sections, Some(&after), READ, node.horizon()).unwrap_or_default();
+        let full = rows.len() == READ;
+        rows.retain(|row| row.slot <= slot(last));
+        let Some(end) = rows.last().map(|row| (row.section, row.slot.clone(), row.hash)) else { break };
+        let more = full && rows.len() == READ;
+        // A tombstone in the same slot stays until it ends.
+        let posts = rows.into_iter().filter(|row| matches!(Record::decode(row.bytes.clone()), Ok(Record::Post(_))));
+        ops.extend(posts.map(|row| Op::Delete { key: *at, section: Section::Post, hash: row.hash }));
+        if !more {
+            break;
+        }
+        after = end;
+    }
+    ops
+}
