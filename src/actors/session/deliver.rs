@@ -72,6 +72,12 @@ impl Tried {
         new
     }
 
+    /// Notes that a device has it.
+    fn took(&mut self, device: DeviceId) {
+        self.has.insert(device);
+        self.away.remove(&device);
+    }
+
     /// Notes that a device is not there: it said goodbye, or does not answer.
     fn leave(&mut self, device: DeviceId) {
         if self.at.contains_key(&device) && !self.has.contains(&device) {
@@ -94,14 +100,19 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) {
     let tried = RefCell::new(Tried::default());
     let known = node.doors().presence.known().await;
     let fresh = read_online(&node, account);
+    let remembered: Vec<DeviceId> = known.iter().map(|follower| follower.device).collect();
     let first = bring(&node, &post, known, &tried, &counts);
-    let ((fresh, gone), ()) = tokio::join!(fresh, first);
-    for device in gone {
-        node.doors().presence.gone(device);
+    let noted = async {
+        let Online { here, gone, complete } = fresh.await;
+        gone.iter().for_each(|device| node.doors().presence.gone(*device));
+        // Whoever is nowhere written down any more is tried all the same, but counts only if it answers.
+        let lost = remembered.into_iter().filter(|device| complete && !here.iter().any(|f| f.device == *device));
         let mut tried = tried.borrow_mut();
-        tried.leave(device);
+        gone.iter().copied().chain(lost).for_each(|device| tried.leave(device));
         counts.online.set(tried.online());
-    }
+        here
+    };
+    let (fresh, ()) = tokio::join!(noted, first);
     let (own, followers): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|online| online.account == account);
     node.doors().presence.learned(followers.clone());
     // The author's other devices are no followers, and do not count.
@@ -110,11 +121,21 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) {
     tokio::join!(bring(&node, &post, followers, &tried, &counts), others);
 }
 
-/// Reads who is interested in an account now, and where the account itself is logged in; then which devices said goodbye.
-async fn read_online(node: &Rc<Context>, account: AccountId) -> (Vec<Follower>, Vec<DeviceId>) {
+/// What is written down of who is online.
+struct Online {
+    /// Who is interested in the account, and where the account itself is logged in.
+    here: Vec<Follower>,
+    /// Devices that said goodbye.
+    gone: Vec<DeviceId>,
+    /// Whether everything was read.
+    complete: bool,
+}
+
+/// Reads who is to have what an account says now.
+async fn read_online(node: &Rc<Context>, account: AccountId) -> Online {
     let devices = read(node, home(&account), SectionSet::of(&[Section::Presence]));
     let (followers, devices) = tokio::join!(read_list(node, Section::Interest, account), devices);
-    let (mut online, mut gone) = (Vec::new(), Vec::new());
+    let (mut here, mut gone) = (Vec::new(), Vec::new());
     for record in followers.records.iter().chain(&devices.records) {
         let (is_online, contact) = match record {
             Record::Interest(r) => (r.body.online, countersigned(r, &node.network.id)),
@@ -123,13 +144,13 @@ async fn read_online(node: &Rc<Context>, account: AccountId) -> (Vec<Follower>, 
         };
         match (record.account(), record.device(), contact) {
             (Some(account), Some(device), Some(contact)) if is_online => {
-                online.push(Follower { account, device, contact });
+                here.push(Follower { account, device, contact });
             }
             (_, Some(device), _) if !is_online => gone.push(device),
             _ => {}
         }
     }
-    (online, gone)
+    Online { here, gone, complete: followers.complete && devices.complete }
 }
 
 async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, tried: &RefCell<Tried>, counts: &Counts) {
@@ -141,8 +162,9 @@ async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, trie
         match push(node, follower, post).await {
             Some(status) if status.is_acknowledged() => {
                 let mut tried = tried.borrow_mut();
-                tried.has.insert(follower.device);
+                tried.took(follower.device);
                 counts.delivered.set(tried.has.len() as u32);
+                counts.online.set(tried.online());
             }
             Some(status) => tracing::debug!(?status, "a follower did not take a post"),
             None => {
@@ -185,7 +207,9 @@ mod tests {
         tried.away.insert(DeviceId([2; 32]));
         assert_eq!(tried.online(), 0);
         assert!(tried.take(&at(3, 7)) && tried.online() == 1, "it may have come back elsewhere");
-        tried.has.insert(DeviceId([2; 32]));
-        assert!(!tried.take(&at(4, 7)));
+        tried.leave(DeviceId([2; 32]));
+        assert_eq!(tried.online(), 0);
+        tried.took(DeviceId([2; 32]));
+        assert!(!tried.take(&at(4, 7)) && tried.online() == 1, "whoever took it was there");
     }
 }
