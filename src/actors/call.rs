@@ -57,6 +57,8 @@ impl Context {
         let dialled = self.net.path(&to.node).is_some_and(|path| path.connected);
         let answer = self.net.request(to, request.to_frame(), R::CLASS, self.within(to, patience)).await;
         let routing = &self.doors().routing;
+        let took_ms = started.elapsed().as_millis();
+        tracing::trace!(peer = %to.node.short(), request = R::NUMBER, took_ms, error = ?answer.as_ref().err(), "asked");
         match answer {
             Ok(frame) => {
                 self.found(&to.node);

@@ -60,6 +60,16 @@ impl Publication {
         enough && (self.anchors.is_empty() || anchored)
     }
 
+    /// Tells whether another try may soon bring what lacks: somebody was there, and an anchor, where the network has any;
+    /// `heard` says that one answered a moment ago, whatever became of this try.
+    pub fn is_hopeful(&self, heard: bool) -> bool {
+        let there = |anchor: &Anchor| matches!(anchor, Anchor::Has | Anchor::Writer | Anchor::Owes);
+        match self.anchors.is_empty() {
+            true => !self.replicas.is_empty(),
+            false => heard || self.anchors.iter().any(|(_, anchor)| there(anchor)),
+        }
+    }
+
     /// Tells whether the outbox may let go: published, and with as many replicas as it wants.
     pub fn is_complete(&self) -> bool {
         self.is_published() && self.acked_replicas() >= wanted(self.replicas.len())
@@ -99,6 +109,18 @@ mod tests {
         check(2, 2, &[Anchor::Writer, Anchor::Down], true);
         check(1, 0, &[Anchor::Has], false);
         check(2, 1, &[Anchor::Has], false);
+    }
+
+    #[test]
+    fn another_try_is_worth_waiting_for_where_somebody_was_there() {
+        let check = |r, anchors: &[Anchor], heard, expected| {
+            assert_eq!(publication(r, 0, anchors).is_hopeful(heard), expected, "{r} {anchors:?} {heard}");
+        };
+        check(0, &[], false, false);
+        check(3, &[], false, true);
+        check(3, &[Anchor::Down, Anchor::Full], false, false);
+        check(3, &[Anchor::Down], true, true);
+        check(0, &[Anchor::Down, Anchor::Owes], false, true);
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::item::{Item, WATERMARK};
 use super::live::Live;
-use super::messages::{Attempted, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
+use super::messages::{Attempted, Await, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
 use super::send::{Waiter, attempt};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
@@ -33,12 +33,14 @@ struct Entry {
     under_way: bool,
     /// How far the attempt under way has come.
     live: Live,
+    /// Who waits for the next attempt.
+    waiting: Option<oneshot::Sender<Progress>>,
 }
 
 impl Entry {
     fn new(item: Item, under_way: bool) -> Self {
         let live = Live::new(&item);
-        Self { item, attempts: 0, due: Instant::now(), under_way, live }
+        Self { item, attempts: 0, due: Instant::now(), under_way, live, waiting: None }
     }
 }
 
@@ -71,7 +73,7 @@ impl OutboxActor {
             if !entry.under_way && !entry.item.held && entry.due <= now {
                 free -= 1;
                 entry.under_way = true;
-                let (told, _) = oneshot::channel();
+                let told = entry.waiting.take().unwrap_or_else(|| oneshot::channel().0);
                 start(&self.node, entry.item.clone(), entry.live.clone(), told);
             }
         }
@@ -135,6 +137,19 @@ impl Handler<Dispatch> for OutboxActor {
         }
         start(&self.node, item, live, told);
         Box::pin(async move { progress.await.unwrap_or(so_far) })
+    }
+}
+
+impl Handler<Await> for OutboxActor {
+    type Result = ResponseFuture<Option<Progress>>;
+
+    fn handle(&mut self, Await(id): Await, _: &mut Ctx<Self>) -> Self::Result {
+        let Some(entry) = self.entries.values_mut().find(|entry| entry.item.id == id) else {
+            return Box::pin(std::future::ready(None));
+        };
+        let (told, progress) = oneshot::channel();
+        entry.waiting = Some(told);
+        Box::pin(async move { progress.await.ok() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::actor::OutboxActor;
 use super::item::Item;
-use super::messages::{Attempted, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
+use super::messages::{Attempted, Await, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
 use crate::actors::door::{Door, Gone};
 use crate::types::Hash;
 
@@ -26,6 +26,11 @@ impl OutboxHandle {
     pub async fn progress(&self, id: Hash) -> Option<Progress> {
         let items = self.items().await.unwrap_or_default();
         items.into_iter().find(|item| item.id == id).map(|item| item.progress)
+    }
+
+    /// Waits until the next attempt at an item has published it, or has ended; `None` when it is not waiting.
+    pub async fn next_attempt(&self, id: Hash) -> Option<Progress> {
+        self.0.ask(Await(id)).await.unwrap_or_default()
     }
 
     /// Forgets items whose removal from disk is committed.

@@ -41,6 +41,9 @@ pub struct Parcel {
     /// Whether the outbox may let go.
     #[serde(rename = "d")]
     pub complete: bool,
+    /// Whether the last attempt failed in a way that the next one may not: those who are to have it were there.
+    #[serde(skip)]
+    pub hopeful: bool,
 }
 
 impl Parcel {
@@ -54,6 +57,7 @@ impl Parcel {
             wanted: 0,
             published: false,
             complete: false,
+            hopeful: false,
         }
     }
 }

@@ -36,6 +36,7 @@ impl Live {
             published: parcels.values().all(|(published, ..)| *published),
             acked: last.map_or(0, |(_, acked, _)| *acked),
             wanted: last.map_or(0, |(.., wanted)| *wanted),
+            hopeful: false,
         }
     }
 }

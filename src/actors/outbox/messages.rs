@@ -19,6 +19,8 @@ pub struct Progress {
     pub acked: u32,
     /// Replicas wanted in that parcel.
     pub wanted: u32,
+    /// Whether the next attempt may well bring what the last one did not.
+    pub hopeful: bool,
 }
 
 impl Progress {
@@ -29,9 +31,15 @@ impl Progress {
             published: item.is_published(),
             acked: last.map_or(0, |p| p.replicas_acked),
             wanted: last.map_or(0, |p| p.wanted),
+            hopeful: item.parcels.iter().all(|p| p.published || p.hopeful),
         }
     }
 }
+
+/// Asks how the next attempt at an item ends; `None` when it is not waiting. One asks at a time.
+#[derive(Message)]
+#[rtype(result = "Option<Progress>")]
+pub struct Await(pub Hash);
 
 /// An attempt at an item has ended.
 #[derive(Message)]

@@ -27,6 +27,9 @@ use crate::wire::{Blob, Put, Status};
 const EMPTY_LOOKUPS: usize = 5;
 const EMPTY_PAUSE: Duration = Duration::from_millis(200);
 
+/// An anchor that answered within this is busy rather than gone.
+const HEARD: Duration = Duration::from_secs(60);
+
 /// Tells the caller who waits as soon as everything is published.
 pub struct Waiter {
     left: usize,
@@ -43,7 +46,7 @@ impl Waiter {
     fn published(&mut self, acked: u32, wanted: u32) {
         self.left = self.left.saturating_sub(1);
         if self.left == 0 {
-            self.tell(Progress { published: true, acked, wanted });
+            self.tell(Progress { published: true, acked, wanted, hopeful: true });
         }
     }
 
@@ -159,7 +162,7 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
             async move { (to.node, put_each(&node, &to, Put { key, records, proofs: vec![] }, Patience::Disk).await) }
         })
         .collect();
-    let (mut trouble, mut fell) = (None, false);
+    let (mut trouble, mut fell, mut refused) = (None, false, false);
     while let Some((peer, outcome)) = sending.next().await {
         let answer = match outcome.map(|statuses| refusal(run, parcel, &statuses)) {
             Ok(None) => {
@@ -170,6 +173,7 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
             Ok(Some(Status::AnchorFull)) => Anchor::Full,
             Ok(Some(status)) => {
                 trouble = Some(format!("a peer refused: {}", status.as_str()));
+                refused = true;
                 Anchor::Owes
             }
             Err(error) if error.is_unreachable() => Anchor::Down,
@@ -186,6 +190,8 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
         update(parcel, &standing, before, waiter);
     }
     parcel.complete &= !fell;
+    let heard = node.doors().routing.anchor_heard().await.is_some_and(|ago| ago < HEARD);
+    parcel.hopeful = standing.is_hopeful(heard) && !refused;
     if parcel.published {
         return trouble.filter(|_| !parcel.complete);
     }

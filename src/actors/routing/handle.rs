@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::actor::RoutingActor;
 use super::messages::{
-    Anchors, Closest, Failed, Greeted, Heard, LookUp, LookedUp, MoreBootpeers, Overview, Peer, Peers, Persist,
-    PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
+    AnchorHeard, Anchors, Closest, Failed, Greeted, Heard, LookUp, LookedUp, MoreBootpeers, Overview, Peer, Peers,
+    Persist, PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
 };
 use super::people::{LookedUpFor, PingError, PingTarget, Pong};
 use crate::actors::door::{Door, Gone};
@@ -91,6 +91,11 @@ impl RoutingHandle {
     /// Returns the anchors of the network that an address is known of, with whether they answered last time.
     pub async fn anchors(&self) -> Vec<(Contact, bool)> {
         self.0.ask(Anchors).await.unwrap_or_default()
+    }
+
+    /// Returns how long ago any anchor answered; `None` when none ever did.
+    pub async fn anchor_heard(&self) -> Option<Duration> {
+        self.0.ask(AnchorHeard).await.ok().flatten()
     }
 
     /// Names ways in whose addresses were found only now.

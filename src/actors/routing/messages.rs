@@ -110,6 +110,11 @@ pub struct BootpeerState {
 #[rtype(result = "Vec<(Contact, bool)>")]
 pub struct Anchors;
 
+/// Asks how long ago any anchor answered, whatever became of later requests.
+#[derive(Message)]
+#[rtype(result = "Option<Duration>")]
+pub struct AnchorHeard;
+
 /// Writes the table to disk.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -4,7 +4,7 @@ use actix::{Context as Ctx, Handler, MessageResult, ResponseFuture};
 
 use super::actor::RoutingActor;
 use super::messages::{
-    Anchors, BootpeerState, Closest, LookUp, Overview, Peer, Peers, PingPeer, RoutingOverview, Seeds,
+    AnchorHeard, Anchors, BootpeerState, Closest, LookUp, Overview, Peer, Peers, PingPeer, RoutingOverview, Seeds,
 };
 use super::people::{self, LookedUpFor, PingError, PingTarget, Pong};
 use crate::overlay;
@@ -75,6 +75,15 @@ impl Handler<Anchors> for RoutingActor {
         let known = |id: NodeId| Some((self.known_by_id(&id)?, !self.health.has_failed(&id)));
         let registrars = self.node.network.registrars.iter().map(|key| key.node_id());
         MessageResult(registrars.filter(|id| *id != self.node.me).filter_map(known).collect())
+    }
+}
+
+impl Handler<AnchorHeard> for RoutingActor {
+    type Result = MessageResult<AnchorHeard>;
+
+    fn handle(&mut self, _: AnchorHeard, _: &mut Ctx<Self>) -> Self::Result {
+        let registrars = self.node.network.registrars.iter().map(|key| key.node_id());
+        MessageResult(registrars.filter_map(|id| self.health.last(&id)).max().map(|last| last.elapsed()))
     }
 }
 

@@ -284,7 +284,8 @@ impl Shared {
         self.node.doors().outbox.dispatch(item).await
     }
 
-    /// Sends an item that was committed, and returns how far it has come by the deadline; sending goes on after it.
+    /// Sends an item that was committed, and returns how far it has come by the deadline, or once it cannot be published soon
+    /// because nobody who is to have it is there; sending goes on after it.
     pub async fn dispatch_until(&self, item: Item, deadline: Option<Instant>) -> Progress {
         let Some(deadline) = deadline else { return self.dispatch(item).await };
         let (id, so_far) = (item.id, Progress::of(&item));
@@ -295,10 +296,17 @@ impl Shared {
             // Nobody listens any more when the deadline has passed.
             let _ = told.send(outbox.dispatch(item).await);
         });
-        match timeout_at(deadline, progress).await {
-            Ok(Ok(progress)) => progress,
-            _ => self.node.doors().outbox.progress(id).await.unwrap_or(so_far),
+        let outbox = &self.node.doors().outbox;
+        let Ok(Ok(mut progress)) = timeout_at(deadline, progress).await else {
+            return outbox.progress(id).await.unwrap_or(so_far);
+        };
+        while !progress.published && progress.hopeful {
+            match timeout_at(deadline, outbox.next_attempt(id)).await {
+                Ok(Some(next)) => progress = next,
+                _ => return outbox.progress(id).await.unwrap_or(progress),
+            }
         }
+        progress
     }
 }
 
