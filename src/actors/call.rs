@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::context::Context;
-use crate::overlay::{LONGEST, answer_time};
+use crate::overlay::LONGEST;
 use crate::seam::{Class, NetError};
 use crate::types::Contact;
 use crate::wire::{Request, WireError, open_answer};
@@ -75,6 +75,9 @@ impl Context {
             }
             Err(NetError::Closed) => Err(NetError::Closed.into()),
             Err(error) => {
+                if dialled && matches!(error, NetError::Timeout(_)) {
+                    self.was_late(to.node, started.elapsed());
+                }
                 // One that is there and slow is worth another try at once; one that is not costs a dial each time.
                 if error == NetError::Unreachable {
                     self.missed(to);
@@ -97,7 +100,7 @@ impl Context {
 
     fn within(&self, to: &Contact, patience: Patience) -> Duration {
         let path = self.net.path(&to.node);
-        let answer = answer_time(path.map(|p| p.srtt));
+        let answer = self.answer_time(&to.node, path.map(|p| p.srtt));
         let answer = if patience == Patience::Disk { LONGEST.max(answer) } else { answer };
         if path.is_some_and(|p| p.connected) { answer } else { DIAL + answer }
     }

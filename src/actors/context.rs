@@ -248,6 +248,16 @@ impl Context {
         self.round_trips.borrow_mut().note(node, round_trip);
     }
 
+    /// Notes that an answer that needed no dial did not come in time.
+    pub fn was_late(&self, node: NodeId, waited: Duration) {
+        self.round_trips.borrow_mut().note_late(node, waited);
+    }
+
+    /// Returns how long an answer of a peer may take, given the round trip of a connection to it.
+    pub fn answer_time(&self, node: &NodeId, srtt: Option<Duration>) -> Duration {
+        self.round_trips.borrow().answer_time(node, srtt)
+    }
+
     /// Returns when another peer is asked beside this one.
     pub fn hedge_after(&self, node: &NodeId) -> Duration {
         let connected = self.net.path(node).is_some_and(|path| path.connected);

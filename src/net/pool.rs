@@ -7,10 +7,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, Shared};
 use quinn::Connection;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 use super::codes::CloseCode;
 use crate::seam::{NetError, Path};
@@ -19,6 +21,10 @@ use crate::types::NodeId;
 /// A dial that all who want the peer wait for.
 pub(super) type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
 
+/// A peer that is busy may say nothing for a while, and to dial it anew would make it busier; after this, one that is there
+/// would have been heard.
+const SILENCE: Duration = Duration::from_millis(1200);
+
 /// One connection that is up: the peer has answered our HELLO.
 pub(super) struct Link {
     pub connection: Connection,
@@ -26,11 +32,14 @@ pub(super) struct Link {
     pub bulk: Semaphore,
     in_flight: Cell<usize>,
     used: Cell<u64>,
+    /// How many datagrams had come when a request first remained without a sign of life, and when it was sent.
+    silent: Cell<Option<(u64, Instant)>>,
 }
 
 impl Link {
     pub(super) fn new(connection: Connection, bulk: usize) -> Rc<Self> {
-        Rc::new(Self { connection, bulk: Semaphore::new(bulk), in_flight: Cell::new(0), used: Cell::new(0) })
+        let (in_flight, used, silent) = (Cell::new(0), Cell::new(0), Cell::new(None));
+        Rc::new(Self { connection, bulk: Semaphore::new(bulk), in_flight, used, silent })
     }
 
     fn alive(&self) -> bool {
@@ -40,6 +49,18 @@ impl Link {
     /// Returns how many datagrams have come on the connection; when it stands still, the peer is silent.
     pub(super) fn heard(&self) -> u64 {
         self.connection.stats().udp_rx.datagrams
+    }
+
+    /// Notes that a request sent at some time, when so many datagrams had come, was not answered in time; tells whether
+    /// nothing at all has come for so long that a new connection is the better try.
+    pub(super) fn fell_silent(&self, heard: u64, sent: Instant) -> bool {
+        if self.heard() != heard {
+            self.silent.set(None);
+            return false;
+        }
+        let since = self.silent.get().filter(|(before, _)| *before == heard).map_or(sent, |(_, since)| since);
+        self.silent.set(Some((heard, since)));
+        since.elapsed() >= SILENCE
     }
 }
 

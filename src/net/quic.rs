@@ -221,10 +221,10 @@ impl Inner {
         let mut last = false;
         loop {
             let lease = timeout_at(deadline, self.lease(&to)).await.unwrap_or(Err(NetError::Unreachable))?;
-            let heard = lease.link.heard();
+            let (heard, sent) = (lease.link.heard(), Instant::now());
             let Ok(outcome) = timeout_at(deadline, self.send(&lease, body.clone(), class)).await else {
                 // A silent connection is not worth keeping: the next request dials anew.
-                if lease.link.heard() == heard {
+                if lease.link.fell_silent(heard, sent) {
                     lease.link.connection.close(CloseCode::Silent.into(), b"");
                 }
                 return Err(NetError::Timeout(within));

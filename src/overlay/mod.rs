@@ -14,5 +14,5 @@ mod table;
 
 pub use disjoint::{DisjointLookup, MAX_PATHS, paths};
 pub use lookup::{ALPHA, Lookup, MAX_ASKS, MAX_CANDIDATES, MAX_PARALLEL, Report, Step};
-pub use round_trips::{LONGEST, RoundTrips, answer_time};
+pub use round_trips::{LONGEST, RoundTrips};
 pub use table::{ContactInfo, Failed, Reached, RoutingTable};

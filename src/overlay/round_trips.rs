@@ -30,12 +30,13 @@ const SHORTEST: Duration = Duration::from_millis(300);
 /// The longest time given to an answer that needs no disk.
 pub const LONGEST: Duration = Duration::from_secs(2);
 
-/// Returns how long an answer may take of a peer with this smoothed round trip: three of them and 50 ms, within 300 ms
-/// and 2 s; of a stranger 2 s.
-pub fn answer_time(srtt: Option<Duration>) -> Duration {
-    srtt.map_or(LONGEST, |srtt| {
-        srtt.saturating_mul(3).saturating_add(Duration::from_millis(50)).clamp(SHORTEST, LONGEST)
-    })
+/// Doublings of that time for a peer that was late again and again, as a transport backs off (RFC 6298, section 5.5): from
+/// the shortest to the longest.
+const DOUBLINGS: u32 = 3;
+
+/// Three round trips and 50 ms, within 300 ms and 2 s.
+fn answer_time(round_trip: Duration) -> Duration {
+    round_trip.saturating_mul(3).saturating_add(Duration::from_millis(50)).clamp(SHORTEST, LONGEST)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +44,8 @@ struct Smoothed {
     mean: Duration,
     deviation: Duration,
     samples: u32,
+    /// Answers since the last one that did not come in time.
+    late: u32,
     /// The number of the last sample, to tell who was unheard longest.
     heard: u64,
 }
@@ -71,13 +74,37 @@ impl RoundTrips {
                 known.deviation = (known.deviation * 3 + known.mean.abs_diff(took)) / 4;
                 known.mean = (known.mean * 7 + took) / 8;
                 known.samples = known.samples.saturating_add(1);
-                known.heard = heard;
+                (known.late, known.heard) = (0, heard);
             }
             None => {
-                let first = Smoothed { mean: took, deviation: took / 2, samples: 1, heard };
+                let first = Smoothed { mean: took, deviation: took / 2, samples: 1, late: 0, heard };
                 self.peers.insert(peer, first);
             }
         }
+        self.make_room();
+    }
+
+    /// Notes that a peer did not answer in time, although it needed no dial.
+    pub fn note_late(&mut self, peer: NodeId, waited: Duration) {
+        self.counter += 1;
+        let first = Smoothed { mean: waited, deviation: waited / 2, samples: 0, late: 0, heard: self.counter };
+        let known = self.peers.entry(peer).or_insert(first);
+        known.late = known.late.saturating_add(1);
+        self.make_room();
+    }
+
+    /// Returns how long an answer may take of a peer with this smoothed round trip of its connection: three of them, or of
+    /// those of its answers where these are longer, and 50 ms, doubled each time it was late; within 300 ms and 2 s. Of a
+    /// stranger 2 s.
+    pub fn answer_time(&self, peer: &NodeId, srtt: Option<Duration>) -> Duration {
+        let Some(srtt) = srtt else { return LONGEST };
+        let known = self.peers.get(peer);
+        let round_trip = known.filter(|s| s.samples > 0).map_or(srtt, |s| s.mean.max(srtt));
+        let late = known.map_or(0, |s| s.late).min(DOUBLINGS);
+        answer_time(round_trip).saturating_mul(1 << late).min(LONGEST)
+    }
+
+    fn make_room(&mut self) {
         if self.peers.len() > MAX_PEERS
             && let Some(oldest) = self.peers.iter().min_by_key(|(_, s)| s.heard).map(|(node, _)| *node)
         {
@@ -117,11 +144,30 @@ mod tests {
 
     #[test]
     fn answers_get_three_round_trips_within_bounds() {
-        assert_eq!(answer_time(None), ms(2000));
-        assert_eq!(answer_time(Some(ms(1))), ms(300));
-        assert_eq!(answer_time(Some(ms(200))), ms(650));
-        assert_eq!(answer_time(Some(ms(900))), ms(2000));
-        assert_eq!(answer_time(Some(Duration::MAX)), ms(2000));
+        let check = |srtt, expected| assert_eq!(RoundTrips::default().answer_time(&PEER, srtt), expected);
+        check(None, ms(2000));
+        check(Some(ms(1)), ms(300));
+        check(Some(ms(200)), ms(650));
+        check(Some(ms(900)), ms(2000));
+        check(Some(Duration::MAX), ms(2000));
+    }
+
+    #[test]
+    fn a_busy_peer_gets_more_time_until_it_answers_again() {
+        let mut trips = RoundTrips::default();
+        let time = |trips: &RoundTrips| trips.answer_time(&PEER, Some(ms(1)));
+        trips.note_late(PEER, ms(300));
+        assert_eq!(time(&trips), ms(600));
+        trips.note_late(PEER, ms(600));
+        assert_eq!(time(&trips), ms(1200));
+        (0..40).for_each(|_| trips.note_late(PEER, ms(2000)));
+        assert_eq!(time(&trips), ms(2000));
+        trips.note(PEER, ms(20));
+        assert!(time(&trips) < ms(2000));
+        (0..40).for_each(|_| trips.note(PEER, ms(20)));
+        assert_eq!(time(&trips), ms(300));
+        (0..40).for_each(|_| trips.note(PEER, ms(400)));
+        assert!(time(&trips) > ms(1100), "its answers take longer than its connection");
     }
 
     #[test]
@@ -171,7 +217,8 @@ mod tests {
             samples.iter().for_each(|n| trips.note(PEER, Duration::from_nanos(*n)));
             let wait = trips.hedge_after(&PEER, connected);
             prop_assert!((SOONEST..=LATEST).contains(&wait));
-            prop_assert!((SHORTEST..=LONGEST).contains(&answer_time(samples.first().map(|n| Duration::from_nanos(*n)))));
+            let srtt = samples.first().map(|n| Duration::from_nanos(*n));
+            prop_assert!((SHORTEST..=LONGEST).contains(&trips.answer_time(&PEER, srtt)));
         }
     }
 }
