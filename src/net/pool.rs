@@ -185,10 +185,10 @@ impl Pool {
     }
 
     /// Gives up what is connected; dials go on, as they find out by themselves whether they come through.
-    pub(super) fn drop_links(&self) {
+    pub(super) fn drop_links(&self, why: CloseCode) {
         self.slots.borrow_mut().retain(|_, slot| match slot {
             Slot::Linked(link) => {
-                link.connection.close(CloseCode::Silent.into(), b"");
+                link.connection.close(why.into(), b"");
                 false
             }
             Slot::Dialling { .. } => true,

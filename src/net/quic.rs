@@ -106,6 +106,11 @@ impl Quic {
         self.0.bound
     }
 
+    /// Ends all connections that were dialled: whoever serves next greets anew, and is told how it is greeted.
+    pub fn begin_anew(&self) {
+        self.0.pool.drop_links(CloseCode::Unused);
+    }
+
     /// Returns the node's own identity.
     pub fn node_id(&self) -> NodeId {
         self.0.me
@@ -166,7 +171,7 @@ impl Transport for Quic {
     }
 
     fn rebind(&self) {
-        self.0.pool.drop_links();
+        self.0.pool.drop_links(CloseCode::Silent);
         if let (Some(endpoint), Some(port)) = (&*self.0.endpoint.borrow(), &mut *self.0.socket.borrow_mut())
             && let Err(error) = port.renew(endpoint, self.0.bound)
         {

@@ -10,11 +10,12 @@ use futures_util::stream::FuturesUnordered;
 
 use super::config::{Bootpeer, Config};
 use super::data_dir::DataDir;
+use crate::clock::SystemClock;
 use crate::keys::SecretKey;
 use crate::net::Quic;
 use crate::records::sign_contact;
-use crate::seam::{Class, Inbound, Later, Refused, Transport};
-use crate::types::{Code, Contact, Network, NetworkId, NodeId, Problem, WallTime};
+use crate::seam::{Class, Clock, Inbound, Later, Refused, Transport};
+use crate::types::{Code, Contact, Network, NetworkId, NodeId, Problem};
 use crate::wire::{
     Blob, ErrorCode, GetNetwork, HELLO, Hello, MINOR_VERSION, Request, encode_error, encode_ok, open_answer,
 };
@@ -77,6 +78,8 @@ impl Asking<'_> {
         while let Some(answer) = asking.next().await {
             if let Some(network) = answer {
                 self.data_dir.write_network_document(&network.bytes())?;
+                // The guest keeps nothing of what bootpeers say of themselves, which the node needs to know them.
+                net.begin_anew();
                 return Ok(Some(network));
             }
         }
@@ -133,7 +136,7 @@ impl Guest {
             minor: MINOR_VERSION,
             network: self.id,
             contact: Blob(contact.proof.map(|p| p.0.to_vec()).unwrap_or_default()),
-            time: WallTime::default(),
+            time: SystemClock.now(),
             software: super::run::software(),
             flags: 0,
         }

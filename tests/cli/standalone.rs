@@ -58,6 +58,10 @@ fn a_network_founded_by_hand_is_joined_by_its_invite() {
     let status = run(&home, &["status"], "").ok();
     assert_eq!(status["registrars"]["reachable"], 1, "{status}");
     assert_eq!(status["bootpeers"][0]["online"], true, "{status}");
+    assert!(status["bootpeers"][0]["version"].is_string(), "{status}");
+    // Nor does whoever was asked for the document take the peer's clock for a wrong one.
+    let status = run(&out.join("one"), &["status"], "").ok();
+    assert_eq!(status["warnings"].as_array().map(Vec::len), Some(0), "{status}");
     let peers = run(&home, &["peers"], "").ok();
     assert_eq!(peers["peers"][0]["role"], "bootpeer", "{peers}");
     register(&home, "alice").ok();

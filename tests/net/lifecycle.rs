@@ -190,6 +190,20 @@ fn a_silent_connection_is_given_up_with_the_request_that_found_it() {
 }
 
 #[test]
+fn whoever_begins_anew_is_greeted_anew() {
+    run(async {
+        let (a, b) = (Node::new(1), Node::new(2));
+        let contact = b.contact();
+        assert_eq!(a.ask(&contact, "e x").await, Ok("e x".into()));
+        assert_eq!(a.ask(&contact, "e y").await, Ok("e y".into()));
+        assert_eq!(b.probe.hellos.borrow().len(), 1);
+        a.quic.begin_anew();
+        assert_eq!(a.ask(&contact, "e z").await, Ok("e z".into()));
+        assert_eq!(b.probe.hellos.borrow().len(), 2);
+    });
+}
+
+#[test]
 fn a_slow_answer_does_not_cost_the_connection() {
     run(async {
         let (a, b) = (Node::new(1), Node::new(2));
