@@ -66,6 +66,19 @@ pub enum NetError {
     Closed,
 }
 
+/// How much went over a transport since it was made, both directions from this node's side; HELLOs count as requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Requests sent, those that were not answered included.
+    pub requests_sent: u64,
+    /// Requests received.
+    pub requests_received: u64,
+    /// Bytes of requests and answers sent, without what the connection adds to them.
+    pub bytes_sent: u64,
+    /// Bytes of requests and answers received, counted alike.
+    pub bytes_received: u64,
+}
+
 /// Requests to peers, and theirs to us.
 pub trait Transport {
     /// Sends one request and waits for its answer, opening a connection where there is none. Dropping the future cancels;
@@ -80,6 +93,9 @@ pub trait Transport {
 
     /// Returns the peers with an open connection, in the order of their ids.
     fn connected(&self) -> Vec<NodeId>;
+
+    /// Returns how much went over this transport so far.
+    fn traffic(&self) -> Traffic;
 
     /// Returns the address that a peer proved to have when it dialled this node; `None` where it did not, or that means nothing.
     fn origin(&self, peer: &NodeId) -> Option<IpAddr>;
@@ -292,6 +308,11 @@ pub trait Store {
 
     /// Returns how much is held, without a scan.
     fn usage(&self) -> Usage;
+
+    /// Returns how many transactions changed what is on disk since the store was opened; 0 where there is no disk.
+    fn commits(&self) -> u64 {
+        0
+    }
 
     /// Returns how many bytes are free where the store lies; `None` where that means nothing.
     fn free_bytes(&self) -> Option<u64> {

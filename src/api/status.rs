@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::warnings::{Facts, warnings};
 use crate::actors::{BootpeerState, ClockState, Gone, Held, RoutingOverview, Waiting, WhoAmI};
 use crate::node::local::{LocalNode, Role};
+use crate::seam::Traffic;
 use crate::types::{WallTime, format_rfc3339};
 
 /// Everything a status is made of.
@@ -65,7 +66,8 @@ impl<'a> Sheet<'a> {
             },
             "anchor": node.anchor.then(|| json!({ "full": held.full })),
             "clock": clock(&self.clock),
-            "store": { "records": held.usage.records, "bytes": held.usage.bytes, "quota_bytes": held.quota },
+            "store": { "records": held.usage.records, "bytes": held.usage.bytes, "quota_bytes": held.quota, "commits": held.commits },
+            "traffic": traffic(routing.traffic),
             "outbox": self.outbox.len(),
             "outbox_oldest": self.oldest().map(format_rfc3339),
             "network_size_estimate": routing.size_estimate,
@@ -100,6 +102,14 @@ impl<'a> Sheet<'a> {
             clock: self.clock.clone(),
         }
     }
+}
+
+fn traffic(traffic: Traffic) -> Value {
+    let Traffic { requests_sent, requests_received, bytes_sent, bytes_received } = traffic;
+    json!({
+        "requests_sent": requests_sent, "requests_received": requests_received,
+        "bytes_sent": bytes_sent, "bytes_received": bytes_received,
+    })
 }
 
 fn clock(clock: &ClockState) -> Value {

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::codes::CloseCode;
 use super::limits::NetLimits;
 use super::serve;
+use super::tally::Tally;
 use super::tls;
 use crate::seam::{Inbound, Path};
 use crate::types::NodeId;
@@ -21,6 +22,7 @@ use crate::types::NodeId;
 /// The accepting side of a transport.
 pub(super) struct Accepting {
     pub limits: Rc<NetLimits>,
+    pub tally: Rc<Tally>,
     me: NodeId,
     alpn: Rc<[u8]>,
     inbound: RefCell<Option<Weak<dyn Inbound>>>,
@@ -45,6 +47,7 @@ impl Accepting {
     pub(super) fn new(limits: Rc<NetLimits>, me: NodeId, alpn: Rc<[u8]>) -> Rc<Self> {
         Rc::new(Self {
             limits,
+            tally: Rc::default(),
             me,
             alpn,
             inbound: RefCell::new(None),

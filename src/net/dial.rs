@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::codes::{self, CloseCode};
 use super::exchange::exchange;
 use super::limits::NetLimits;
+use super::tally::Tally;
 use super::tls;
 use crate::seam::{Inbound, NetError};
 use crate::types::{Contact, MAX_ADDRESSES, NodeId};
@@ -24,6 +25,7 @@ pub(super) struct Dialler {
     pub alpn: Rc<[u8]>,
     pub limits: Rc<NetLimits>,
     pub inbound: Weak<dyn Inbound>,
+    pub tally: Rc<Tally>,
 }
 
 impl Dialler {
@@ -88,7 +90,8 @@ impl Dialler {
 
     async fn greet(&self, peer: &NodeId, connection: &Connection) -> Result<(), NetError> {
         let hello = self.inbound.upgrade().ok_or(NetError::Closed)?.hello_at(connection.remote_address());
-        let answer = exchange(connection, hello, 0, self.limits.message_bytes).await.map_err(|failed| {
+        let answer = exchange(connection, hello, 0, self.limits.message_bytes, &self.tally).await;
+        let answer = answer.map_err(|failed| {
             // A peer that is there and does not answer a HELLO is none of ours.
             failed.lost.map_or(NetError::Refused, |end| codes::of_dial(&end))
         })?;

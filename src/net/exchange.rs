@@ -6,6 +6,7 @@ use bytes::Bytes;
 use quinn::{Connection, ConnectionError, ReadError, ReadToEndError, RecvStream, SendStream, WriteError};
 
 use super::codes::{self, StreamCode};
+use super::tally::Tally;
 use crate::seam::NetError;
 
 /// How a request ended without an answer.
@@ -34,16 +35,19 @@ pub(super) async fn exchange(
     body: Bytes,
     priority: i32,
     limit: usize,
+    tally: &Tally,
 ) -> Result<Bytes, Failed> {
     let (send, recv) = connection.open_bi().await.map_err(|end| Failed::lost(end, false))?;
     let mut stream = Stream { send, recv, abandoned: Some(StreamCode::Cancelled) };
     // Fails only on a stream that has ended, and then the write says so.
     let _ = stream.send.set_priority(priority);
+    tally.asked(body.len());
     stream.send.write_chunk(body).await.map_err(on_write)?;
     let _ = stream.send.finish();
     match stream.recv.read_to_end(limit).await {
         Ok(answer) => {
             stream.abandoned = None;
+            tally.heard(answer.len());
             Ok(answer.into())
         }
         Err(ReadToEndError::TooLong) => {

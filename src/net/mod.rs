@@ -14,10 +14,12 @@ mod limits;
 mod pool;
 mod quic;
 mod serve;
+mod tally;
 mod tls;
 
 pub use codes::{CloseCode, StreamCode};
 pub use endpoint::BindError;
 pub use limits::NetLimits;
 pub use quic::{Quic, QuicConfig};
+pub use tally::Tally;
 pub use tls::server_name;

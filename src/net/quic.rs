@@ -22,7 +22,7 @@ use super::exchange::{Failed, exchange};
 use super::limits::NetLimits;
 use super::pool::{Dial, Found, Lease, Link, Pool};
 use crate::keys::SecretKey;
-use crate::seam::{Class, Inbound, Later, NetError, Path, Transport};
+use crate::seam::{Class, Inbound, Later, NetError, Path, Traffic, Transport};
 use crate::types::{Contact, NodeId};
 
 /// Longest wait for peers to hear that we close, and for the port to be free.
@@ -149,6 +149,10 @@ impl Transport for Quic {
         peers
     }
 
+    fn traffic(&self) -> Traffic {
+        self.0.accepting.tally.traffic()
+    }
+
     fn remote(&self, peer: &NodeId) -> Option<SocketAddr> {
         self.0.accepting.remote(peer).or_else(|| self.0.pool.remote(peer))
     }
@@ -249,7 +253,8 @@ impl Inner {
         let bulk = class == Class::Bulk;
         // The semaphore is never closed, so acquiring only waits.
         let _permit = if bulk { link.bulk.acquire().await.ok() } else { None };
-        exchange(&link.connection, body, if bulk { -1 } else { 0 }, self.limits.message_bytes).await
+        let priority = if bulk { -1 } else { 0 };
+        exchange(&link.connection, body, priority, self.limits.message_bytes, &self.accepting.tally).await
     }
 
     /// Returns the connection to a peer, dialling where there is none; all who wait share one dial.
@@ -282,6 +287,7 @@ impl Inner {
             alpn: self.alpn.clone(),
             limits: self.limits.clone(),
             inbound: self.accepting.named().ok_or(NetError::Closed)?,
+            tally: self.accepting.tally.clone(),
         };
         let (peer, bulk) = (to.node, self.limits.bulk_per_peer);
         let (to, inner) = (to.clone(), Rc::downgrade(self));

@@ -49,6 +49,7 @@ async fn requests(accepting: &Accepting, guest: &Guest) {
 async fn answer(accepting: &Accepting, guest: &Guest, mut send: SendStream, mut recv: RecvStream) {
     let limits = &accepting.limits;
     let Some(body) = read(&mut send, &mut recv, limits.arrival, limits.message_bytes).await else { return };
+    accepting.tally.was_asked(body.len());
     if !guest.greeted.get() && body.first() != Some(&HELLO) {
         return guest.connection.close(CloseCode::NoHello.into(), b"");
     }
@@ -60,9 +61,11 @@ async fn answer(accepting: &Accepting, guest: &Guest, mut send: SendStream, mut 
     match timeout(limits.handling, handling).await {
         Ok(Ok(answer)) => {
             guest.greeted.set(true);
+            accepting.tally.answered(answer.len());
             write(&mut send, answer, limits.delivery, limits.message_bytes).await;
         }
         Ok(Err(answer)) => {
+            accepting.tally.answered(answer.len());
             write(&mut send, answer, limits.delivery, limits.message_bytes).await;
             guest.connection.close(CloseCode::Refused.into(), b"");
         }

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::trace::Leg;
 use super::wire::{Answered, Process, Wire};
-use crate::net::NetLimits;
-use crate::seam::{Class, Inbound, Later, NetError, Path, Transport};
+use crate::net::{NetLimits, Tally};
+use crate::seam::{Class, Inbound, Later, NetError, Path, Traffic, Transport};
 use crate::types::{Contact, NodeId};
 
 /// The end of time for a request whose caller waits for ever.
@@ -57,15 +57,19 @@ pub(super) struct Port {
     /// At most one for each node of the simulation.
     guests: RefCell<BTreeMap<NodeId, Guest>>,
     closed: Cell<bool>,
+    tally: Tally,
 }
 
 impl Port {
     /// Takes a message off the network; `None` when nobody answers it.
     pub(super) async fn receive(&self, leg: Leg, from: Process, srtt: Duration, body: Bytes) -> Option<Answered> {
         let inbound = self.inbound.borrow().as_ref()?.upgrade()?;
+        self.tally.was_asked(body.len());
         let handling = inbound.handle(from.node, body);
         drop(inbound);
         let answer = timeout(self.limits.handling, handling).await.ok()?;
+        let (Ok(bytes) | Err(bytes)) = &answer;
+        self.tally.answered(bytes.len());
         if leg == Leg::Hello && answer.is_ok() {
             self.guests.borrow_mut().insert(from.node, Guest { from, srtt });
         }
@@ -112,7 +116,7 @@ impl Port {
     async fn exchange(&self, link: &Link, body: Bytes) -> Result<Bytes, NetError> {
         // The semaphore is never closed, so acquiring only waits.
         let _stream = link.streams.acquire().await.ok();
-        let (answer, round_trip) = self.wire.carry(Leg::Request, self.me, link.to, body).await;
+        let (answer, round_trip) = self.carry(Leg::Request, link.to, body).await;
         if answer == Err(NetError::Broken) {
             link.lost.set(true);
         }
@@ -120,6 +124,15 @@ impl Port {
         link.srtt.set((link.srtt.get() * 7 + round_trip) / 8);
         // A refusal after HELLO has no meaning; the real transport hands the answer over too.
         Ok(answer.unwrap_or_else(|refusal| refusal))
+    }
+
+    async fn carry(&self, leg: Leg, to: Process, body: Bytes) -> (Answered, Duration) {
+        self.tally.asked(body.len());
+        let (answer, round_trip) = self.wire.carry(leg, self.me, to, body).await;
+        if let Ok(Ok(bytes) | Err(bytes)) = &answer {
+            self.tally.heard(bytes.len());
+        }
+        (answer, round_trip)
     }
 
     async fn link(self: &Rc<Self>, to: &Contact) -> Result<Rc<Link>, NetError> {
@@ -165,7 +178,7 @@ impl Port {
             return Err(NetError::WrongPeer);
         }
         let hello = self.inbound()?.hello_at(to.addresses.first().copied().unwrap_or(self.address));
-        let (answer, round_trip) = self.wire.carry(Leg::Hello, self.me, process, hello).await;
+        let (answer, round_trip) = self.carry(Leg::Hello, process, hello).await;
         let answer = answer?.map_err(|_| NetError::Refused)?;
         self.inbound()?.greeted(process.node, answer).map_err(|_| NetError::Refused)?;
         Ok(Rc::new(Link {
@@ -195,6 +208,7 @@ impl SimTransport {
             slots: RefCell::default(),
             guests: RefCell::default(),
             closed: Cell::new(false),
+            tally: Tally::default(),
         }))
     }
 }
@@ -232,6 +246,10 @@ impl Transport for SimTransport {
         peers.sort_unstable();
         peers.dedup();
         peers
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.0.tally.traffic()
     }
 
     fn remote(&self, peer: &NodeId) -> Option<SocketAddr> {

@@ -38,6 +38,8 @@ struct Gauges {
     records: AtomicU64,
     bytes: AtomicU64,
     transactions: AtomicU64,
+    /// Those that changed anything.
+    commits: AtomicU64,
 }
 
 impl Gauges {
@@ -120,6 +122,10 @@ impl Store for SqliteStore {
     /// queue, and a future dropped before it got room takes its changes with it.
     fn commit(&self, batch: Batch) -> Later<Result<Applied, StoreError>> {
         self.queue.submit(batch)
+    }
+
+    fn commits(&self) -> u64 {
+        self.gauges.commits.load(Ordering::Acquire)
     }
 
     fn usage(&self) -> Usage {

@@ -14,7 +14,9 @@ use timeline::actors::{Retention, Settings};
 use timeline::keys::SecretKey;
 use timeline::net::{NetLimits, Quic, QuicConfig};
 use timeline::node::{Node, merge_rule, start};
-use timeline::seam::{Class, Clock, Inbound, Lane, Later, NetError, Offload, Path, Space, Store, Transport, World};
+use timeline::seam::{
+    Class, Clock, Inbound, Lane, Later, NetError, Offload, Path, Space, Store, Traffic, Transport, World,
+};
 use timeline::store::SqliteStore;
 use timeline::types::{Contact, Hash, Key, Network, NodeId, Rng, Section, WallTime};
 use tokio::time::{Instant, sleep, timeout};
@@ -130,6 +132,10 @@ impl Transport for Disguise {
 
     fn connected(&self) -> Vec<NodeId> {
         self.quic.connected()
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.quic.traffic()
     }
 
     fn origin(&self, peer: &NodeId) -> Option<IpAddr> {

@@ -30,6 +30,12 @@ fn a_request_is_answered_by_the_node_that_was_dialled() {
         // The way back is a connection of its own.
         assert_eq!(b.ask(&a.contact(), "e back").await, Ok("e back".into()));
         assert_eq!(*a.probe.hellos.borrow(), [b.id]);
+        // A HELLO and a request each way; whatever one has sent the other has received.
+        let (out, back) = (a.quic.traffic(), b.quic.traffic());
+        assert_eq!((out.requests_sent, out.requests_received), (2, 2));
+        assert_eq!((back.requests_sent, back.requests_received), (2, 2));
+        assert_eq!((out.bytes_sent, out.bytes_received), (back.bytes_received, back.bytes_sent));
+        assert!(out.bytes_sent > "e hello".len() as u64 + "e back".len() as u64);
         assert_eq!((a.quic.connected(), b.quic.connected()), (vec![b.id], vec![a.id]));
     });
 }

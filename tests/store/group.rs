@@ -25,6 +25,9 @@ fn a_thousand_commits_at_once_share_transactions() {
         }
         assert_eq!(store.usage().records, 1000);
         assert!((1..1000).contains(&store.transactions()), "{} transactions", store.transactions());
+        assert_eq!(store.commits(), store.transactions());
+        assert_eq!(store.commit(Batch::default()).await, Ok(Applied::default()));
+        assert_eq!(store.commits() + 1, store.transactions(), "nothing was written");
         let found = store.read(&key(1), SectionSet::all(), None, 2000, WallTime(NOW)).expect("read");
         assert_eq!(found.len(), 1000);
     });

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::Message;
 
 use super::people::{LookedUpFor, PingError, PingTarget, Pong};
+use crate::seam::Traffic;
 use crate::types::{Contact, Key, NodeId, WallTime};
 
 /// Asks for the contacts closest to a key.
@@ -82,6 +83,8 @@ pub struct RoutingOverview {
     pub known: usize,
     /// Peers with an open connection.
     pub connected: usize,
+    /// What went over the network since the node started.
+    pub traffic: Traffic,
     /// Addresses under which others reach this node.
     pub addresses: Vec<SocketAddr>,
     /// Registrars that answered the last request, this node included where it is one.

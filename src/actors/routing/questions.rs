@@ -60,6 +60,7 @@ impl Handler<Overview> for RoutingActor {
         MessageResult(RoutingOverview {
             known: self.table.len(),
             connected: self.node.net.connected().len(),
+            traffic: self.node.net.traffic(),
             addresses: self.node.net.addresses(),
             registrars_reachable: self.node.network.registrars.iter().map(|k| k.node_id()).filter(up).count(),
             size_estimate: self.table.size_estimate(),

@@ -139,6 +139,7 @@ impl Handler<HowMuch> for StorageActor {
     fn handle(&mut self, _: HowMuch, _: &mut Ctx<Self>) -> Self::Result {
         MessageResult(Held {
             usage: self.node.store.usage(),
+            commits: self.node.store.commits(),
             quota: self.node.settings.store_quota,
             free: self.node.store.free_bytes(),
             full: is_full(&self.node),

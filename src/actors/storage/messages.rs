@@ -37,6 +37,8 @@ pub struct HowMuch;
 pub struct Held {
     /// Records, and their bytes.
     pub usage: Usage,
+    /// Transactions that changed the disk since the node started.
+    pub commits: u64,
     /// Bytes from which on records of strangers are refused.
     pub quota: u64,
     /// Bytes free on the disk, where that is known.

@@ -100,6 +100,7 @@ impl Writer {
     fn try_transaction(&mut self, batches: &[Batch]) -> rusqlite::Result<Results> {
         let mut total = Delta::default();
         let mut results = Vec::with_capacity(batches.len());
+        let before = self.connection.total_changes();
         self.execute("BEGIN IMMEDIATE")?;
         for batch in batches {
             self.execute("SAVEPOINT batch")?;
@@ -122,6 +123,8 @@ impl Writer {
         self.usage = total.applied_to(self.usage);
         self.gauges.set_usage(self.usage);
         self.gauges.transactions.fetch_add(1, Ordering::AcqRel);
+        let changed = self.connection.total_changes() != before;
+        self.gauges.commits.fetch_add(u64::from(changed), Ordering::AcqRel);
         Ok(results)
     }
 
