@@ -13,6 +13,7 @@ mod door;
 mod doors;
 mod feed;
 mod gc;
+mod glance;
 mod inbound;
 mod outbox;
 mod people;

@@ -14,6 +14,7 @@ mod gc_pages;
 mod hidden;
 mod hiding;
 mod holders;
+mod idle;
 mod lists;
 mod mentions;
 mod moments;

@@ -30,5 +30,6 @@ pub async fn wake_up(node: Rc<Context>) {
     .await;
     // Feeds are read, the outbox tries again, and registrations go on.
     node.peers_changed.notify_waiters();
+    doors.feed.woke();
     doors.presence.renew();
 }

@@ -11,8 +11,9 @@ use futures_util::stream::iter;
 use super::author::Author;
 use super::catch_up::catch_up;
 use super::followee::Followee;
-use super::inbox::{Inbox, read_inbox};
-use super::messages::{Begin, CatchUp, End, Expire, Followed, PageRequest, Shown, Unfollowed, Watch};
+use super::glanced::{Crowd, look};
+use super::inbox::{Inbox, Quest, glance_at_inbox, read_inbox};
+use super::messages::{Begin, CatchUp, End, Expire, Followed, PageRequest, PeersKnown, Shown, Unfollowed, Watch};
 use super::page::page;
 use super::state::{FeedState, ROWS};
 use crate::actors::context::Context;
@@ -21,8 +22,8 @@ use crate::records::{PostBody, Signed};
 use crate::seam::{Batch, Op, Space};
 use crate::types::{AccountId, Code, Problem};
 
-/// How often the homes of authors are read, beside what comes by itself.
-const CATCH_UP: Duration = Duration::from_secs(60);
+/// How often the inbox is read.
+const INBOX: Duration = Duration::from_secs(60);
 /// A home that was read this long ago is fresh enough for a feed that is opened.
 pub(super) const FRESH: Duration = Duration::from_secs(5);
 /// Several peers come at once; one reading serves for all.
@@ -35,7 +36,8 @@ pub struct FeedActor {
     pub(super) node: Rc<Context>,
     pub(super) state: FeedState,
     pub(super) inbox: Inbox,
-    /// Whether the homes of authors are being read because their time has come.
+    pub(super) crowd: Crowd,
+    /// Whether the homes of authors are being looked at because their time has come.
     reading: Rc<Cell<bool>>,
 }
 
@@ -58,7 +60,13 @@ impl Drop for Pass {
 impl FeedActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { state: FeedState::new(node.clone()), node, inbox: Inbox::default(), reading: Rc::default() }
+        Self {
+            state: FeedState::new(node.clone()),
+            node,
+            inbox: Inbox::default(),
+            crowd: Crowd::default(),
+            reading: Rc::default(),
+        }
     }
 
     pub(super) fn logged_in(&self) -> Result<(), Problem> {
@@ -88,13 +96,21 @@ impl FeedActor {
 
     /// Reads the inbox unless that was done within `age`, or is being done; ready when it is read.
     pub(super) fn read_inbox_older_than(&self, age: Duration) -> ResponseFuture<()> {
+        self.look_into_inbox(age, |node, quest| Box::pin(read_inbox(node, quest)))
+    }
+
+    fn look_into_inbox(
+        &self,
+        age: Duration,
+        look: impl Fn(Rc<Context>, Quest) -> ResponseFuture<()>,
+    ) -> ResponseFuture<()> {
         let due = self.inbox.read_at.is_none_or(|at| at.elapsed() >= age);
         let me = self.state.me.clone().filter(|_| due);
         match me.and_then(|me| Some((me, Pass::begin(&self.inbox.reading)?))) {
             None => Box::pin(std::future::ready(())),
             Some(((me, name), pass)) => {
                 let quest = self.inbox.quest(me, name, self.state.authors.keys().copied().collect());
-                let reading = read_inbox(self.node.clone(), quest);
+                let reading = look(self.node.clone(), quest);
                 Box::pin(async move {
                     reading.await;
                     drop(pass);
@@ -103,19 +119,37 @@ impl FeedActor {
         }
     }
 
-    /// What comes with time: homes and the inbox are read, and whom the user hides is looked at.
-    fn tick(&mut self) {
-        let ops = self.state.hide();
-        self.keep_later(ops);
+    /// Looks at the homes whose time has come, some at once; ready when that is done.
+    fn look_at_due(&mut self) -> ResponseFuture<()> {
+        let (node, errands) = (self.node.clone(), self.state.errands());
+        let work: Vec<_> = errands.into_iter().map(|errand| look(node.clone(), errand)).collect();
+        Box::pin(async move { iter(work).buffer_unordered(READS).collect::<()>().await })
+    }
+
+    /// Looks at everything that may have changed while this node was cut off.
+    pub(super) fn look_at_all(&mut self) {
+        self.state.hurry();
+        let (looking, inbox) = (self.look_at_due(), self.read_inbox_older_than(FRESH));
+        self.node.spawn(looking);
+        self.node.spawn(inbox);
+    }
+
+    /// What comes with time: homes and the inbox are looked at, and so is whom the user hides.
+    pub(super) fn tick(&mut self) {
+        if self.state.is_hiding_anew() {
+            self.inbox.reconsider();
+            let ops = self.state.hide();
+            self.keep_later(ops);
+        }
         // One pass at a time: where holders are slow, passes would pile up.
         if let Some(pass) = Pass::begin(&self.reading) {
-            let reading = self.read_older_than(CATCH_UP);
+            let looking = self.look_at_due();
             self.node.spawn(async move {
-                reading.await;
+                looking.await;
                 drop(pass);
             });
         }
-        let inbox = self.read_inbox_older_than(CATCH_UP);
+        let inbox = self.look_into_inbox(INBOX, |node, quest| Box::pin(glance_at_inbox(node, quest)));
         self.node.spawn(inbox);
     }
 }
@@ -135,7 +169,10 @@ impl Actor for FeedActor {
                 changed.set(node.peers_changed.notified());
                 changed.as_mut().enable();
                 tokio::time::sleep(SETTLE).await;
-                node.doors().feed.catch_up().await;
+                let routing = &node.doors().routing;
+                let (_, known) = routing.seeds(node.me.key(), 0).await;
+                let anchors = routing.anchors().await.iter().filter(|(_, up)| *up).count();
+                node.doors().feed.peers_known(PeersKnown { known, anchors }).await;
             }
         }));
     }

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::time::Instant;
-
 use super::followee::Followee;
 use super::messages::MissingPosts;
+use super::pace::Pace;
 use super::unshown::Unshown;
 use crate::actors::seen::Progress;
 use crate::records::{PostBody, Signed, TombstoneBody};
@@ -20,8 +19,8 @@ pub struct Author {
     pub logs: BTreeMap<DeviceId, LogState>,
     /// Whether the last reading found enough holders.
     pub complete: bool,
-    /// When its home was last read.
-    pub read_at: Option<Instant>,
+    /// When its home is looked at.
+    pub pace: Pace,
     /// What watchers were told to be missing.
     told: Vec<MissingPosts>,
 }
@@ -29,7 +28,7 @@ pub struct Author {
 impl Author {
     /// Starts with what is on disk.
     pub fn new(followee: Followee) -> Self {
-        Self { followee, logs: BTreeMap::new(), complete: true, read_at: None, told: Vec::new() }
+        Self { followee, logs: BTreeMap::new(), complete: true, pace: Pace::new(), told: Vec::new() }
     }
 
     /// Notes a post that came; false when it was noted before.

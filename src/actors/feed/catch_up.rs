@@ -47,7 +47,8 @@ pub async fn catch_up(node: Rc<Context>, account: AccountId, reader: Option<Acco
     node.doors().feed.caught_up(CaughtUp { account, posts, tombstones, logs, complete, seen }).await;
 }
 
-fn state_of(heads: &HeadsBody, now: WallTime) -> LogState {
+/// Returns the state of a log that its heads tell.
+pub fn state_of(heads: &HeadsBody, now: WallTime) -> LogState {
     // Whatever the heads speak of is older than they are: by now even the longest life has ended.
     let ended = heads.hlc.wall().plus(MAX_TTL) <= now;
     LogState {

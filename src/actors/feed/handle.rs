@@ -5,8 +5,9 @@ use bytes::Bytes;
 use super::actor::FeedActor;
 use super::followee::Followee;
 use super::messages::{
-    Begin, CatchUp, CaughtUp, End, Expire, FeedPage, Find, Followed, ListRequest, Mentions, Named, PageRequest, Posted,
-    PostsPage, Push, Replicated, Search, Settled, Shown, ShownPost, Unfollowed, Watch, Watching,
+    Begin, CatchUp, CaughtUp, End, Expire, FeedPage, Find, Followed, Glanced, ListRequest, Mentions, Named,
+    PageRequest, PeersKnown, Posted, PostsPage, Push, Replicated, Search, Settled, Shown, ShownPost, Unfollowed, Watch,
+    Watching, Woke,
 };
 use crate::actors::door::{Door, Gone};
 use crate::timeline::Query;
@@ -60,6 +61,19 @@ impl FeedHandle {
 
     pub(super) async fn caught_up(&self, message: CaughtUp) {
         self.said(self.0.ask(message).await);
+    }
+
+    pub(super) async fn glanced(&self, message: Glanced) -> bool {
+        self.0.ask(message).await.unwrap_or(false)
+    }
+
+    pub(super) async fn peers_known(&self, message: PeersKnown) {
+        self.said(self.0.ask(message).await);
+    }
+
+    /// Notes that the node did not run for a while.
+    pub fn woke(&self) {
+        self.0.hint(Woke);
     }
 
     pub(super) async fn named(&self, message: Named) {

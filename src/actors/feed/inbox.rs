@@ -1,7 +1,7 @@
 //! Mentions: what others put into the account's inbox is read, and each post that is spoken of is fetched from its author's
 //! home. A mention proves nothing: only a post that names the account, or answers one of its posts, is kept.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::held::name_of;
 use super::messages::Named;
 use super::rows::walk;
 use crate::actors::context::Context;
+use crate::actors::glance::{Familiar, is_news};
 use crate::actors::storage::{read, read_list};
 use crate::records::{MentionBody, PostBody, Record, Signed, home};
 use crate::seam::{Op, Space};
@@ -42,6 +43,8 @@ pub struct Inbox {
     pub read_at: Option<Instant>,
     /// Whether it is being read.
     pub reading: Rc<Cell<bool>>,
+    /// What was in it then.
+    familiar: Rc<RefCell<Familiar>>,
     /// Posts that were spoken of and not found, or that do not name the account; how often they were looked for.
     tried: BTreeMap<Hash, u8>,
     /// When homes of senders were last looked at, as many as there are mentions.
@@ -56,6 +59,8 @@ pub struct Quest {
     pub name: Username,
     /// Authors whose homes are read anyway.
     pub followed: BTreeSet<AccountId>,
+    /// What was in the inbox before.
+    familiar: Rc<RefCell<Familiar>>,
     done: BTreeSet<Hash>,
     checked: BTreeSet<AccountId>,
 }
@@ -65,7 +70,13 @@ impl Inbox {
     pub fn quest(&self, me: AccountId, name: Username, followed: BTreeSet<AccountId>) -> Quest {
         let done = self.tried.iter().filter(|(_, tries)| **tries >= TRIES).map(|(hash, _)| *hash).collect();
         let fresh = self.checked.iter().filter(|(_, at)| at.elapsed() < AGAIN_AFTER);
-        Quest { me, name, followed, done, checked: fresh.map(|(account, _)| *account).collect() }
+        let (familiar, checked) = (self.familiar.clone(), fresh.map(|(account, _)| *account).collect());
+        Quest { me, name, followed, familiar, done, checked }
+    }
+
+    /// Has the whole inbox read the next time: other mentions count by now.
+    pub fn reconsider(&self) {
+        self.familiar.borrow_mut().forget();
     }
 
     /// Takes what a reading brought; returns the changes that keep it.
@@ -105,9 +116,20 @@ impl Inbox {
 /// A mention, and the post it speaks of where that was found.
 type Found = (Signed<MentionBody>, Option<Signed<PostBody>>);
 
+/// Reads the inbox where a glance at it shows anything new.
+pub async fn glance_at_inbox(node: Rc<Context>, quest: Quest) {
+    let inbox = SectionSet::of(&[Section::Inbox]);
+    if is_news(&node, quest.me, inbox, &quest.familiar).await {
+        read_inbox(node, quest).await;
+    } else {
+        node.doors().feed.named(Named::default()).await;
+    }
+}
+
 /// Reads the inbox, fetches what is spoken of there, and tells the feed.
 pub async fn read_inbox(node: Rc<Context>, quest: Quest) {
     let reading = read_list(&node, Section::Inbox, quest.me).await;
+    let (whole, brought) = (reading.complete, reading.records.clone());
     let (held, mut senders) = (kept(&node), BTreeMap::<AccountId, Vec<Signed<MentionBody>>>::new());
     let hidden = node.hidden();
     let mut mentions: Vec<Signed<MentionBody>> = reading.records.into_iter().filter_map(mention).collect();
@@ -120,11 +142,14 @@ pub async fn read_inbox(node: Rc<Context>, quest: Quest) {
     });
     mentions.sort_by_key(|m| std::cmp::Reverse((m.body.hlc, m.hash())));
     let mut named = Named::default();
+    let mut all = mentions.len() <= ROWS;
     for mention in mentions.into_iter().take(ROWS) {
         if let Some(post) = stored(&node, &mention.body) {
             sort_out(&node, &quest, &mut named, (mention, Some(post)), true);
         } else if senders.len() < SENDERS || senders.contains_key(&mention.body.account) {
             senders.entry(mention.body.account).or_default().push(mention);
+        } else {
+            all = false;
         }
     }
     let again = held.values().filter(|a| !quest.followed.contains(a) && !quest.checked.contains(a));
@@ -136,6 +161,11 @@ pub async fn read_inbox(node: Rc<Context>, quest: Quest) {
     while let Some((found, tombstones, complete)) = reading.next().await {
         found.into_iter().for_each(|found| sort_out(&node, &quest, &mut named, found, complete));
         named.tombstones.extend(tombstones);
+    }
+    {
+        let mut familiar = quest.familiar.borrow_mut();
+        // What was left, or looked for in vain, has another turn the next time.
+        if whole && all && named.vain.is_empty() { familiar.read(quest.me, &brought) } else { familiar.forget() }
     }
     node.doors().feed.named(named).await;
 }

@@ -74,6 +74,31 @@ pub struct CaughtUp {
     pub seen: Vec<(DeviceId, u64)>,
 }
 
+/// One holder has been asked what an author's home has. Answered by whether a whole read is worth its cost.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct Glanced {
+    /// The author.
+    pub account: AccountId,
+    /// What the holder has, on its own word.
+    pub records: Vec<Bytes>,
+}
+
+/// Other peers are reachable than before.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PeersKnown {
+    /// How many are in the table.
+    pub known: usize,
+    /// How many of the anchors answer.
+    pub anchors: usize,
+}
+
+/// The node did not run for a while: every author's home is read as a whole.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Woke;
+
 /// The commits of these rows have ended.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 
 use super::author::{Author, read_and_gone};
 use super::followee::Followee;
+use super::keeping::keys;
 use super::messages::{CaughtUp, FeedEvent, MissingPosts};
+use super::pace::AGAIN;
 use super::rows;
 use super::unshown::Unshown;
 use super::watchers::Watchers;
@@ -18,10 +20,8 @@ use crate::actors::seen::Progress;
 use crate::records::{PostBody, Record, Signed, TombstoneBody, home, slot};
 use crate::seam::{Op, Space};
 use crate::timeline::{FeedRow, Via, names};
-use crate::types::{AccountId, Hash, Section, SectionSet, Username};
+use crate::types::{AccountId, Hash, Rng, Section, SectionSet, Username};
 
-/// A reading that found too few holders is repeated after this.
-const AGAIN: Duration = Duration::from_secs(3);
 /// Most deletions remembered as done; one that is forgotten costs a walk through the feed when it is read again.
 const DELETIONS: usize = 10_000;
 
@@ -44,12 +44,14 @@ pub struct FeedState {
     pub(super) watchers: Watchers,
     /// What the user has not been shown.
     pub(super) unshown: Unshown,
+    pub(super) rng: Rng,
 }
 
 impl FeedState {
     /// Starts without a login.
     pub fn new(node: Rc<Context>) -> Self {
         Self {
+            rng: node.rng("feed"),
             node,
             me: None,
             authors: BTreeMap::new(),
@@ -159,6 +161,11 @@ impl FeedState {
         held.is_ok_and(|held| held.into_iter().any(|s| s.slot == slot && of(s.bytes) == Some(post.hash())))
     }
 
+    /// Tells whether the deletion of a post was carried out.
+    pub(super) fn is_gone(&self, author: &AccountId, post: &Hash) -> bool {
+        self.deleted.contains(&(*author, *post))
+    }
+
     /// Takes verified deletions: their posts go, and their numbers are not missing.
     pub fn delete(&mut self, tombstones: &[Signed<TombstoneBody>]) -> Vec<Op> {
         let mut ops = Vec::new();
@@ -216,14 +223,16 @@ impl FeedState {
         }
         let Some(author) = self.authors.get_mut(&account) else { return Vec::new() };
         author.complete = complete;
-        author.read_at = Some(Instant::now());
+        author.pace.read(Instant::now(), &mut self.rng);
         let met = author.followee.met;
         author.learn(logs);
         let tombstones: Vec<_> = tombstones.into_iter().filter_map(|b| Signed::decode(b).ok()).collect();
         let mut ops = self.delete(&tombstones);
         let mut posts: Vec<_> = posts.into_iter().filter_map(|b| Signed::<PostBody>::decode(b).ok()).collect();
         posts.sort_by_key(|post| (post.body.hlc, post.body.device, post.body.seq));
-        ops.extend(posts.iter().flat_map(|post| self.take(post, Via::Replica)));
+        let came: Vec<Op> = posts.iter().flat_map(|post| self.take(post, Via::Replica)).collect();
+        self.looked(&account, keys(&came, Space::Feed).next().is_some());
+        ops.extend(came);
         if complete
             && !met
             && let Some(author) = self.authors.get_mut(&account)
@@ -236,6 +245,11 @@ impl FeedState {
         ops
     }
 
+    /// Tells whether the account wants to hear of others than it did when that was last carried out.
+    pub fn is_hiding_anew(&self) -> bool {
+        !Rc::ptr_eq(&self.node.hidden(), &self.hidden)
+    }
+
     /// Carries out whom the account no longer wants to hear of: what is here of those who were blocked since goes, and
     /// those who no longer are blocked are read again.
     pub fn hide(&mut self) -> Vec<Op> {
@@ -245,7 +259,7 @@ impl FeedState {
         }
         let before = std::mem::replace(&mut self.hidden, hidden.clone());
         for account in before.blocked.difference(&hidden.blocked) {
-            self.authors.get_mut(account).into_iter().for_each(|author| author.read_at = None);
+            self.authors.get_mut(account).into_iter().for_each(|author| author.pace.restart());
         }
         let blocked: BTreeSet<AccountId> = hidden.blocked.difference(&before.blocked).copied().collect();
         let mut ops = Vec::new();
@@ -276,12 +290,12 @@ impl FeedState {
         ops
     }
 
-    /// Returns the authors whose homes were not read within `age`, or not from enough holders and not just now.
+    /// Returns the authors whose homes were not read as a whole within `age`, or not from enough holders and not just now.
     pub fn not_read_within(&self, age: Duration) -> Vec<AccountId> {
         let (now, hidden) = (Instant::now(), self.node.hidden());
         let stale = |a: &Author| {
             let age = if a.complete { age } else { age.min(AGAIN) };
-            a.read_at.is_none_or(|at| now.duration_since(at) >= age)
+            a.pace.read_at.is_none_or(|at| now.duration_since(at) >= age)
         };
         let due = self.authors.iter().filter(|(account, a)| stale(a) && !hidden.blocks(account));
         due.map(|(account, _)| *account).collect()

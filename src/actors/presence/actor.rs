@@ -119,9 +119,11 @@ impl PresenceActor {
         self.began.elapsed()
     }
 
-    /// Returns who holds interest in an author, and so the author's presence, as far as this node put it there.
-    pub(super) fn holders_of(&self, author: AccountId) -> Vec<Contact> {
-        self.tasks.get(&Some(author)).map(|task| task.holders.clone()).unwrap_or_default()
+    /// Returns who holds interest in an author, and so the author's presence, as far as this node put it there; of the own
+    /// account who holds its presence.
+    pub(super) fn holders_of(&self, account: AccountId) -> Vec<Contact> {
+        let own = self.own.as_ref().is_some_and(|own| own.account == account);
+        self.tasks.get(&Some(account).filter(|_| !own)).map(|task| task.holders.clone()).unwrap_or_default()
     }
 
     fn mark(&mut self) -> Mark {

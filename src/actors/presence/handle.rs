@@ -4,12 +4,12 @@ use bytes::Bytes;
 
 use super::actor::PresenceActor;
 use super::messages::{
-    Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Interested, Known, Learned, Online, PeersChanged,
-    Renew, Renewed, Told,
+    Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Holders, Interested, Known, Learned, Online,
+    PeersChanged, Renew, Renewed, Told,
 };
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
-use crate::types::{AccountId, DeviceId, Key, NodeId, SectionSet};
+use crate::types::{AccountId, Contact, DeviceId, Key, NodeId, SectionSet};
 use crate::wire::{Heard, OnlineStanding};
 
 /// A handle to the presence actor.
@@ -51,6 +51,12 @@ impl PresenceHandle {
         if self.0.ask(End).await.is_err() {
             tracing::debug!("no goodbye was said");
         }
+    }
+
+    /// Returns the nearest live nodes to an account's home that hold this node's word there: that it is interested, or
+    /// online where the account is its own. Nobody before the first of them was found.
+    pub async fn holders(&self, account: AccountId) -> Vec<Contact> {
+        self.0.ask(Holders(account)).await.unwrap_or_default()
     }
 
     /// Returns the followers known to be online, without asking anybody.

@@ -6,7 +6,7 @@ use super::actor::PresenceActor;
 use super::held::Taken;
 use super::liveness::{Standing, Word};
 use super::lookout::Question;
-use super::messages::{Beat, Check, Held, Hold, Online, Told};
+use super::messages::{Beat, Check, Held, Hold, Holders, Online, Told};
 use super::own::named;
 use super::renew::check;
 use crate::records::{Record, home};
@@ -118,6 +118,14 @@ impl Handler<Told> for PresenceActor {
     fn handle(&mut self, Told { node, accounts }: Told, _: &mut Ctx<Self>) {
         let now = self.moment();
         accounts.into_iter().for_each(|(account, here)| self.liveness.checked(node, account, here, now));
+    }
+}
+
+impl Handler<Holders> for PresenceActor {
+    type Result = MessageResult<Holders>;
+
+    fn handle(&mut self, Holders(account): Holders, _: &mut Ctx<Self>) -> Self::Result {
+        MessageResult(self.holders_of(account))
     }
 }
 

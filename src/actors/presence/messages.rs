@@ -91,6 +91,11 @@ pub struct Interested {
 #[rtype(result = "()")]
 pub struct End;
 
+/// Asks who holds this node's interest in an author, or the own presence where it is the own account.
+#[derive(Message)]
+#[rtype(result = "Vec<Contact>")]
+pub struct Holders(pub AccountId);
+
 /// Asks for the followers known to be online.
 #[derive(Message)]
 #[rtype(result = "Vec<Follower>")]

@@ -14,6 +14,7 @@ use super::messages::{LoggedIn, WhoAmI};
 use super::private::Privates;
 use crate::actors::context::Context;
 use crate::actors::feed::Followee;
+use crate::actors::glance::Familiar;
 use crate::actors::outbox::{Item, Progress};
 use crate::actors::storage::put_op;
 use crate::keys::{SealKey, SecretKey};
@@ -165,6 +166,8 @@ pub struct Shared {
     pub pursuing: Rc<Cell<bool>>,
     /// Whether the followees are being brought in step with the home.
     pub syncing: Rc<Cell<bool>>,
+    /// What is known of the own home since it was read for that.
+    pub familiar: RefCell<Familiar>,
     /// Whether names of posts are being looked up.
     pub telling: Rc<Cell<bool>>,
     /// Whether records are being renewed.
@@ -214,6 +217,7 @@ impl Shared {
             turn: Mutex::new(()),
             pursuing: Rc::default(),
             syncing: Rc::default(),
+            familiar: RefCell::default(),
             telling: Rc::default(),
             renewing: Rc::default(),
             standing: Cell::new(Standing::Unknown),
@@ -276,7 +280,13 @@ impl Shared {
             }
         }
         ops.push(item.keep());
-        self.node.store.commit(Batch(ops)).await.map(|_| ())
+        self.node.store.commit(Batch(ops)).await?;
+        // What this device adds may let other posts of the account go, on this node as well.
+        for record in records {
+            let stored = |Destination { section, .. }| self.node.homes.stored(record, section);
+            record.destinations().into_iter().for_each(stored);
+        }
+        Ok(())
     }
 
     /// Sends an item that was committed.

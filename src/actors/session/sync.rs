@@ -7,6 +7,7 @@ use super::amend::amend;
 use super::private;
 use super::state::{Once, Session, Shared};
 use crate::actors::feed::Followee;
+use crate::actors::glance::is_news as has_news;
 use crate::actors::storage::{account_of, read};
 use crate::records::{EdgeBody, Record, Signed, home};
 use crate::seam::Batch;
@@ -20,6 +21,10 @@ pub async fn sync_follows(shared: Rc<Shared>) {
     let Some(_once) = Once::begin(&shared.syncing) else { return };
     amend(&shared).await;
     let Ok(session) = shared.session() else { return };
+    let changing = SectionSet::of(&[Section::Device, Section::Following, Section::Private]);
+    if !has_news(&shared.node, session.account, changing, &shared.familiar).await {
+        return;
+    }
     let sections = SectionSet::of(&[Section::Account, Section::Device, Section::Following, Section::Private]);
     let reading = read(&shared.node, home(&session.account), sections).await;
     shared.node.doors().storage.absorb(&reading.records).await;
@@ -28,9 +33,13 @@ pub async fn sync_follows(shared: Rc<Shared>) {
         Record::Edge(edge) if edge.body.follower == session.account => Some(&edge.body),
         _ => None,
     });
-    for edge in edges.filter(|edge| is_news(&shared, edge)).take(AT_ONCE) {
+    for edge in edges.clone().filter(|edge| is_news(&shared, edge)).take(AT_ONCE) {
         take_over(&shared, &session, edge).await;
     }
+    // What could not be taken over is tried again.
+    let settled = reading.complete && !edges.clone().any(|edge| is_news(&shared, edge));
+    let mut familiar = shared.familiar.borrow_mut();
+    if settled { familiar.read(session.account, &reading.records) } else { familiar.forget() }
 }
 
 /// Tells whether an edge says something else than what is kept here, and later.

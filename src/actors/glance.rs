@@ -1,0 +1,131 @@
+//! A glance at a place of the table: one holder is asked what it has, to see whether a whole read is worth its cost.
+//!
+//! What comes is the word of one peer: it is not verified, and nothing of it is kept.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::call::Patience;
+use super::context::Context;
+use crate::records::{Record, home};
+use crate::types::{AccountId, Contact, Hash, Key, SectionSet};
+use crate::wire::{Blob, Get};
+
+/// Records asked for: a place that has more is read as a whole.
+const MOST: u32 = 500;
+
+/// A place is read as a whole this often, whatever one holder shows.
+const WHOLE: Duration = Duration::from_secs(600);
+/// Most records remembered of one place; where there are more, it is read as a whole every time.
+const REMEMBERED: usize = 10_000;
+
+/// What is known of an account's home, or of some sections of it, since it was last read as a whole.
+#[derive(Default)]
+pub struct Familiar {
+    account: Option<AccountId>,
+    /// At most [`REMEMBERED`].
+    records: BTreeSet<Hash>,
+    read_at: Option<Instant>,
+    turn: u32,
+}
+
+impl Familiar {
+    /// Notes what a whole reading brought, all of which is dealt with.
+    pub fn read(&mut self, account: AccountId, records: &[Record]) {
+        if self.account != Some(account) || self.records.len() > REMEMBERED {
+            self.records.clear();
+        }
+        (self.account, self.read_at) = (Some(account), Some(Instant::now()));
+        self.note(records);
+    }
+
+    /// Has the home read as a whole the next time.
+    pub fn forget(&mut self) {
+        self.read_at = None;
+    }
+
+    /// Notes what a holder showed; true when any of it was not known.
+    fn note(&mut self, records: &[Record]) -> bool {
+        let before = self.records.len();
+        self.records.extend(records.iter().map(Record::hash));
+        self.records.len() > before
+    }
+
+    fn is_fresh(&self, account: &AccountId) -> bool {
+        let read = self.read_at.is_some_and(|at| at.elapsed() < WHOLE);
+        read && self.account.as_ref() == Some(account) && self.records.len() <= REMEMBERED
+    }
+}
+
+/// Tells whether an account's home has to be read as a whole: that was not done of late, or a holder shows something that is
+/// not familiar, or none answers.
+pub async fn is_news(
+    node: &Rc<Context>,
+    account: AccountId,
+    sections: SectionSet,
+    familiar: &RefCell<Familiar>,
+) -> bool {
+    let (turn, something) = {
+        let mut familiar = familiar.borrow_mut();
+        if !familiar.is_fresh(&account) {
+            return true;
+        }
+        familiar.turn = familiar.turn.wrapping_add(1);
+        (familiar.turn, !familiar.records.is_empty())
+    };
+    let holders = in_turn(node.doors().presence.holders(account).await, turn);
+    match glance(node, home(&account), sections, holders, something).await {
+        Some(records) => familiar.borrow_mut().note(&records),
+        None => true,
+    }
+}
+
+/// Asks holders, one after the other, until one answers; `None` when none does, or it has more than one answer takes.
+///
+/// Where there was something before (`something`), a holder that has nothing at all came only now, and the next is asked.
+pub async fn glance(
+    node: &Rc<Context>,
+    key: Key,
+    sections: SectionSet,
+    holders: Vec<Contact>,
+    something: bool,
+) -> Option<Vec<Record>> {
+    let get = Get { key, sections, limit: MOST, after: None };
+    for holder in holders.iter().filter(|holder| !node.is_absent(holder)) {
+        let Ok(got) = node.call(holder, &get, Patience::Read).await else { continue };
+        if got.next.is_some() || got.split != SectionSet::default() {
+            return None;
+        }
+        if got.records.is_empty() && something {
+            continue;
+        }
+        return Some(got.records.into_iter().filter_map(|r| Record::decode(Blob::into_bytes(r)).ok()).collect());
+    }
+    None
+}
+
+/// Orders holders so that each is the first one in its turn.
+pub fn in_turn(mut holders: Vec<Contact>, turn: u32) -> Vec<Contact> {
+    let n = holders.len().max(1);
+    holders.rotate_left(turn as usize % n);
+    holders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::NodeId;
+
+    #[test]
+    fn every_holder_has_its_turn() {
+        let contact = |n: u8| Contact::hint(NodeId([n; 32]), ([192, 0, 2, n], 9).into());
+        let all: Vec<Contact> = (1..4).map(contact).collect();
+        let first = |turn| in_turn(all.clone(), turn).first().map(|c| c.node.0[0]);
+        assert_eq!((0..4).map(first).collect::<Vec<_>>(), [Some(1), Some(2), Some(3), Some(1)]);
+        assert!(in_turn(Vec::new(), 5).is_empty());
+    }
+}
