@@ -7,6 +7,8 @@ PEERS ?= 5
 PEER ?= 1
 NET_DIR ?= target/net
 ARGS ?=
+# How long idle nodes are measured.
+IDLE_SECONDS ?= 120
 # Twenty random lives, other ones every time.
 SEEDS ?= $(shell awk 'BEGIN { srand(); n = int(rand() * 1000000); print n ".." n + 20 }')
 
@@ -14,7 +16,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net menu test test-tools soak check bench deny clean-net tools
+.PHONY: help build net menu test test-tools soak check bench bench-idle deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +50,9 @@ check: tools ## Format, lints, documentation, architecture, dependencies
 
 bench: tools ## Measure the way from a post to the follower's line
 	$(CARGO) bench --locked --bench slice
+
+bench-idle: tools ## Measure what a node costs that does nothing (IDLE_SECONDS=600 for longer)
+	TIMELINE_IDLE_SECONDS=$(IDLE_SECONDS) $(CARGO) bench --locked --bench idle
 
 deny: ## Licences and advisories of dependencies, where cargo-deny is installed
 	@if command -v cargo-deny >/dev/null 2>&1; then \
