@@ -190,8 +190,7 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
         update(parcel, &standing, before, waiter);
     }
     parcel.complete &= !fell;
-    let heard = node.doors().routing.anchor_heard().await.is_some_and(|ago| ago < HEARD);
-    parcel.hopeful = standing.is_hopeful(heard) && !refused;
+    parcel.hopeful = !refused && standing.is_hopeful(heard_anchor(node).await);
     if parcel.published {
         return trouble.filter(|_| !parcel.complete);
     }
@@ -199,6 +198,11 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
         let anchored = standing.anchors.is_empty() || standing.anchors.iter().any(|(_, a)| *a == Anchor::Has);
         Some(if anchored { "too few replicas answered" } else { "no bootpeer could be reached" }.to_owned())
     })
+}
+
+/// Tells whether an anchor answered a moment ago.
+async fn heard_anchor(node: &Context) -> bool {
+    node.doors().routing.anchor_heard().await.is_some_and(|ago| ago < HEARD)
 }
 
 /// Returns why a holder does not have everything, if it has not: what was too much for its page goes to the page below.
