@@ -13,6 +13,7 @@ mod gc;
 mod mastodon;
 mod menu;
 mod net;
+mod presence;
 mod reach;
 mod refusals;
 mod slice;

@@ -277,11 +277,19 @@ impl Net {
 /// Waits for a state, looking again and again until a deadline.
 #[track_caller]
 pub fn eventually(what: &str, mut reached: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
+    assert!(within(SOON, &mut reached), "not within {SOON:?}: {what}");
+}
+
+/// Looks up to 600 times whether a state is reached; false when it is not by the end of `limit`.
+pub fn within(limit: Duration, mut reached: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
     while !reached() {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(limit / 600);
     }
+    true
 }
 
 /// Makes a folder for a test.
