@@ -10,6 +10,7 @@ mod commands_posts;
 mod fifty;
 mod foreign;
 mod gc;
+mod last_one;
 mod mastodon;
 mod menu;
 mod net;

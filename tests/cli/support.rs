@@ -15,7 +15,12 @@ pub const PASSWORD: &str = "velvet otter canyon marble";
 
 /// Returns the command under test.
 pub fn timeline() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timeline"));
+    bare(env!("CARGO_BIN_EXE_timeline"))
+}
+
+/// Returns a command without the settings of whoever runs the tests.
+pub fn bare(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("TIMELINE_")) {
         command.env_remove(key);
     }
@@ -141,14 +146,14 @@ impl Running {
         if let Some(dir) = dir {
             command.arg("--data-dir").arg(dir);
         }
-        let mut child = command
-            .arg("--json")
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        command.arg("--json").args(words);
+        Self::spawn(command)
+    }
+
+    /// Starts a command as it is.
+    pub fn spawn(mut command: Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
         let lines = Lines::of(child.stdout.take().expect("piped"));
         drain(child.stderr.take().expect("piped"));
         Self { child, lines, ended: false }
@@ -295,4 +300,17 @@ pub fn within(limit: Duration, mut reached: impl FnMut() -> bool) -> bool {
 /// Makes a folder for a test.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
+}
+
+/// Starts a node on its own, on any port, and waits until it is ready.
+pub fn lone_peer(dir: &Path) -> Running {
+    let mut running = Running::start(Some(dir), &["peer", "--headless", "--listen", "127.0.0.1:0"]);
+    running.lines.until("ready line", SOON, |v| v["ready"] == true);
+    running
+}
+
+/// Returns a UDP port that is free now.
+pub fn free_port() -> u16 {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("bound").port()
 }
