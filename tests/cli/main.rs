@@ -7,6 +7,7 @@
 
 mod commands_people;
 mod commands_posts;
+mod edge;
 mod fifty;
 mod foreign;
 mod gc;
