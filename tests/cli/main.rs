@@ -22,3 +22,4 @@ mod slice;
 mod standalone;
 mod support;
 mod terminal;
+mod trouble;

@@ -232,6 +232,16 @@ impl Net {
         self.node(name)["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("a pid")
     }
 
+    /// Returns where a node is reached by others.
+    pub fn quic(&self, name: &str) -> String {
+        self.node(name)["quic"].as_str().expect("an address").to_owned()
+    }
+
+    /// Returns what a node has logged.
+    pub fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.node(name)["log"].as_str().expect("a path")).expect("a log")
+    }
+
     /// Runs a command on a node.
     pub fn run(&self, name: &str, words: &[&str]) -> Said {
         run(&self.dir(name), words, "")
