@@ -52,6 +52,9 @@ impl Said {
     pub fn refused(self, exit: i32, code: &str) {
         assert_eq!((self.exit, self.json["error"]["code"].as_str()), (exit, Some(code)), "{self:?}");
         assert!(self.json["error"]["message"].as_str().is_some_and(|m| !m.is_empty()), "{self:?}");
+        // Where the message alone does not say what to do, a hint does.
+        let hinted = ["no_such_user", "no_such_post", "name_malformed", "wrong_password", "no_node", "bad_config"];
+        assert!(!hinted.contains(&code) || self.json["error"]["hint"].is_string(), "{self:?}");
     }
 }
 
