@@ -22,8 +22,6 @@ const MOST: usize = 1024;
 struct Absence {
     since: Instant,
     times: u32,
-    /// The number of the contact that was dialled: newer addresses are worth a try.
-    seq: u64,
 }
 
 impl Absence {
@@ -33,31 +31,36 @@ impl Absence {
     }
 }
 
-/// Who was dialled in vain of late; at most [`MOST`].
+/// Who was dialled in vain of late, by the number of the contact that was dialled: newer addresses are worth a try, and a
+/// vain dial of older ones, as those in the configuration of a bootpeer, says nothing about them. At most [`MOST`].
 #[derive(Debug, Default)]
-pub(super) struct Absences(BTreeMap<NodeId, Absence>);
+pub(super) struct Absences(BTreeMap<(NodeId, u64), Absence>);
 
 impl Absences {
     /// Notes a vain dial.
     pub(super) fn note(&mut self, contact: &Contact, now: Instant) {
-        if self.0.len() >= MOST && !self.0.contains_key(&contact.node) {
+        let dialled = (contact.node, contact.seq);
+        if self.0.len() >= MOST && !self.0.contains_key(&dialled) {
             self.0.retain(|_, absence| absence.counts(now));
             if self.0.len() >= MOST {
                 return;
             }
         }
-        let before = self.0.get(&contact.node);
-        if before.is_some_and(|absence| absence.seq == contact.seq && absence.counts(now)) {
+        let before = self.0.get(&dialled);
+        if before.is_some_and(|absence| absence.counts(now)) {
             // Several dialled it at the same time: that is one vain attempt.
             return;
         }
         let times = before.map_or(0, |before| before.times).saturating_add(1);
-        self.0.insert(contact.node, Absence { since: now, times, seq: contact.seq });
+        self.0.insert(dialled, Absence { since: now, times });
     }
 
     /// Forgets one peer's absence.
     pub(super) fn forget(&mut self, node: &NodeId) {
-        self.0.remove(node);
+        while let Some((dialled, _)) = self.0.range((*node, 0)..=(*node, u64::MAX)).next() {
+            let dialled = *dialled;
+            self.0.remove(&dialled);
+        }
     }
 
     /// Forgets all.
@@ -67,7 +70,8 @@ impl Absences {
 
     /// Tells whether the peer is passed over now. One that has signed new addresses since is not.
     pub(super) fn passes_over(&self, contact: &Contact, now: Instant) -> bool {
-        self.0.get(&contact.node).is_some_and(|absence| contact.seq <= absence.seq && absence.counts(now))
+        let dialled = self.0.range((contact.node, contact.seq)..=(contact.node, u64::MAX));
+        dialled.map(|(_, absence)| absence).any(|absence| absence.counts(now))
     }
 }
 
@@ -97,6 +101,20 @@ mod tests {
         assert!(!absences.passes_over(&peer, now));
         absences.note(&peer, now);
         assert!(!absences.passes_over(&peer, now + Duration::from_secs(20)), "the count begins anew");
+    }
+
+    #[test]
+    fn a_vain_dial_of_older_addresses_leaves_newer_ones_as_they_were() {
+        let (mut absences, now) = (Absences::default(), Instant::now());
+        absences.note(&contact(1, 5), now);
+        let later = now + Duration::from_secs(5);
+        absences.note(&contact(1, 0), later);
+        assert!(absences.passes_over(&contact(1, 5), later), "it was dialled in vain itself");
+        assert!(!absences.passes_over(&contact(1, 5), now + FIRST), "for its own time");
+        assert!(absences.passes_over(&contact(1, 0), now + FIRST));
+        assert!(!absences.passes_over(&contact(2, 0), later), "others are not concerned");
+        absences.forget(&contact(1, 0).node);
+        assert!(!absences.passes_over(&contact(1, 5), later) && !absences.passes_over(&contact(1, 0), later));
     }
 
     #[test]

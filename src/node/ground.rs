@@ -1,6 +1,7 @@
 //! What is there before the node is: its store and its socket; and building the node on them once its network is known.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,7 @@ impl Ground {
         let known = on_disk(config, data_dir)?;
         let id = known.as_ref().map(|n| n.id).or(config.network.id);
         let id = id.ok_or_else(|| Problem::new(Code::BadConfig, "no network is configured"))?;
-        let store = SqliteStore::open(&data_dir.store_path(), merge_rule)?;
+        let store = open_store(&data_dir.store_path())?;
         let net = bind(config, key, alpn(&id))?;
         if config.bootpeers.is_empty() && role == Role::Peer {
             tracing::warn!("no bootpeer is configured: this node is alone (`timeline join` or `timeline network new`)");
@@ -170,7 +171,15 @@ fn bind(config: &Config, key: &SecretKey, alpn: Vec<u8>) -> Result<Rc<Quic>, Pro
     };
     bound.map_err(|error| {
         let code = if matches!(error, BindError::PortInUse(_)) { Code::PortInUse } else { Code::Internal };
-        Problem::new(code, error.to_string())
+        Problem::new(code, error.to_string()).hint("choose another net.listen, port 0 for any")
+    })
+}
+
+/// Opens the store; what is wrong with it names the file.
+fn open_store(path: &Path) -> Result<SqliteStore, Problem> {
+    SqliteStore::open(path, merge_rule).map_err(|error| {
+        let problem = Problem::from(error);
+        Problem { message: format!("{}: {}", path.display(), problem.message), ..problem }
     })
 }
 

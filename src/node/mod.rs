@@ -10,6 +10,7 @@ pub mod founding;
 mod ground;
 pub mod invite;
 pub mod local;
+mod memory;
 mod offload;
 pub mod run;
 mod start;

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::memory::usable_kib;
 use crate::seam::{Lane, Offload};
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -21,7 +22,7 @@ pub struct Threads {
 impl Threads {
     /// Starts the threads.
     pub fn start() -> Self {
-        let passwords = if memory_kib().is_some_and(|kib| kib < SCARCE_KIB) { 1 } else { PASSWORD_THREADS };
+        let passwords = if usable_kib().is_some_and(|kib| kib < SCARCE_KIB) { 1 } else { PASSWORD_THREADS };
         Self { password: lane("password", passwords), bulk: lane("bulk", 1) }
     }
 }
@@ -60,11 +61,4 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
             tracing::error!("offloaded work panicked, which is a bug");
         }
     }
-}
-
-/// Returns the memory of this machine, where the system tells.
-fn memory_kib() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }

@@ -103,6 +103,20 @@ codes!(
     ClockInDoubt = "clock_in_doubt", 7, 503;
 );
 
+impl Code {
+    /// Returns what to do where nothing better is known; `None` where the message says it.
+    const fn cure(self) -> Option<&'static str> {
+        Some(match self {
+            Code::NoSuchUser => "`timeline users` lists who there is",
+            Code::NoSuchPost => "`timeline feed` and `timeline user NAME` show posts with their ids",
+            Code::NameMalformed => "names have 3 to 20 of a-z, 0-9 and _",
+            Code::NameReserved => "choose another name",
+            Code::WrongPassword => "type it again: small and capital letters and spaces count",
+            _ => return None,
+        })
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -130,9 +144,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Builds a problem without a hint.
+    /// Builds a problem, with the hint that its code has, if any.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self { code, message: message.into(), hint: code.cure().map(str::to_owned) }
     }
 
     /// Adds what to do about it.

@@ -7,15 +7,19 @@
 
 mod commands_people;
 mod commands_posts;
+mod edge;
 mod fifty;
 mod foreign;
 mod gc;
+mod last_one;
 mod mastodon;
 mod menu;
 mod net;
+mod presence;
 mod reach;
 mod refusals;
 mod slice;
 mod standalone;
 mod support;
 mod terminal;
+mod trouble;

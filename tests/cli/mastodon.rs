@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 use crate::support::{Net, eventually, folder};
 
 /// The API of one node.
-struct Door {
+pub struct Door {
     url: String,
     token: String,
     agent: ureq::Agent,
 }
 
 impl Door {
-    fn of(net: &Net, name: &str) -> Self {
+    /// Returns the API of a running node.
+    pub fn of(net: &Net, name: &str) -> Self {
         let file = std::fs::read_to_string(net.dir(name).join("api.json")).expect("a running node writes it");
         let api: Value = serde_json::from_str(&file).expect("JSON");
         let text = |key: &str| api[key].as_str().expect("text").to_owned();
@@ -27,7 +28,8 @@ impl Door {
         value
     }
 
-    fn get(&self, path: &str) -> Value {
+    /// Reads something.
+    pub fn get(&self, path: &str) -> Value {
         let request = self.agent.get(format!("{}/api/{path}", self.url));
         Self::read(request.header("authorization", format!("Bearer {}", self.token)).call().expect("an answer"))
     }

@@ -15,7 +15,12 @@ pub const PASSWORD: &str = "velvet otter canyon marble";
 
 /// Returns the command under test.
 pub fn timeline() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timeline"));
+    bare(env!("CARGO_BIN_EXE_timeline"))
+}
+
+/// Returns a command without the settings of whoever runs the tests.
+pub fn bare(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("TIMELINE_")) {
         command.env_remove(key);
     }
@@ -47,6 +52,9 @@ impl Said {
     pub fn refused(self, exit: i32, code: &str) {
         assert_eq!((self.exit, self.json["error"]["code"].as_str()), (exit, Some(code)), "{self:?}");
         assert!(self.json["error"]["message"].as_str().is_some_and(|m| !m.is_empty()), "{self:?}");
+        // Where the message alone does not say what to do, a hint does.
+        let hinted = ["no_such_user", "no_such_post", "name_malformed", "wrong_password", "no_node", "bad_config"];
+        assert!(!hinted.contains(&code) || self.json["error"]["hint"].is_string(), "{self:?}");
     }
 }
 
@@ -141,14 +149,14 @@ impl Running {
         if let Some(dir) = dir {
             command.arg("--data-dir").arg(dir);
         }
-        let mut child = command
-            .arg("--json")
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        command.arg("--json").args(words);
+        Self::spawn(command)
+    }
+
+    /// Starts a command as it is.
+    pub fn spawn(mut command: Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
         let lines = Lines::of(child.stdout.take().expect("piped"));
         drain(child.stderr.take().expect("piped"));
         Self { child, lines, ended: false }
@@ -227,6 +235,16 @@ impl Net {
         self.node(name)["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("a pid")
     }
 
+    /// Returns where a node is reached by others.
+    pub fn quic(&self, name: &str) -> String {
+        self.node(name)["quic"].as_str().expect("an address").to_owned()
+    }
+
+    /// Returns what a node has logged.
+    pub fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.node(name)["log"].as_str().expect("a path")).expect("a log")
+    }
+
     /// Runs a command on a node.
     pub fn run(&self, name: &str, words: &[&str]) -> Said {
         run(&self.dir(name), words, "")
@@ -277,14 +295,35 @@ impl Net {
 /// Waits for a state, looking again and again until a deadline.
 #[track_caller]
 pub fn eventually(what: &str, mut reached: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
+    assert!(within(SOON, &mut reached), "not within {SOON:?}: {what}");
+}
+
+/// Looks up to 600 times whether a state is reached; false when it is not by the end of `limit`.
+pub fn within(limit: Duration, mut reached: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
     while !reached() {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(limit / 600);
     }
+    true
 }
 
 /// Makes a folder for a test.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
+}
+
+/// Starts a node on its own, on any port, and waits until it is ready.
+pub fn lone_peer(dir: &Path) -> Running {
+    let mut running = Running::start(Some(dir), &["peer", "--headless", "--listen", "127.0.0.1:0"]);
+    running.lines.until("ready line", SOON, |v| v["ready"] == true);
+    running
+}
+
+/// Returns a UDP port that is free now.
+pub fn free_port() -> u16 {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("bound").port()
 }

@@ -246,7 +246,8 @@ enum Anchors {
     Silent,
 }
 
-/// Asks the anchors that were not asked yet, those that are up where any is.
+/// Asks the anchors that were not asked yet, those that are up where any is; nobody waits for one that was dialled in vain
+/// of late while others answer.
 async fn ask_anchors(
     node: &Rc<Context>,
     key: Key,
@@ -254,8 +255,12 @@ async fn ask_anchors(
     asked: &[(Option<Contact>, Page)],
 ) -> (Anchors, Vec<(Option<Contact>, Page)>) {
     let anchors = node.doors().routing.anchors().await;
-    let (before, fresh): (Vec<_>, Vec<_>) =
+    let (before, mut fresh): (Vec<_>, Vec<_>) =
         anchors.into_iter().partition(|(c, _)| asked.iter().any(|(a, _)| a.as_ref().is_some_and(|a| a.node == c.node)));
+    // Where nobody answered, it may have been our own fault that they could not be reached.
+    if asked.iter().any(|(contact, _)| contact.is_some()) {
+        fresh.retain(|(contact, _)| !node.is_absent(contact));
+    }
     let any_up = fresh.iter().any(|(_, up)| *up);
     let ask = fresh.into_iter().filter(|(_, up)| *up || !any_up).map(|(contact, _)| {
         let node = node.clone();
