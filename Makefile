@@ -31,7 +31,7 @@ menu: build ## Open the menu of one person of that network (PEER=2)
 	$(BIN) --data-dir $(NET_DIR)/peer-$(PEER) menu
 
 test: tools test-tools ## Run all tests (ARGS=… goes to cargo test)
-	$(CARGO) test --locked --all-targets $(ARGS)
+	$(CARGO) test --locked --lib --bins --tests $(ARGS)
 	$(CARGO) test --locked --doc
 
 test-tools: ## Install what some tests need beside Rust, where that is possible (chrony, packages of Python)
