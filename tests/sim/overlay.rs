@@ -27,21 +27,22 @@ async fn found(sim: &Simulation, node: usize, key: Key) -> (Vec<NodeId>, usize) 
 }
 
 #[test]
-fn every_lookup_among_two_hundred_with_a_tenth_dead_finds_the_replica_set_in_few_hops() {
-    let sim = network(400, 200);
+fn every_lookup_among_a_hundred_and_twenty_with_a_tenth_dead_finds_the_replica_set_in_few_hops() {
+    const NODES: usize = 120;
+    let sim = network(400, NODES);
     sim.run(async {
         pause(30).await;
-        let dead: Vec<usize> = (5..200).step_by(10).collect();
+        let dead: Vec<usize> = (5..NODES).step_by(10).collect();
         dead.iter().for_each(|node| sim.crash(*node));
         let gone: Vec<NodeId> = dead.iter().map(|node| sim.id(*node)).collect();
         let mut rng = Rng::from_seed([4; 32]);
-        let most = 200f64.log2() / 3.0 + 2.0;
+        let most = (NODES as f64).log2() / 3.0 + 2.0;
         for round in 0..30 {
-            let asker = (7 + round * 31) % 200;
+            let asker = (7 + round * 31) % NODES;
             let asker = if dead.contains(&asker) { asker + 1 } else { asker };
             let key = Key(rng.bytes());
             // Those who name the dead, who died a moment ago, have no room for others behind them.
-            let mut truth = ranking(&sim, &key, (0..200).filter(|n| *n != asker));
+            let mut truth = ranking(&sim, &key, (0..NODES).filter(|n| *n != asker));
             truth.truncate(20);
             truth.retain(|id| !gone.contains(id));
             let (closest, hops) = found(&sim, asker, key).await;

