@@ -10,7 +10,7 @@ mod sealed;
 mod signing;
 
 pub use certificate::{CertificateError, NodeCertificate, key_in_certificate};
-pub use password::{CostError, MAX_PASSWORD_BYTES, PasswordCost, Strength, strength};
+pub use password::{CostError, MAX_PASSWORD_BYTES, PasswordCost, Strength, phrase, strength};
 pub use place::place;
 pub use private::SealKey;
 pub use sealed::{OpenError, SealedSecrets, Secrets};

@@ -1,9 +1,12 @@
 //! Passwords: how strong one is, and what it costs to try one (Argon2id, RFC 9106).
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use diceware_wordlists::Wordlist;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use crate::types::Rng;
 
 /// Cost parameters outside what this program accepts; a hostile bundle could otherwise be a memory bomb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -66,6 +69,13 @@ pub struct Strength {
 /// The longest password that is looked at, in bytes: estimation takes time that grows with the square of it.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
+/// Draws a phrase of six words out of 7,776, which takes 2^77 guesses.
+pub fn phrase(rng: &mut Rng) -> String {
+    let words = Wordlist::EffLong.get_list();
+    let drawn = (0..6).filter_map(|_| words.get(rng.below(words.len() as u64) as usize).copied());
+    drawn.collect::<Vec<_>>().join(" ")
+}
+
 /// Estimates how many guesses a password withstands, knowing the username.
 pub fn strength(password: &str, username: &str) -> Strength {
     // Beyond 72 characters more length can only help, and estimating would only take longer.
@@ -96,6 +106,16 @@ mod tests {
         check(64 * MIB, 0, 1, false, false);
         check(64 * MIB, 1, 0, false, false);
         check(64 * MIB, 1, 200, false, false);
+    }
+
+    #[test]
+    fn a_drawn_phrase_is_strong_enough_for_every_network() {
+        let (mut rng, mut drawn) = (Rng::from_seed([5; 32]), std::collections::BTreeSet::new());
+        for _ in 0..20 {
+            let phrase = phrase(&mut rng);
+            assert!(strength(&phrase, "alice").bits >= 40.0, "{phrase}");
+            assert!(drawn.insert(phrase));
+        }
     }
 
     #[test]

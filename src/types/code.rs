@@ -111,6 +111,16 @@ impl Code {
             Code::NoSuchPost => "`timeline feed` and `timeline user NAME` show posts with their ids",
             Code::NameMalformed => "names have 3 to 20 of a-z, 0-9 and _",
             Code::NameReserved => "choose another name",
+            Code::NameTaken => "choose another name, or `timeline login NAME` when it is yours",
+            Code::TextEmpty => "write 1 to 500 characters; `-` reads them from standard input",
+            Code::TextTooLong => {
+                "a post has at most 500 characters and 2,000 bytes: shorten it, or post it in parts with --reply-to"
+            }
+            Code::TextControl => "take out control characters such as tabs and escapes; line breaks may stay",
+            Code::TtlOutOfRange => "give a number and a unit, as in --ttl 2h or --ttl 7d",
+            Code::FollowSelf => "name somebody else",
+            Code::NotAuthor => "`timeline mute NAME` hides what others write",
+            Code::RateLimited => "wait a moment, then try again",
             Code::WrongPassword => "type it again: small and capital letters and spaces count",
             _ => return None,
         })

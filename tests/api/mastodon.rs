@@ -146,6 +146,19 @@ fn what_is_no_public_text_is_refused_and_not_posted() {
     }
     denied(with("scheduled_at", json!("2030-01-01T00:00:00Z")), 422, "not_supported");
     denied(with("spoiler_text", json!("careful")), 422, "not_supported");
+    denied(with("poll", json!({})), 422, "not_supported");
+    denied(with("media_attributes", json!([{ "id": 1 }])), 422, "not_supported");
+    denied(with("quoted_status_id", json!("1")), 422, "not_supported");
+    for form in [
+        "status=x&visibility=private&visibility=",
+        "status=x&visibility=private&visibility=public",
+        &format!("status=x&{}visibility=private", "a=1&".repeat(300)),
+    ] {
+        let answer = server.m_form("/api/v1/statuses", form);
+        assert_eq!(answer.0, 422, "{form}: {answer:?}");
+    }
+    denied(server.m_form("/api/v1/statuses?visibility=private", "status=x&visibility=public"), 422, "not_supported");
+    denied(server.m_get("/api/v1/no/such/path"), 404, "not_supported");
     denied(with("in_reply_to_id", json!("ab".repeat(32))), 404, "no_such_post");
     denied(with("expires_in", json!(1)), 422, "ttl_out_of_range");
     denied(server.m_form("/api/v1/statuses", "status=x&media_ids[]=5"), 422, "not_supported");

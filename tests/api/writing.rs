@@ -57,7 +57,7 @@ fn mute_block_and_take_it_back() {
     assert_eq!((users(&server, "/muted"), users(&server, "/blocked")), (vec![], vec!["bob".to_owned()]));
     assert_eq!(done(server.post("/unblock", &wish)), state("not_blocked"));
     assert!(users(&server, "/blocked").is_empty());
-    refused(server.post("/mute", &json!({ "username": "alice" })), 400, "usage");
+    refused(server.post("/mute", &json!({ "username": "alice" })), 422, "follow_self");
     refused(server.post("/mute", &json!({ "username": "nobody_here" })), 404, "no_such_user");
 }
 

@@ -107,6 +107,9 @@ fn a_post_without_a_bootpeer_is_queued_and_goes_out_later_even_after_a_restart()
     drop(one);
     let queued = run(&home, &["post", "nobody is there"], "").ok();
     assert_eq!(queued["state"], "queued", "{queued}");
+    let named = run(&home, &["profile", "--name", "Alice"], "").ok();
+    assert_eq!(named["queued"], true, "{named}");
+    assert_eq!(run(&home, &["profile"], "").ok()["queued"], true, "it is on its way still, whoever asks");
     assert!(run(&home, &["status"], "").ok()["outbox"].as_u64() >= Some(1));
     drop(first);
     // It starts with all bootpeers down, says so, and keeps trying.

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -199,21 +200,59 @@ pub fn signal(pid: u32, name: &str) {
     assert!(sent.is_ok(), "a shell can be run");
 }
 
+/// How many networks run, and whether one of them has the machine for itself.
+static MACHINE: (Mutex<(usize, bool)>, Condvar) = (Mutex::new((0, false)), Condvar::new());
+
+/// A share of the machine, given back when dropped. Whoever wants all of it waits until nobody has a share, and keeps
+/// nobody waiting meanwhile, so that a test may start a second network.
+struct Share {
+    alone: bool,
+}
+
+impl Share {
+    fn take(alone: bool) -> Self {
+        let (state, changed) = (MACHINE.0.lock().unwrap_or_else(PoisonError::into_inner), &MACHINE.1);
+        let busy = |(running, taken): &mut (usize, bool)| *taken || (alone && *running > 0);
+        let mut state = changed.wait_while(state, busy).unwrap_or_else(PoisonError::into_inner);
+        (state.0, state.1) = (state.0 + 1, alone);
+        Self { alone }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut state = MACHINE.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.0, state.1) = (state.0 - 1, state.1 && !self.alone);
+        MACHINE.1.notify_all();
+    }
+}
+
 /// A network of processes.
 pub struct Net {
     running: Running,
     nodes: Vec<Value>,
+    // Behind the processes: these end first.
+    _share: Share,
 }
 
 impl Net {
     /// Starts a network in `dir`.
     pub fn start(dir: &Path, words: &[&str]) -> Self {
+        Self::start_with(dir, words, Share::take(false))
+    }
+
+    /// Starts a network of more nodes than fit beside those of other tests.
+    pub fn start_alone(dir: &Path, words: &[&str]) -> Self {
+        Self::start_with(dir, words, Share::take(true))
+    }
+
+    fn start_with(dir: &Path, words: &[&str], share: Share) -> Self {
         let mut all = vec!["net", "--headless", "--dir", dir.to_str().expect("UTF-8")];
         all.extend_from_slice(words);
         let mut running = Running::start(None, &all);
         let ready = running.lines.until("ready line", Duration::from_secs(90), |v| v["ready"] == true);
         let nodes = ready["nodes"].as_array().expect("a list of nodes").clone();
-        Self { running, nodes }
+        Self { running, nodes, _share: share }
     }
 
     fn node(&self, name: &str) -> &Value {

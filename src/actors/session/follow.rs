@@ -29,12 +29,12 @@ pub async fn follow(
     }
     let known = shared.followees.borrow().iter().find(|f| f.username == username).map(|f| f.account);
     let account = match known {
-        Some(_) if follows => return Ok(Relation { username, follows, queued: false }),
         Some(account) => account,
         None => find_account(&shared, &username, deadline).await?,
     };
     let Some(item) = change(&shared, &session, account, &username, follows).await? else {
-        return Ok(Relation { username, follows, queued: false });
+        let said = |r: &Record| matches!(r, Record::Edge(e) if (e.body.follower, e.body.followed) == (session.account, account));
+        return Ok(Relation { username, follows, queued: shared.is_queued(said).await });
     };
     let progress = shared.dispatch_until(item, deadline).await;
     Ok(Relation { username, follows, queued: !progress.published })

@@ -142,7 +142,7 @@ pub async fn relate_privately(
     let deadline = within.map(|within| Instant::now() + within);
     let session = shared.session()?;
     if session.username == username || kind == PrivateKind::ReadPosition {
-        return Err(Problem::new(Code::Usage, "nobody mutes or blocks themselves"));
+        return Err(Problem::new(Code::FollowSelf, "nobody mutes or blocks themselves"));
     }
     key_of(&session)?;
     let named = |kept: &&Kept| kept.username.as_ref() == Some(&username);
@@ -152,7 +152,11 @@ pub async fn relate_privately(
         None => find_account(&shared, &username, deadline).await?,
     };
     let done = |queued| PrivateRelation { username: username.clone(), kind, on, queued };
-    let Some(item) = change(&shared, &session, kind, subject, &username, on).await? else { return Ok(done(false)) };
+    let Some(item) = change(&shared, &session, kind, subject, &username, on).await? else {
+        let held = shared.privates.borrow().of(kind, &subject).map(|kept| kept.hlc);
+        let said = |record: &Record| matches!(record, Record::Private(r) if Some(r.body.hlc) == held);
+        return Ok(done(shared.is_queued(said).await));
+    };
     let progress = shared.dispatch_until(item, deadline).await;
     Ok(done(!progress.published))
 }

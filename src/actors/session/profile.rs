@@ -21,7 +21,10 @@ pub async fn profile(
     let deadline = within.map(|within| Instant::now() + within);
     let session = shared.session()?;
     let held = current(&shared, &session, deadline).await;
-    let Some(change) = change else { return Ok(view(&session, held.as_ref(), false)) };
+    let Some(change) = change else {
+        let said = |record: &Record| matches!(record, Record::Profile(r) if Some(&r.body) == held.as_ref());
+        return Ok(view(&session, held.as_ref(), shared.is_queued(said).await));
+    };
     let (item, body) = make(&shared, &session, held, change).await?;
     let progress = shared.dispatch_until(item, deadline).await;
     Ok(view(&session, Some(&body), !progress.published))

@@ -13,7 +13,7 @@ use crate::actors::directory::enter;
 use crate::actors::outbox::Item;
 use crate::actors::registrar::ask_registrars;
 use crate::actors::storage::read_account;
-use crate::keys::{MAX_PASSWORD_BYTES, strength};
+use crate::keys::{MAX_PASSWORD_BYTES, phrase, strength};
 use crate::records::{AccountChain, Link, Record, bundle_key};
 use crate::registry::Verdict;
 use crate::seam::{Batch, Lane, Op, Space, offload};
@@ -79,7 +79,7 @@ async fn opens(shared: &Rc<Shared>, username: &Username, password: Zeroizing<Str
 /// Checks name and password, and makes a claim.
 async fn start(shared: &Rc<Shared>, username: &Username, password: Zeroizing<String>) -> Result<Claim, Problem> {
     let node = &shared.node;
-    check_password(username, &password, node.network.password_bits())?;
+    check_password(node, username, &password)?;
     // Not needed for safety, the registrars decide; it spares a taken name the cost of the password.
     if let Ok(Some(_)) = read_account(node, username).await {
         return Err(taken(username));
@@ -88,7 +88,8 @@ async fn start(shared: &Rc<Shared>, username: &Username, password: Zeroizing<Str
     made.ok_or_else(|| Problem::new(Code::Internal, "there is not enough memory to protect the password"))
 }
 
-fn check_password(username: &Username, password: &str, bits: u32) -> Result<(), Problem> {
+fn check_password(node: &Context, username: &Username, password: &str) -> Result<(), Problem> {
+    let bits = node.network.password_bits();
     if password.len() > MAX_PASSWORD_BYTES {
         return Err(Problem::new(Code::WeakPassword, format!("a password has at most {MAX_PASSWORD_BYTES} bytes")));
     }
@@ -98,7 +99,9 @@ fn check_password(username: &Username, password: &str, bits: u32) -> Result<(), 
     }
     let why = strength.weakness.unwrap_or_else(|| "it takes too few guesses".to_owned());
     let message = format!("this password is too easy to guess: {}", why.trim_end_matches('.').to_lowercase());
-    Err(Problem::new(Code::WeakPassword, message).hint("six random words make a strong one"))
+    let phrase = phrase(&mut node.rng(&format!("phrase {username} {}", node.now().0)));
+    Err(Problem::new(Code::WeakPassword, message)
+        .hint(format!("six random words make a strong one, such as: {phrase}")))
 }
 
 /// Opens the kept claim with the password: only who made it may go on with it.

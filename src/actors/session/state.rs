@@ -289,6 +289,18 @@ impl Shared {
         Ok(())
     }
 
+    /// Tells whether something that was asked for before is still on its way.
+    pub async fn is_queued(&self, is_it: impl Fn(&Record) -> bool) -> bool {
+        let all = Item::all(&*self.node.store).into_iter();
+        let waiting = all.filter(|item| !item.is_published() && item.records().iter().any(&is_it));
+        for item in waiting {
+            if self.node.doors().outbox.progress(item.id).await.is_some_and(|progress| !progress.published) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Sends an item that was committed.
     pub async fn dispatch(&self, item: Item) -> Progress {
         self.node.doors().outbox.dispatch(item).await

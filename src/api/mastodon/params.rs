@@ -19,8 +19,9 @@ pub struct Params(Vec<(String, String)>);
 impl Params {
     /// Returns the last value of a parameter that is not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let named = |(key, _): &&(String, String)| key.strip_suffix("[]").unwrap_or(key) == name;
-        self.0.iter().rev().find(named).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        let named =
+            |(key, value): &&(String, String)| key.strip_suffix("[]").unwrap_or(key) == name && !value.is_empty();
+        self.0.iter().rev().find(named).map(|(_, value)| value.as_str())
     }
 
     /// Returns all values of a parameter.
@@ -53,7 +54,15 @@ impl Params {
     fn form(&mut self, text: &[u8]) -> Result<(), Refused> {
         let pairs: Vec<(String, String)> =
             serde_urlencoded(text).map_err(|()| Refused::usage("the parameters cannot be read"))?;
-        self.0.extend(pairs.into_iter().take(MOST));
+        self.0.extend(pairs);
+        self.bounded()
+    }
+
+    /// What is more than a request may have is refused: what was left out could have been what matters.
+    fn bounded(&self) -> Result<(), Refused> {
+        if self.0.len() > MOST {
+            return Err(Refused::usage(format!("a request has at most {MOST} parameters")));
+        }
         Ok(())
     }
 
@@ -61,20 +70,23 @@ impl Params {
         let value: Value =
             serde_json::from_slice(body).map_err(|error| Refused::usage(format!("the body is no JSON: {error}")))?;
         let Value::Object(fields) = value else { return Err(Refused::usage("the body is a JSON object")) };
-        fields.into_iter().take(MOST).for_each(|(name, value)| self.field(name, value));
-        Ok(())
+        fields.into_iter().for_each(|(name, value)| self.field(name, value));
+        self.bounded()
     }
 
     fn field(&mut self, name: String, value: Value) {
-        if self.0.len() >= MOST {
+        // One beyond the bound is kept, so that it is noticed.
+        if self.0.len() > MOST {
             return;
         }
         match value {
             Value::Null => {}
             Value::String(text) => self.0.push((name, text)),
-            Value::Array(all) => all.into_iter().take(MOST).for_each(|one| self.field(format!("{name}[]"), one)),
+            Value::Array(all) => all.into_iter().for_each(|one| self.field(format!("{name}[]"), one)),
+            // It is named, even where there is nothing in it.
+            Value::Object(fields) if fields.is_empty() => self.0.push((name, "{}".to_owned())),
             Value::Object(fields) => {
-                fields.into_iter().take(MOST).for_each(|(inner, one)| self.field(format!("{name}[{inner}]"), one));
+                fields.into_iter().for_each(|(inner, one)| self.field(format!("{name}[{inner}]"), one));
             }
             other => self.0.push((name, other.to_string())),
         }
@@ -125,6 +137,15 @@ mod tests {
             assert!(params.names("poll") && !params.names("no") && !params.names("pol"));
             assert_eq!(params.get("n"), Some("3"));
         }
+        let many: String = (0..MOST).map(|n| format!("p{n}=1&")).collect();
+        assert!(Params::default().form(many.as_bytes()).is_ok());
+        assert!(Params::default().form(format!("{many}visibility=private").as_bytes()).is_err(), "nothing is cut off");
+        let many: String = (0..MOST).map(|n| format!("\"p{n}\": 1,")).collect();
+        assert!(Params::default().json(format!("{{{many} \"visibility\": \"private\"}}").as_bytes()).is_err());
+        let mut empty = Params::default();
+        empty.json(br#"{"poll": {}}"#).expect("readable");
+        assert!(empty.names("poll"));
+        assert_eq!(Params::of("a=1&a=").get("a"), Some("1"));
         assert!(Params::default().json(b"[1]").is_err() && Params::default().json(b"{").is_err());
     }
 }

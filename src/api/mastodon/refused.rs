@@ -29,6 +29,12 @@ impl Refused {
         Self(Refusal::with(StatusCode::UNPROCESSABLE_ENTITY, Problem::new(Code::Usage, message)))
     }
 
+    /// Refuses a path that leads nowhere.
+    pub fn no_such_path(path: &str) -> Self {
+        let problem = Problem::new(Code::NotSupported, format!("this version has no {path}"));
+        Self(Refusal::with(StatusCode::NOT_FOUND, problem))
+    }
+
     /// Refuses a body in a form that is not read here.
     pub fn media_type() -> Self {
         let problem = Problem::new(Code::Usage, "a body is application/json or application/x-www-form-urlencoded");

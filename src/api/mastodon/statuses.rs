@@ -33,23 +33,26 @@ pub async fn create(shared: Data<Shared>, params: Params) -> Reply {
 }
 
 fn refuse_what_is_no_text(params: &Params) -> Result<(), Refused> {
-    if params.names("media_ids") {
-        return Err(Refused::not_supported("media"));
+    const NOT_SUPPORTED: [(&str, &str); 8] = [
+        ("media_ids", "media"),
+        ("media_attributes", "media"),
+        ("poll", "a poll"),
+        ("scheduled_at", "a time to post at"),
+        ("spoiler_text", "a content warning"),
+        ("quoted_status_id", "a quote"),
+        ("quote_id", "a quote"),
+        ("quote_approval_policy", "a rule about quotes"),
+    ];
+    // Whichever of several it meant: one that is not public is refused.
+    if let Some(other) = params.all("visibility").find(|value| !matches!(*value, "" | "public")) {
+        return Err(Refused::not_supported(&format!("the visibility {other:?}")));
     }
-    if params.names("poll") {
-        return Err(Refused::not_supported("a poll"));
+    let asked = NOT_SUPPORTED.iter().find(|(name, _)| params.names(name));
+    match asked {
+        Some((_, what)) => Err(Refused::not_supported(what)),
+        None if params.flag("sensitive") => Err(Refused::not_supported("a content warning")),
+        None => Ok(()),
     }
-    match params.get("visibility") {
-        None | Some("public") => {}
-        Some(other) => return Err(Refused::not_supported(&format!("the visibility {other:?}"))),
-    }
-    if params.names("scheduled_at") {
-        return Err(Refused::not_supported("a time to post at"));
-    }
-    if params.names("spoiler_text") || params.flag("sensitive") {
-        return Err(Refused::not_supported("a content warning"));
-    }
-    Ok(())
 }
 
 fn seconds(text: &str) -> Result<Duration, Refused> {

@@ -1,7 +1,9 @@
 //! Which path and method leads where.
 
+use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig, delete, get, patch, post, resource};
 
+use super::refused::{Refused, Reply};
 use super::{accounts, notifications, people, search, statuses, streaming, timelines};
 
 /// Names the routes, under `/api/v1` and `/api/v2`.
@@ -37,5 +39,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/api/v1/notifications").route(get().to(notifications::list)))
         .service(resource("/api/v2/search").route(get().to(search::search)))
         .service(resource("/api/v1/streaming/health").route(get().to(streaming::health)))
-        .service(resource("/api/v1/streaming/user").route(get().to(streaming::user)));
+        .service(resource("/api/v1/streaming/user").route(get().to(streaming::user)))
+        .default_service(web::to(unknown));
+}
+
+async fn unknown(request: HttpRequest) -> Reply {
+    Err(Refused::no_such_path(request.path()))
 }

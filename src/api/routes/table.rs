@@ -47,7 +47,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(read("/feed").route(web::get().to(feed::page)))
         .service(change("/feed/shown").route(web::post().to(feed::shown)))
         .service(read("/feed/events").route(web::get().to(feed::events)));
-    config.app_data(json_config()).app_data(query_config()).service(scope).default_service(web::to(unknown));
+    config.app_data(json_config()).app_data(query_config()).service(scope.default_service(web::to(unknown)));
 }
 
 fn read(path: &str) -> Resource {
