@@ -53,8 +53,9 @@ pub async fn ensure(shared: &Rc<Shared>, within: Option<Duration>) -> Result<(),
     match shared.standing.get() {
         Standing::Unknown | Standing::Level => Ok(()),
         Standing::Behind(last, _) => {
+            let made = last.saturating_sub(shared.session()?.last_seq);
             let message =
-                format!("this folder is older than its device: of the {last} posts made since, some are lost");
+                format!("this folder is older than its device: of the {made} posts made since, some are not to be had");
             Err(Problem::new(Code::NotLoggedIn, message).hint(again))
         }
         Standing::Retired => {
