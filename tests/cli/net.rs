@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Net, PASSWORD, Running, Said, eventually, folder, run, signal, timeline};
+use crate::support::{Net, PASSWORD, Running, eventually, folder, restart, run, signal, timeline};
 
 fn start(dir: &Path, words: &[&str]) -> (Running, Value) {
     let mut all = vec!["net", "--headless", "--dir", dir.to_str().expect("UTF-8")];
@@ -31,13 +31,6 @@ fn is_alive(pid: &Value) -> bool {
     let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps can be run");
     let state = String::from_utf8_lossy(&state.stdout);
     !state.trim().is_empty() && !state.trim().starts_with('Z')
-}
-
-fn restart(dir: &Path, name: &str) -> Said {
-    let output = timeline().args(["--json", "net", "restart", name, "--dir"]).arg(dir).output().expect("runs");
-    let json = serde_json::from_slice(&output.stdout).expect("one JSON object");
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    Said { exit: output.status.code().unwrap_or(-1), json, stderr }
 }
 
 #[test]

@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::mastodon::Door;
-use crate::support::{Net, SOON, eventually, folder, within};
+use crate::support::{Net, SOON, eventually, folder, restart, signal, within};
 
 /// How long a killed node may still look alive: 60 s by design; more only so that a busy machine fails no test.
 const SILENCE: Duration = Duration::from_secs(90);
+/// A goodbye is seen at once; less than the 24 s after which a holder that missed it asks.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Returns what a list, or a page, says about somebody.
 fn online(answer: &Value, who: &str) -> Value {
@@ -88,7 +90,7 @@ fn whoever_leaves_shows_as_offline_at_once() {
     let dir = folder();
     let net = three_friends(dir.path());
     net.run("peer-1", &["logout"]).ok();
-    alice_shows(&net, SOON, false, "after the logout");
+    alice_shows(&net, AT_ONCE, false, "after the logout");
     net.login("peer-1", "alice").ok();
     alice_shows(&net, SOON, true, "after the next login");
 
@@ -97,7 +99,7 @@ fn whoever_leaves_shows_as_offline_at_once() {
     net.run("peer-1", &["logout"]).ok();
     alice_shows(&net, SOON, true, "while another device is there");
     net.run("peer-4", &["stop"]).ok();
-    alice_shows(&net, SOON, false, "after the clean end of her last node");
+    alice_shows(&net, AT_ONCE, false, "after the clean end of her last node");
 
     let mut page = crate::terminal::Terminal::menu(&net.dir("peer-2"));
     let said = page.choose("9", &[("Whose page: ", "alice")]);
@@ -106,5 +108,41 @@ fn whoever_leaves_shows_as_offline_at_once() {
     assert!(said.contains("@alice  offline"), "{said}");
     page.press("\u{4}");
     assert_eq!(page.end(), 0);
+    net.stop();
+}
+
+/// Soon after a start a node has told others of its user than those it settles on in the end.
+#[test]
+fn whoever_leaves_right_after_a_crash_and_a_restart_shows_as_offline_at_once() {
+    let dir = folder();
+    let net = Net::start(dir.path(), &["--bootpeers", "3", "--peers", "4"]);
+    for (node, who) in [("peer-1", "alice"), ("peer-2", "bob"), ("peer-3", "carol")] {
+        net.register(node, who);
+    }
+    net.run("peer-2", &["follow", "alice"]).ok();
+    net.run("peer-3", &["follow", "bob"]).ok();
+    let others: Vec<String> = net.names().into_iter().filter(|name| name != "peer-2").collect();
+    let sees = |name: &String| online(&net.run(name, &["user", "bob"]).json, "bob");
+    // A list with bob in it, of somebody who does not follow him, and has asked nobody where he is.
+    let listed = || online(&net.run("peer-1", &["followers"]).json, "bob");
+    eventually("bob is online", || listed() == true && others.iter().all(|name| sees(name) == true));
+    net.kill("peer-2");
+    for round in 1..=2 {
+        let pid = restart(dir.path(), "peer-2").ok()["pid"].to_string();
+        eventually("bob is online again", || listed() == true);
+        net.run("peer-2", &["logout"]).ok();
+        let mut late = Vec::new();
+        let reached = within(AT_ONCE, || {
+            late = others.iter().filter(|name| sees(name) != false).collect();
+            listed() == false && late.is_empty()
+        });
+        assert!(
+            reached,
+            "not within {AT_ONCE:?}, round {round}: bob is offline to {late:?} and in the list {}",
+            listed()
+        );
+        net.login("peer-2", "bob").ok();
+        signal(pid.parse().expect("a number"), "KILL");
+    }
     net.stop();
 }

@@ -331,6 +331,14 @@ impl Net {
     }
 }
 
+/// Restarts one node of the network in `dir`, running or not.
+pub fn restart(dir: &Path, name: &str) -> Said {
+    let output = timeline().args(["--json", "net", "restart", name, "--dir"]).arg(dir).output().expect("runs");
+    let json = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Said { exit: output.status.code().unwrap_or(-1), json, stderr }
+}
+
 /// Waits for a state, looking again and again until a deadline.
 #[track_caller]
 pub fn eventually(what: &str, mut reached: impl FnMut() -> bool) {

@@ -8,7 +8,7 @@ use timeline::sim::{SimConfig, Simulation};
 use timeline::types::AccountId;
 use tokio::time::Instant;
 
-use super::people::{SOON, follow, joined, login, name, network, pause, publish, register, settle};
+use super::people::{SOON, follow, is_in, joined, login, name, network, pause, publish, register, seeds, settle};
 
 /// How far lists may lag behind the truth.
 const LAG: Duration = Duration::from_secs(60);
@@ -101,6 +101,44 @@ fn who_logs_out_or_ends_is_offline_at_once() {
             assert_eq!(online(&sim, 9, alice).await, Some(false));
         }
     });
+}
+
+/// Returns the nodes, of eight, that answer "online", or nothing.
+async fn believers(sim: &Simulation, account: AccountId) -> Vec<usize> {
+    let running = (0..8).filter(|node| sim.is_running(*node));
+    let asked = running.map(async |node| (node, online(sim, node, account).await));
+    let answers = futures_util::future::join_all(asked).await;
+    answers.into_iter().filter(|(_, online)| *online != Some(false)).map(|(node, _)| node).collect()
+}
+
+/// Soon after a start the node still looks for its holders: whoever was told before that hears the goodbye too.
+#[test]
+fn who_logs_out_right_after_a_start_is_offline_to_all_at_once() {
+    for seed in seeds(211..215) {
+        let sim = network(seed, 8);
+        sim.run(async {
+            let alice = person(&sim, 4, "alice").await;
+            settle(&sim, 5, "bob").await;
+            follow(&sim, 4, "bob").await;
+            for round in 0..3u64 {
+                pause(5 + 40 * round).await;
+                sim.crash(4);
+                pause(round).await;
+                sim.start(4);
+                sim.until("alice is in again", SOON, async || is_in(&sim, 4, "alice").await).await;
+                shows(&sim, 5, alice, true, SOON).await;
+                tokio::time::sleep(Duration::from_millis(700 * (seed % 4))).await;
+                sim.doors(4).session.logout().await.expect("alice leaves");
+                // Bob's node believes for two seconds what it was told just before.
+                let left = believers(&sim, alice).await;
+                assert!(left.iter().all(|node| *node == 5), "{sim:?}: round {round}: {left:?}");
+                tokio::time::sleep(Duration::from_millis(2100)).await;
+                let left = believers(&sim, alice).await;
+                assert!(left.is_empty(), "{sim:?}: round {round}, later: {left:?}");
+                login(&sim, 4, "alice").await.expect("alice comes back");
+            }
+        });
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::lookout::Lookout;
 use super::messages::{Beaten, Begin, End, Follower, Interested, PeersChanged, Renew, Renewed};
 use super::own::{Mark, Own, read_followers, send};
 use super::renew::{Errand, beat, goodbye, ids, nearest_known, renew};
+use super::task::Task;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::types::{AccountId, Contact, DeviceId, Hlc, NodeId, WallTime};
@@ -51,15 +52,6 @@ const ERRANDS: usize = 32;
 const PRINTS: usize = 64;
 /// Numbers that holders name are believed this far ahead of the time: no lie makes the next number the last one.
 const AHEAD: Duration = Duration::from_secs(600);
-
-/// An own record and where it is held.
-struct Task {
-    holders: Vec<Contact>,
-    /// The nearest that this node knew of when the holders were chosen: somebody else among them means a change.
-    known: Vec<NodeId>,
-    due: Instant,
-    under_way: bool,
-}
 
 /// The actor.
 pub struct PresenceActor {
@@ -133,8 +125,7 @@ impl PresenceActor {
     }
 
     fn due_now(&mut self, author: Option<AccountId>) {
-        let task = Task { holders: Vec::new(), known: Vec::new(), due: Instant::now(), under_way: false };
-        self.tasks.insert(author, task);
+        self.tasks.insert(author, Task::due_now());
     }
 
     /// Notices that this node was asleep: what it judged is in doubt then, and others have to hear from it.
@@ -210,7 +201,8 @@ impl PresenceActor {
                     continue;
                 }
                 // Until it has ended, so that no later look begins the same again.
-                let begun = Renewed { author: errand.author, holders: None, known: errand.known.clone(), taken: None };
+                let (author, known) = (errand.author, errand.known.clone());
+                let begun = Renewed { author, holders: None, told: Vec::new(), known, taken: None };
                 node.doors().presence.renewed(begun).await;
                 node.spawn(renew(node.clone(), own.clone(), errand, turns.clone()));
             }
@@ -283,7 +275,7 @@ impl Handler<Interested> for PresenceActor {
         }
         let Some(task) = self.tasks.remove(&Some(author)) else { return };
         let (node, mark) = (self.node.clone(), self.mark());
-        self.node.spawn(async move { goodbye(&node, &own, Some(author), mark, task.holders).await });
+        self.node.spawn(async move { goodbye(&node, &own, Some(author), mark, task.believers()).await });
     }
 }
 
@@ -301,10 +293,8 @@ impl Handler<End> for PresenceActor {
                 if author.is_none() {
                     // Those who show lists with this account in it see it at once.
                     task.holders.extend(followers.values().take(TOLD).map(|follower| follower.contact.clone()));
-                    task.holders.sort_by_key(|contact| contact.node);
-                    task.holders.dedup_by_key(|contact| contact.node);
                 }
-                goodbye(&node, &own, author, mark, task.holders)
+                goodbye(&node, &own, author, mark, task.believers())
             });
             if timeout(GOODBYE, join_all(all)).await.is_err() {
                 tracing::debug!("some goodbyes were not heard in time");
@@ -327,7 +317,7 @@ impl Handler<Renewed> for PresenceActor {
     type Result = bool;
 
     fn handle(&mut self, renewed: Renewed, _: &mut Ctx<Self>) -> bool {
-        let Renewed { author, holders, known, taken } = renewed;
+        let Renewed { author, holders, told, known, taken } = renewed;
         let Some(task) = self.tasks.get_mut(&author) else { return false };
         let wait = match author {
             _ if taken == Some(false) => RETRY,
@@ -339,8 +329,9 @@ impl Handler<Renewed> for PresenceActor {
         task.known = known;
         task.due = Instant::now() + wait;
         if let Some(holders) = holders {
-            task.holders = holders;
+            task.settle(holders);
         }
+        task.tell(told);
         true
     }
 }
@@ -370,6 +361,9 @@ impl Handler<Beaten> for PresenceActor {
         let believed = heard.seq.filter(|seq| Hlc(*seq).wall() <= self.node.now().plus(AHEAD));
         self.seq = self.seq.max(believed.unwrap_or_default());
         let (node, mark) = (self.node.clone(), self.mark());
+        if let Some(task) = self.tasks.get_mut(&None) {
+            task.tell(vec![holder.clone()]);
+        }
         self.node.spawn(async move {
             let record = own.record(&node, None, true, mark);
             if !own.is_over() {

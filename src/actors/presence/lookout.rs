@@ -84,11 +84,16 @@ impl Tally {
     fn is_lost(&self) -> bool {
         let nobody = self.answers.iter().all(|(standing, _)| *standing == Standing::Unknown);
         let few = self.answers.len() < ENOUGH;
-        (nobody && (few || !self.fresh)) || (few && !matches!(self.verdict(), Verdict::Online(_)))
+        self.is_alone() || (nobody && (few || !self.fresh)) || (few && !matches!(self.verdict(), Verdict::Online(_)))
+    }
+
+    /// Tells whether this node has its own word alone: it may be no holder any more, and have missed the goodbye.
+    fn is_alone(&self) -> bool {
+        self.own && self.answers.len() < ENOUGH && !self.fresh
     }
 
     fn is_enough(&self) -> bool {
-        self.answers.len() >= ENOUGH || matches!(self.verdict(), Verdict::Online(_))
+        self.answers.len() >= ENOUGH || (!self.is_alone() && matches!(self.verdict(), Verdict::Online(_)))
     }
 }
 

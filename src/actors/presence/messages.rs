@@ -124,6 +124,8 @@ pub struct Renewed {
     pub author: Option<AccountId>,
     /// Who holds it now; none where that is as before.
     pub holders: Option<Vec<Contact>>,
+    /// Who is sent it now.
+    pub told: Vec<Contact>,
     /// The nearest that this node knew of.
     pub known: Vec<NodeId>,
     /// None while the rest is under way; else whether all holders took it.

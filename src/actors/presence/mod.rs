@@ -11,6 +11,7 @@ mod messages;
 mod nearest;
 mod own;
 mod renew;
+mod task;
 mod verdict;
 
 pub use actor::PresenceActor;

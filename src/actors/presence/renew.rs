@@ -44,16 +44,22 @@ pub async fn renew(node: Rc<Context>, own: Own, errand: Errand, lookups: Rc<Sema
     let Errand { author, mark, holders, due, known } = errand;
     let place = own.place(author);
     let record = own.record(&node, author, true, mark);
-    let renewed = async |holders: Option<Vec<Contact>>, known: Vec<NodeId>, taken: Option<bool>| {
-        node.doors().presence.renewed(Renewed { author, holders, known, taken }).await && !own.is_over()
+    // Told before it is sent, so that a goodbye meanwhile goes to all that may have it.
+    let renewed = async |holders: Option<Vec<Contact>>, told: &[Contact], known: Vec<NodeId>, taken: Option<bool>| {
+        let renewed = Renewed { author, holders, told: told.to_vec(), known, taken };
+        node.doors().presence.renewed(renewed).await && !own.is_over()
     };
     let mut have: BTreeSet<NodeId> = if due { BTreeSet::new() } else { ids(&holders).into_iter().collect() };
     // The semaphore is never closed, so acquiring only waits.
     let turn = lookups.acquire().await.ok();
     if holders.is_empty() && !own.is_over() {
-        let first = send(&node, place, &record, nearest_known(&node, place).await).await;
+        let first = nearest_known(&node, place).await;
+        if !renewed(None, &first, known.clone(), None).await {
+            return;
+        }
+        let first = send(&node, place, &record, first).await;
         have = ids(&first).into_iter().collect();
-        if !renewed(Some(first), known, None).await {
+        if !renewed(Some(first), &[], known, None).await {
             return;
         }
     }
@@ -61,14 +67,13 @@ pub async fn renew(node: Rc<Context>, own: Own, errand: Errand, lookups: Rc<Sema
     // A holder that is silent keeps no other lookup waiting.
     drop(turn);
     let known = ids(&nearest_known(&node, place).await);
-    // Known before it is sent, so that a goodbye meanwhile goes to all that may have it.
-    if !renewed(Some(found.clone()), known.clone(), None).await {
+    let lacking: Vec<Contact> = found.iter().filter(|holder| !have.contains(&holder.node)).cloned().collect();
+    if !renewed(Some(found.clone()), &lacking, known.clone(), None).await {
         return;
     }
-    let lacking: Vec<Contact> = found.iter().filter(|holder| !have.contains(&holder.node)).cloned().collect();
     let sent = lacking.len();
     let taken = send(&node, place, &record, lacking).await.len() == sent && !found.is_empty();
-    renewed(None, known, Some(taken)).await;
+    renewed(None, &[], known, Some(taken)).await;
 }
 
 /// Says goodbye to the holders of a record.

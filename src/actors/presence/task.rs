@@ -1,0 +1,97 @@
+//! One own record: where it is held, when it is due, and who else may still believe it. Pure but for the running time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::liveness::{HEARTBEAT, SILENCE};
+use crate::types::{Contact, NodeId};
+
+/// Whoever was sent the record believes it for so long after its last heartbeat, which may still be on its way.
+const BELIEVED: Duration = Duration::from_secs(SILENCE.as_secs() + HEARTBEAT.as_secs());
+/// Most nodes that may believe a record and hold it no longer: several changes of all three holders within that time.
+const MOST_TOLD: usize = 32;
+
+/// An own record and where it is held.
+pub struct Task {
+    /// Who holds it.
+    pub holders: Vec<Contact>,
+    /// The nearest that this node knew of when the holders were chosen: somebody else among them means a change.
+    pub known: Vec<NodeId>,
+    /// When it is to be renewed.
+    pub due: Instant,
+    /// Whether a renewal is under way.
+    pub under_way: bool,
+    /// Who was sent it of late, the latest last.
+    told: Vec<(Contact, Instant)>,
+}
+
+impl Task {
+    /// Makes one that nobody holds yet.
+    pub fn due_now() -> Self {
+        Self { holders: Vec::new(), known: Vec::new(), due: Instant::now(), under_way: false, told: Vec::new() }
+    }
+
+    /// Notes who holds it from now on; those that held it until now still believe it.
+    pub fn settle(&mut self, holders: Vec<Contact>) {
+        let before = std::mem::replace(&mut self.holders, holders);
+        self.tell(before);
+    }
+
+    /// Notes who is sent it, or was until now.
+    pub fn tell(&mut self, nodes: Vec<Contact>) {
+        let now = Instant::now();
+        self.told.retain(|(told, at)| now - *at < BELIEVED && nodes.iter().all(|new| new.node != told.node));
+        self.told.extend(nodes.into_iter().map(|node| (node, now)));
+        self.told.drain(..self.told.len().saturating_sub(MOST_TOLD));
+    }
+
+    /// Returns everybody who may believe it: whom a goodbye has to reach.
+    pub fn believers(self) -> Vec<Contact> {
+        let told = self.told.into_iter().filter(|(_, at)| at.elapsed() < BELIEVED).map(|(node, _)| node);
+        let mut all = self.holders;
+        all.extend(told);
+        all.sort_by_key(|contact| contact.node);
+        all.dedup_by_key(|contact| contact.node);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contacts(ids: impl IntoIterator<Item = u8>) -> Vec<Contact> {
+        let contact = |n| Contact::hint(NodeId([n; 32]), ([192, 0, 2, 1], 9).into());
+        ids.into_iter().map(contact).collect()
+    }
+
+    fn check(task: Task, expected: impl IntoIterator<Item = u8>) {
+        let ids: Vec<u8> = task.believers().iter().map(|contact| contact.node.0[0]).collect();
+        assert_eq!(ids, expected.into_iter().collect::<Vec<u8>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_was_told_of_late_believes_it_though_others_hold_it() {
+        let set = async |after: Duration| {
+            let mut task = Task::due_now();
+            task.tell(contacts([4, 9]));
+            task.settle(contacts([4]));
+            tokio::time::advance(Duration::from_secs(300)).await;
+            task.settle(contacts([1, 2, 3]));
+            task.tell(contacts([3, 5]));
+            tokio::time::advance(after).await;
+            task
+        };
+        check(set(Duration::ZERO).await, [1, 2, 3, 4, 5]);
+        check(set(BELIEVED - Duration::from_millis(1)).await, [1, 2, 3, 4, 5]);
+        check(set(BELIEVED).await, [1, 2, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded_and_the_latest_stay() {
+        let mut task = Task::due_now();
+        (0..200).for_each(|n| task.settle(contacts([n])));
+        check(task, 167..200);
+    }
+}
