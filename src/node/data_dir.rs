@@ -49,6 +49,14 @@ pub enum DataDirError {
         /// What should be in it.
         expected: &'static str,
     },
+    /// A store was made in this folder, and its file is gone. No other is made in its place.
+    #[error("{} is missing, and there was one", path.display())]
+    StoreMissing {
+        /// The store.
+        path: PathBuf,
+        /// The file that says that there was one.
+        note: PathBuf,
+    },
     /// The system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -72,6 +80,10 @@ impl From<DataDirError> for Problem {
             }
             DataDirError::Damaged { path, .. } => Problem::new(Code::BadConfig, message)
                 .hint(format!("restore {} from a copy, or move it away", path.display())),
+            DataDirError::StoreMissing { note, .. } => Problem::new(Code::StoreDamaged, message).hint(format!(
+                "put it or a copy back; to begin anew, with nothing but what is in the network, remove {} and log in again",
+                note.display()
+            )),
             DataDirError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
                 Problem::new(Code::DiskFull, message).hint("make room on the disk")
             }
@@ -205,6 +217,35 @@ impl DataDir {
     /// Returns where the store lies.
     pub fn store_path(&self) -> PathBuf {
         self.path.join("store.sqlite")
+    }
+
+    /// Checks that no store is missing: a key alone may be that of a first start, a note of an earlier store is not.
+    ///
+    /// `there`: whether the store is, as far as the store itself can tell.
+    ///
+    /// # Errors
+    ///
+    /// [`DataDirError::StoreMissing`], or what the system says.
+    pub fn check_store(&self, there: bool) -> Result<(), DataDirError> {
+        let note = self.store_note_path();
+        match note.symlink_metadata() {
+            Ok(_) if !there => Err(DataDirError::StoreMissing { path: self.store_path(), note }),
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(DataDirError::Io { path: note, source }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that a store is there, so that it is missed when it is not.
+    pub fn note_store(&self) -> Result<(), DataDirError> {
+        let note = self.store_note_path();
+        if note.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        self.write(&note, b"A store was made in this folder. While this file is here, no new one takes its place.\n")
+    }
+
+    fn store_note_path(&self) -> PathBuf {
+        self.path.join("store.made")
     }
 
     /// Returns where the running node says how to reach its API.

@@ -1,7 +1,6 @@
 //! What is there before the node is: its store and its socket; and building the node on them once its network is known.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +55,7 @@ impl Ground {
         let known = on_disk(config, data_dir)?;
         let id = known.as_ref().map(|n| n.id).or(config.network.id);
         let id = id.ok_or_else(|| Problem::new(Code::BadConfig, "no network is configured"))?;
-        let store = open_store(&data_dir.store_path())?;
+        let store = open_store(data_dir)?;
         let net = bind(config, key, alpn(&id))?;
         if config.bootpeers.is_empty() && role == Role::Peer {
             tracing::warn!("no bootpeer is configured: this node is alone (`timeline join` or `timeline network new`)");
@@ -175,12 +174,19 @@ fn bind(config: &Config, key: &SecretKey, alpn: Vec<u8>) -> Result<Rc<Quic>, Pro
     })
 }
 
-/// Opens the store; what is wrong with it names the file.
-fn open_store(path: &Path) -> Result<SqliteStore, Problem> {
-    SqliteStore::open(path, merge_rule).map_err(|error| {
+/// Opens the store, made only where there never was one; what is wrong with it names the file.
+fn open_store(data_dir: &DataDir) -> Result<SqliteStore, Problem> {
+    let path = data_dir.store_path();
+    let named = |error| {
         let problem = Problem::from(error);
         Problem { message: format!("{}: {}", path.display(), problem.message), ..problem }
-    })
+    };
+    data_dir.check_store(SqliteStore::is_at(&path).map_err(named)?)?;
+    let store = SqliteStore::open(&path, merge_rule).map_err(named)?;
+    if let Err(error) = data_dir.note_store() {
+        tracing::warn!(%error, "a lost store would not be missed");
+    }
+    Ok(store)
 }
 
 /// One line that lets others join: the configured bootpeers, and this node where it is one itself.

@@ -71,6 +71,14 @@ impl SqliteStore {
         Self::open_with(path, merge, &Setup::default())
     }
 
+    /// Tells whether anything is at `path` that [`SqliteStore::open`] would open instead of making a new store.
+    ///
+    /// # Errors
+    /// [`StoreError::Access`].
+    pub fn is_at(path: &Path) -> Result<bool, StoreError> {
+        open::is_at(path, &Setup::default())
+    }
+
     /// Opens a store as [`SqliteStore::open`] does, with another history of schemas or less room; for tests.
     #[doc(hidden)]
     pub fn open_with(path: &Path, merge: Merge, setup: &Setup) -> Result<Self, StoreError> {

@@ -100,6 +100,12 @@ fn a_store_that_cannot_be_read_is_refused_kept_and_read_again_when_it_is_mended(
     assert!(store.is_dir());
     fs::remove_dir(&store).expect("removable");
 
+    // Nor is a new one made in the place of one that is gone, though the key is there.
+    for _ in 0..2 {
+        refused(start(&peer, &[]), 1, "store_damaged", &[store.to_str().expect("UTF-8"), "store.made"]);
+        assert!(!store.exists());
+    }
+
     // Nor is a new key made in the place of one that cannot be read.
     let key = peer.join("node.key");
     let good_key = fs::read(&key).expect("readable");
@@ -114,6 +120,21 @@ fn a_store_that_cannot_be_read_is_refused_kept_and_read_again_when_it_is_mended(
     assert_eq!(run(&peer, &["whoami"], "").ok()["username"], "alice");
     let feed = run(&peer, &["feed", "--peek"], "").ok();
     assert_eq!(feed["posts"][0]["id"], post["id"], "{feed}");
+}
+
+#[test]
+fn a_lost_store_begins_anew_only_when_that_is_wished() {
+    let dir = folder();
+    // A key without a store is a first start.
+    run(dir.path(), &["cert", "--out", dir.path().to_str().expect("UTF-8")], "").ok();
+    let key = fs::read(dir.path().join("node.key")).expect("readable");
+    drop(lone_peer(dir.path()));
+    let store = store_of(dir.path());
+    fs::remove_file(&store).expect("removable");
+    refused(start(dir.path(), &[]), 1, "store_damaged", &[store.to_str().expect("UTF-8"), "store.made"]);
+    fs::remove_file(dir.path().join("store.made")).expect("removable");
+    drop(lone_peer(dir.path()));
+    assert!(store.is_file() && fs::read(dir.path().join("node.key")).expect("readable") == key);
 }
 
 #[test]

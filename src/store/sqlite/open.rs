@@ -64,6 +64,18 @@ pub(super) fn open(path: &Path, setup: &Setup) -> Result<Opened, StoreError> {
     Ok(Opened { path, connection, usage })
 }
 
+/// Tells whether a store is at `path`, also where a migration was interrupted between its two renames.
+pub(super) fn is_at(path: &Path, setup: &Setup) -> Result<bool, StoreError> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let olds = (1..setup.steps.len() as u32).map(|schema| original(&path, schema));
+    for file in std::iter::once(path.clone()).chain(olds) {
+        if file.try_exists().map_err(|e| io_fault(&e))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Where the file of an older schema lies until the migrated one has been opened.
 fn original(path: &Path, schema: u32) -> PathBuf {
     beside(path, &format!(".v{schema}"))
