@@ -144,12 +144,16 @@ impl Lan {
             assert!(empty, "not within {HEALED:?} after the end of the fault: the outbox of {name} is empty; {outbox}");
         }
         for name in &self.people {
-            let feed = self.run(name, &["feed", "--peek", "-n", "500"]).ok();
-            let ids = |v: &Value| v["posts"].as_array().into_iter().flatten().map(|p| p["id"].to_string()).collect();
-            let all: Vec<String> = ids(&feed);
+            let mut feed = Value::Null;
+            let complete = within(deadline.saturating_duration_since(Instant::now()), || {
+                feed = self.run(name, &["feed", "--peek", "-n", "500"]).ok();
+                (&feed["complete"], &feed["missing"]) == (&json!(true), &json!([]))
+            });
+            assert!(complete, "{name} cannot say within {HEALED:?} that nothing is missing: {feed}");
+            let shown = feed["posts"].as_array().expect("a list").iter();
+            let all: Vec<&str> = shown.map(|post| post["id"].as_str().expect("an id")).collect();
             assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{name}: nothing twice");
-            assert!(posts.values().flatten().all(|id| all.contains(&format!("{id:?}"))), "{name}: {feed}");
-            assert_eq!((&feed["complete"], &feed["missing"]), (&json!(true), &json!([])), "{name}: {feed}");
+            assert!(posts.values().flatten().all(|id| all.contains(&&**id)), "{name}: {feed}");
         }
     }
 }

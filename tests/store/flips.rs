@@ -12,9 +12,9 @@ use timeline::types::{Hash, Key, Rng, Section, SectionSet, WallTime};
 use crate::fixture::{crash_image, file, on_arbiter, open_in};
 use crate::records::{NOW, bytes, record, scan};
 
-const RECORDS: u32 = 1500;
+const RECORDS: u32 = 800;
 /// How many files are damaged, where [`crate::ROUNDS`] does not say.
-const FLIPS: u32 = 150;
+const FLIPS: u32 = 60;
 const BATCHES: u32 = 40;
 
 /// Where a record lies.
