@@ -115,7 +115,7 @@ fn write(dir: &Path, writer: u64, round: u64, dies: bool, ended: &AtomicBool, sa
             return;
         }
         let text = format!("round {round}, writer {writer}, post {n}");
-        let answer = run(dir, &["--timeout", "3", "post", &text], "");
+        let answer = run(dir, &["post", &text], "");
         if answer.exit != 0 && dies {
             return;
         }
@@ -138,7 +138,7 @@ fn turn(dir: &Path, dies: bool, ended: &AtomicBool, said: &Mutex<Acknowledged>) 
         }
         // What is not acknowledged may have been done, or not.
         said.lock().expect("no panic").follows = None;
-        let answer = run(dir, &["--timeout", "3", if follows { "follow" } else { "unfollow" }, "bob"], "");
+        let answer = run(dir, &[if follows { "follow" } else { "unfollow" }, "bob"], "");
         if answer.exit != 0 && dies {
             return;
         }
