@@ -9,6 +9,10 @@ NET_DIR ?= target/net
 ARGS ?=
 # How long idle nodes are measured.
 IDLE_SECONDS ?= 120
+# How often processes are killed and files damaged, how often networks fail, and for how many seconds each time.
+ROUNDS ?= 300
+NET_ROUNDS ?= 3
+HOLD ?= 75
 # Twenty random lives, other ones every time.
 SEEDS ?= $(shell awk 'BEGIN { srand(); n = int(rand() * 1000000); print n ".." n + 20 }')
 
@@ -16,10 +20,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net menu test test-tools soak check bench bench-idle deny clean-net tools
+.PHONY: help build net menu test test-tools soak soak-sim soak-faults check bench bench-idle deny clean-net tools
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: tools ## Build the program (PROFILE=release for one to keep)
 	$(CARGO) build --locked --profile $(PROFILE) --bin timeline
@@ -34,12 +38,19 @@ test: tools test-tools ## Run all tests (ARGS=… goes to cargo test)
 	$(CARGO) test --locked --lib --bins --tests $(ARGS)
 	$(CARGO) test --locked --doc
 
-test-tools: ## Install what some tests need beside Rust, where that is possible (chrony, packages of Python)
+test-tools: ## Install what some tests need beside Rust, where that is possible (chrony, nftables, packages of Python)
 	@tests/setup
 
-soak: tools ## Random faults in simulated networks (SEEDS=100..200 for certain ones)
+soak: tools soak-sim soak-faults ## Random faults for a long time, simulated and real (SEEDS=100..200, ROUNDS=500)
+
+soak-sim: tools ## Random faults in simulated networks (SEEDS=100..200 for certain ones)
 	@echo "seeds $(SEEDS)"
 	TIMELINE_SIM_SEEDS=$(SEEDS) $(CARGO) test --locked --test sim -- random_faults
+
+soak-faults: tools test-tools ## Kills, full disks, damaged files and failing networks (ROUNDS=500; HOLD=90 seconds a partition)
+	TIMELINE_TEST_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test store -- kill flip damaged
+	TIMELINE_TEST_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test faults -- kills damage
+	TIMELINE_TEST_ROUNDS=$(NET_ROUNDS) TIMELINE_TEST_HOLD=$(HOLD) $(CARGO) test --locked --test faults -- networks
 
 check: tools ## Format, lints, documentation, architecture, dependencies
 	$(CARGO) fmt --check

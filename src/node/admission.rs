@@ -33,7 +33,11 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// # Errors
 /// `bad_config` when a file cannot be read, or is of another network than the configuration names.
 pub fn on_disk(config: &Config, data_dir: &DataDir) -> Result<Option<Network>, Problem> {
-    let bad = |what: String| Problem::new(Code::BadConfig, what);
+    let bad = |what: String| {
+        Problem::new(Code::BadConfig, what).hint(
+            "see that network.id and network.file in the configuration are right, or join anew: timeline join INVITE",
+        )
+    };
     let parse = |bytes: Vec<u8>, from: &std::path::Path| {
         let network = match config.network.id {
             Some(id) => Network::parse_as(bytes.into(), id),
@@ -47,6 +51,11 @@ pub fn on_disk(config: &Config, data_dir: &DataDir) -> Result<Option<Network>, P
     }
     let kept = data_dir.network_document_path();
     match (std::fs::read(&kept), config.network.id) {
+        // A copy that is none any more is asked for anew; a whole one of another network was put there by somebody.
+        (Ok(bytes), Some(_)) if Network::parse(bytes.clone().into()).is_err() => {
+            tracing::warn!(file = %kept.display(), "the network document is damaged: it is fetched again");
+            Ok(None)
+        }
         (Ok(bytes), Some(_)) => parse(bytes, &kept).map(Some),
         (_, Some(_)) => Ok(None),
         (_, None) => parse(ALONE.as_bytes().to_vec(), &kept).map(Some),

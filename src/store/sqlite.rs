@@ -24,6 +24,7 @@ mod open;
 mod queue;
 mod read;
 mod schema;
+mod sum;
 mod writer;
 
 pub use schema::{SCHEMA, STEPS, Setup, Step};

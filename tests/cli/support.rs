@@ -61,7 +61,12 @@ impl Said {
 
 /// Runs a command in a data dir with `--json`, giving it `stdin`.
 pub fn run(dir: &Path, words: &[&str], stdin: &str) -> Said {
-    let mut child = timeline()
+    run_as(timeline(), dir, words, stdin)
+}
+
+/// Runs a command as [`run`] does, with `program` in the place of [`timeline`].
+pub fn run_as(mut program: Command, dir: &Path, words: &[&str], stdin: &str) -> Said {
+    let mut child = program
         .arg("--data-dir")
         .arg(dir)
         .arg("--json")
@@ -171,6 +176,11 @@ impl Running {
     /// Sends a signal and waits for the end; returns the exit code.
     pub fn end(&mut self, name: &str) -> Option<i32> {
         self.signal(name);
+        self.wait()
+    }
+
+    /// Waits until the process ends by itself; returns the exit code.
+    pub fn wait(&mut self) -> Option<i32> {
         self.ended = true;
         self.child.wait().expect("the process can be waited for").code()
     }

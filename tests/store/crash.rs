@@ -19,8 +19,34 @@ use crate::records::{StoreExt, bytes, record};
 
 const FOLDER: &str = "TIMELINE_TEST_STORE";
 const ROUND: &str = "TIMELINE_TEST_ROUND";
+/// After how many commits of each worker the child closes its store and ends by itself.
+const COMMITS: &str = "TIMELINE_TEST_COMMITS";
 const WORKERS: u32 = 8;
-const ROUNDS: u32 = 20;
+/// How many kills, where [`crate::ROUNDS`] does not say.
+const KILLS: u32 = 40;
+/// A child opens the store within this time, most often.
+const OPENING_US: u64 = 40_000;
+
+/// When a child is killed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Moment {
+    /// After it has acknowledged some commits.
+    Working,
+    /// While it starts and opens the store, which recovers from the last kill.
+    Opening,
+    /// While it finishes and closes the store.
+    Closing,
+}
+
+impl Moment {
+    fn of(round: u32) -> Self {
+        match round % 5 {
+            1 => Moment::Opening,
+            3 => Moment::Closing,
+            _ => Moment::Working,
+        }
+    }
+}
 
 /// Two records and a counter, made together.
 fn batch(round: u32, worker: u32, n: u32) -> Batch {
@@ -41,23 +67,29 @@ fn batch(round: u32, worker: u32, n: u32) -> Batch {
 fn child() {
     let (Ok(folder), Ok(round)) = (env::var(FOLDER), env::var(ROUND)) else { return };
     let round = round.parse().expect("a number");
+    let commits = env::var(COMMITS).map_or(u32::MAX, |commits| commits.parse().expect("a number"));
     on_arbiter(async {
         let store = Rc::new(open_in(Path::new(&folder)).expect("opened"));
         let work = (0..WORKERS).map(|worker| {
             let store = Rc::clone(&store);
             async move {
-                for n in 0.. {
+                for n in 0..commits {
                     store.commit(batch(round, worker, n)).await.expect("committed");
                     writeln!(io::stderr(), "{worker} {n}").expect("the parent listens");
                 }
             }
         });
         futures_util::future::join_all(work).await;
+        store.close().await;
     });
 }
 
-fn spawn(folder: &Path, round: u32) -> Child {
-    Command::new(env::current_exe().expect("this test"))
+fn spawn(folder: &Path, round: u32, moment: Moment, rng: &mut Rng) -> Child {
+    let mut command = Command::new(env::current_exe().expect("this test"));
+    if moment == Moment::Closing {
+        command.env(COMMITS, (1 + rng.below(30)).to_string());
+    }
+    command
         .args(["--exact", "crash::child", "--nocapture", "--test-threads", "1"])
         .env(FOLDER, folder)
         .env(ROUND, round.to_string())
@@ -67,10 +99,14 @@ fn spawn(folder: &Path, round: u32) -> Child {
         .expect("started")
 }
 
-/// Runs a child, kills it after some acknowledgements, and returns the last number acknowledged to each worker.
+/// Runs a child, kills it, and returns the last number acknowledged to each worker.
 fn run_and_kill(folder: &Path, round: u32, rng: &mut Rng) -> BTreeMap<u32, u32> {
-    let mut child = spawn(folder, round);
+    let moment = Moment::of(round);
+    let mut child = spawn(folder, round, moment, rng);
     let mut said = BufReader::new(child.stderr.take().expect("piped"));
+    if moment == Moment::Opening {
+        kill_within(&mut child, rng.below(OPENING_US));
+    }
     let mut acknowledged = BTreeMap::new();
     let wanted = 1 + rng.below(300);
     let mut line = String::new();
@@ -82,16 +118,21 @@ fn run_and_kill(folder: &Path, round: u32, rng: &mut Rng) -> BTreeMap<u32, u32> 
         let numbers = whole.split_once(' ').and_then(|(worker, n)| Some((worker.parse().ok()?, n.parse().ok()?)));
         let (worker, n) = numbers.unwrap_or_else(|| panic!("the child said {whole:?}"));
         acknowledged.insert(worker, n);
-        if heard == wanted {
-            // So that the kill falls into any part of a commit; what is asserted does not depend on it.
-            #[allow(clippy::disallowed_methods, reason = "the instant of the kill is random on purpose")]
-            std::thread::sleep(Duration::from_micros(rng.below(1500)));
-            child.kill().expect("killed");
+        if heard == wanted && moment != Moment::Opening {
+            kill_within(&mut child, rng.below(1500));
         }
     }
     let status = child.wait().expect("ended");
-    assert!(!status.success(), "the child ended by itself");
+    assert!(!status.success() || moment == Moment::Closing, "the child ended by itself");
     acknowledged
+}
+
+/// Kills a child after so many microseconds, so that the kill falls into any part of what it does; what is asserted does not
+/// depend on it.
+fn kill_within(child: &mut Child, micros: u64) {
+    #[allow(clippy::disallowed_methods, reason = "the instant of the kill is random on purpose")]
+    std::thread::sleep(Duration::from_micros(micros));
+    child.kill().expect("killed");
 }
 
 #[test]
@@ -99,9 +140,9 @@ fn nothing_acknowledged_is_lost_to_a_kill() {
     let folder = tempfile::tempdir().expect("folder");
     let mut rng = Rng::from_seed([41; 32]);
     let mut total = 0;
-    for round in 0..ROUNDS {
+    for round in 0..crate::rounds(KILLS) {
         let acknowledged = run_and_kill(folder.path(), round, &mut rng);
-        assert!(!acknowledged.is_empty());
+        assert!(!acknowledged.is_empty() || Moment::of(round) == Moment::Opening);
         total += acknowledged.values().map(|n| u64::from(*n) + 1).sum::<u64>();
         on_arbiter(check(folder.path(), round, &acknowledged, total));
     }

@@ -112,7 +112,7 @@ fn a_newer_store_is_refused_and_left_alone() {
     fn add(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch("CREATE TABLE added (x)")
     }
-    static NEWER: [timeline::store::Step; 2] = [timeline::store::STEPS[0], add];
+    static NEWER: [timeline::store::Step; 3] = [timeline::store::STEPS[0], timeline::store::STEPS[1], add];
     let setup = Setup { steps: &NEWER, max_pages: None };
     on_arbiter(async {
         let folder = tempfile::tempdir().expect("folder");
@@ -121,7 +121,7 @@ fn a_newer_store_is_refused_and_left_alone() {
         let image = crate::fixture::crash_image(folder.path());
         let content = |suffix| fs::read(file(image.path(), suffix)).expect("read");
         let before = (content(""), content("-wal"));
-        assert_eq!(open_in(image.path()).err(), Some(StoreError::Newer { found: 2, known: 1 }));
+        assert_eq!(open_in(image.path()).err(), Some(StoreError::Newer { found: 3, known: 2 }));
         assert!((content(""), content("-wal")) == before);
         assert_eq!(fs::read_dir(image.path()).expect("listed").count(), 2);
     });

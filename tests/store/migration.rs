@@ -26,15 +26,16 @@ fn fail(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch("DELETE FROM record; SELECT no_such_function()")
 }
 
-static THREE: [Step; 3] = [STEPS[0], add_column, drop_bundles];
-static FAILING: [Step; 3] = [STEPS[0], add_column, fail];
+/// Two more than this program has.
+static NEXT: [Step; 4] = [STEPS[0], STEPS[1], add_column, drop_bundles];
+static FAILING: [Step; 4] = [STEPS[0], STEPS[1], add_column, fail];
 
 fn open_with(folder: &Path, steps: &'static [Step]) -> Result<Rc<dyn Store>, StoreError> {
     let store = SqliteStore::open_with(&file(folder, ""), merge, &Setup { steps, max_pages: None })?;
     Ok(Rc::new(store))
 }
 
-/// Makes a store of the first schema; its last changes are in the WAL only, as after a crash.
+/// Makes a store of this program; its last changes are in the WAL only, as after a crash.
 async fn old_store() -> (TempDir, Vec<Stored>) {
     let folder = tempfile::tempdir().expect("folder");
     let store: Rc<dyn Store> = Rc::new(open_in(folder.path()).expect("opened"));
@@ -58,7 +59,7 @@ async fn check_migrated(store: Rc<dyn Store>, folder: &Path, expected: &[Stored]
     assert_eq!(files(folder), ["store.db"]);
     let raw = rusqlite::Connection::open(file(folder, "")).expect("opened");
     let number = |sql: &str| raw.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("read");
-    assert_eq!(number("PRAGMA user_version"), 3);
+    assert_eq!(number("PRAGMA user_version"), 4);
     assert_eq!(number("PRAGMA auto_vacuum"), 2);
     assert_eq!(number("SELECT count(*) FROM record WHERE added = 7"), expected.len() as i64 + 1);
 }
@@ -75,12 +76,12 @@ fn files(folder: &Path) -> Vec<String> {
 fn an_old_store_is_migrated_with_all_it_holds() {
     on_arbiter(async {
         let (folder, expected) = old_store().await;
-        let store = open_with(folder.path(), &THREE).expect("migrated");
+        let store = open_with(folder.path(), &NEXT).expect("migrated");
         check_migrated(store, folder.path(), &expected).await;
-        let again = open_with(folder.path(), &THREE).expect("opened");
+        let again = open_with(folder.path(), &NEXT).expect("opened");
         assert_eq!(again.usage().records, expected.len() as u64 + 1);
         again.close().await;
-        assert_eq!(open_in(folder.path()).err(), Some(StoreError::Newer { found: 3, known: 1 }));
+        assert_eq!(open_in(folder.path()).err(), Some(StoreError::Newer { found: 4, known: 2 }));
     });
 }
 
@@ -90,7 +91,7 @@ fn a_migrated_store_is_as_private_as_before() {
     on_arbiter(async {
         use std::os::unix::fs::PermissionsExt;
         let (folder, _) = old_store().await;
-        let _store = open_with(folder.path(), &THREE).expect("migrated");
+        let _store = open_with(folder.path(), &NEXT).expect("migrated");
         for name in files(folder.path()) {
             let mode = fs::metadata(folder.path().join(&name)).expect("there").permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -108,7 +109,7 @@ fn a_migration_that_fails_changes_nothing() {
         let store: Rc<dyn Store> = Rc::new(open_in(folder.path()).expect("the old program still opens it"));
         assert_eq!(store.scan_all().len(), expected.len() + 1);
         store.close().await;
-        let store = open_with(folder.path(), &THREE).expect("migrated");
+        let store = open_with(folder.path(), &NEXT).expect("migrated");
         check_migrated(store, folder.path(), &expected).await;
     });
 }
@@ -128,18 +129,18 @@ fn an_interrupted_migration_starts_afresh() {
         raw.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).expect("counted");
         raw.close().expect("closed");
         fs::copy(file(folder, ""), file(folder, ".migrating")).expect("copied");
-        fs::rename(file(folder, ""), file(folder, ".v1")).expect("renamed");
+        fs::rename(file(folder, ""), file(folder, ".v2")).expect("renamed");
     };
     let before_the_original_was_removed: fn(&Path) = |folder| {
-        fs::copy(file(folder, ""), file(folder, ".v1")).expect("copied");
-        drop(open_with(folder, &THREE).expect("migrated"));
-        fs::write(file(folder, ".v1"), b"the original").expect("written");
+        fs::copy(file(folder, ""), file(folder, ".v2")).expect("copied");
+        drop(open_with(folder, &NEXT).expect("migrated"));
+        fs::write(file(folder, ".v2"), b"the original").expect("written");
     };
     for interrupt in [half_a_copy, before_the_second_rename, before_the_original_was_removed] {
         on_arbiter(async {
             let (folder, expected) = old_store().await;
             interrupt(folder.path());
-            let store = open_with(folder.path(), &THREE).expect("migrated");
+            let store = open_with(folder.path(), &NEXT).expect("migrated");
             check_migrated(store, folder.path(), &expected).await;
         });
     }
@@ -154,5 +155,35 @@ fn an_interrupted_creation_starts_afresh_and_a_lost_files_wal_is_not_played() {
         assert_eq!(store.scan_all(), []);
         store.close().await;
         assert_eq!(files(folder.path()), ["store.db"]);
+    });
+}
+
+#[test]
+fn a_store_of_the_first_schema_is_read_and_written() {
+    static FIRST: [Step; 1] = [STEPS[0]];
+    let folder = tempfile::tempdir().expect("folder");
+    on_arbiter(async {
+        open_with(folder.path(), &FIRST).expect("made").close().await;
+        // Written as the program of then wrote: it summed nothing.
+        let raw = rusqlite::Connection::open(file(folder.path(), "")).expect("opened");
+        for n in 0..2500 {
+            let new = record(Section::Device, &format!("slot {n}"), &n.to_string());
+            let times = [new.expires_at.0 as i64, new.stored_at.0 as i64];
+            raw.execute(
+                "INSERT INTO record (key, section, slot, hash, bytes, expires_at, stored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (&new.key.0, new.section.number(), &*new.slot, &new.hash.0, &*new.bytes, times[0], times[1]),
+            )
+            .expect("inserted");
+            let local = (Space::Node as u8, format!("{n:05}").into_bytes(), b"v".to_vec());
+            raw.execute("INSERT INTO local (space, key, value) VALUES (?1, ?2, ?3)", local).expect("inserted");
+        }
+        raw.execute("DELETE FROM clean_close", []).expect("deleted");
+        raw.close().expect("closed");
+        let store: Rc<dyn Store> = Rc::new(open_in(folder.path()).expect("migrated"));
+        assert_eq!(store.scan_all().len(), 2500);
+        assert_eq!(store.locals(Space::Node).len(), 2500);
+        store.put(record(Section::Heads, "new", "new")).await;
+        assert_eq!(store.usage().records, 2501);
+        store.close().await;
     });
 }

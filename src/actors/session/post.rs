@@ -42,7 +42,9 @@ pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Durat
     // What is held back goes to nobody; whoever compares the log sends it on.
     let delivery = (!held).then(|| deliver(shared.node.clone(), Record::Post(post.clone())));
     let (counts, done) = delivery.map_or_else(|| (Default::default(), ready(()).boxed_local()), |d| (d.counts, d.done));
-    let tell = timeout(within.map_or(SLOW_FOLLOWERS, |within| within.min(SLOW_FOLLOWERS)), done);
+    // Comparing the log may have taken most of the time already.
+    let left = deadline.map_or(SLOW_FOLLOWERS, |deadline| deadline.saturating_duration_since(Instant::now()));
+    let tell = timeout(left.min(SLOW_FOLLOWERS), done);
     let (progress, _) = tokio::join!(shared.dispatch_until(item, deadline), tell);
     Ok(Posted {
         id: post.hash(),

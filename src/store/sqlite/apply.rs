@@ -3,9 +3,10 @@
 //! Runs inside a savepoint that its caller releases or rolls back.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::read::{blob, millis, time};
+use super::sum;
 use crate::seam::{Applied, Batch, Op, Outcome, Space, Stored, Usage};
 use crate::store::merge::{Held, Merge, latest_end, plan};
 use crate::types::{Hash, Key, Section, WallTime};
@@ -57,7 +58,11 @@ pub(super) fn apply(
 }
 
 fn put(connection: &Connection, merge: Merge, record: &Stored, delta: &mut Delta) -> rusqlite::Result<Outcome> {
-    let (ids, held) = slot(connection, record)?;
+    let Slot { ids, held, damaged } = slot(connection, record)?;
+    for (id, bytes) in damaged {
+        connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
+        delta.removed(bytes);
+    }
     let plan = plan(merge, &held, record);
     for index in plan.gone {
         connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([ids[index]])?;
@@ -71,23 +76,45 @@ fn put(connection: &Connection, merge: Merge, record: &Stored, delta: &mut Delta
     Ok(plan.outcome)
 }
 
-/// Returns the records of a slot with their row ids, in the order of their hashes.
-fn slot(connection: &Connection, record: &Stored) -> rusqlite::Result<(Vec<i64>, Vec<Held>)> {
+/// The records of a slot, in the order of their hashes.
+#[derive(Default)]
+struct Slot {
+    ids: Vec<i64>,
+    held: Vec<Held>,
+    /// Row ids and lengths of those whose rows the disk has changed: they count for nothing.
+    damaged: Vec<(i64, i64)>,
+}
+
+fn slot(connection: &Connection, record: &Stored) -> rusqlite::Result<Slot> {
     let mut select = connection.prepare_cached(
-        "SELECT id, hash, bytes, expires_at FROM record
+        "SELECT id, hash, bytes, expires_at, stored_at, sum, length(bytes) FROM record
          WHERE key = ?1 AND section = ?2 AND slot = ?3 ORDER BY hash",
     )?;
-    let rows = select.query_map((&record.key.0, record.section.number(), &*record.slot), |row| {
-        let held = Held { hash: Hash(row.get(1)?), bytes: blob(row, 2)?, expires_at: time(row, 3)? };
-        Ok((row.get(0)?, held))
-    })?;
-    rows.collect::<rusqlite::Result<Vec<(i64, Held)>>>().map(|rows| rows.into_iter().unzip())
+    let mut rows = select.query((&record.key.0, record.section.number(), &*record.slot))?;
+    let mut slot = Slot::default();
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        let read = || -> rusqlite::Result<Stored> {
+            let (expires_at, stored_at) = (time(row, 3)?, time(row, 4)?);
+            let (hash, bytes) = (Hash(row.get(1)?), blob(row, 2)?);
+            Ok(Stored { hash, bytes, expires_at, stored_at, ..record.clone() })
+        };
+        let sum: Option<i64> = row.get(5).ok();
+        match read() {
+            Ok(stored) if sum == Some(sum::of_record(&stored)) => {
+                slot.ids.push(id);
+                slot.held.push(Held { hash: stored.hash, bytes: stored.bytes, expires_at: stored.expires_at });
+            }
+            _ => slot.damaged.push((id, row.get(6)?)),
+        }
+    }
+    Ok(slot)
 }
 
 fn insert(connection: &Connection, record: &Stored) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO record (key, section, slot, hash, bytes, expires_at, stored_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO record (key, section, slot, hash, bytes, expires_at, stored_at, sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     insert.execute((
         &record.key.0,
@@ -97,6 +124,7 @@ fn insert(connection: &Connection, record: &Stored) -> rusqlite::Result<()> {
         &*record.bytes,
         millis(record.expires_at),
         millis(record.stored_at),
+        sum::of_record(record),
     ))?;
     Ok(())
 }
@@ -125,15 +153,19 @@ fn expire(connection: &Connection, now: WallTime, delta: &mut Delta) -> rusqlite
 }
 
 fn set_local(connection: &Connection, space: Space, key: &Bytes, value: &Bytes) -> rusqlite::Result<Outcome> {
-    let mut set = connection.prepare_cached("INSERT OR REPLACE INTO local (space, key, value) VALUES (?1, ?2, ?3)")?;
-    set.execute((space as u8, &**key, &**value))?;
+    let mut set =
+        connection.prepare_cached("INSERT OR REPLACE INTO local (space, key, value, sum) VALUES (?1, ?2, ?3, ?4)")?;
+    set.execute((space as u8, &**key, &**value, sum::of_local(space, key, value)))?;
     Ok(Outcome::Done)
 }
 
 fn set_local_once(connection: &Connection, space: Space, key: &Bytes, value: &Bytes) -> rusqlite::Result<Outcome> {
-    let mut held = connection.prepare_cached("SELECT value FROM local WHERE space = ?1 AND key = ?2")?;
-    match held.query_row((space as u8, &**key), |row| blob(row, 0)).optional()? {
-        Some(held) => Ok(Outcome::Held(held)),
+    let mut held = connection.prepare_cached("SELECT value, sum FROM local WHERE space = ?1 AND key = ?2")?;
+    let read = |row: &Row<'_>| Ok((blob(row, 0)?, row.get::<_, i64>(1)?));
+    match held.query_row((space as u8, &**key), read).optional()? {
+        // What was said once is not said otherwise because the disk forgot it: there is something, and nobody can read it.
+        Some((held, sum)) if sum != sum::of_local(space, key, &held) => Ok(Outcome::Held(Bytes::new())),
+        Some((held, _)) => Ok(Outcome::Held(held)),
         None => set_local(connection, space, key, value),
     }
 }

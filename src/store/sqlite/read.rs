@@ -10,6 +10,7 @@ use rusqlite::{Connection, Error, OpenFlags, Row};
 
 use super::fault::fault;
 use super::queue::Queue;
+use super::sum;
 use crate::seam::{Reader, Space, StoreError, Stored};
 use crate::store::merge::{kept, latest_end};
 use crate::types::{Hash, Key, Section, SectionSet, WallTime};
@@ -20,7 +21,7 @@ const BUSY: Duration = Duration::from_secs(1);
 /// The columns that [`stored`] takes, in its order.
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT key, section, slot, hash, bytes, expires_at, stored_at FROM record ", $rest)
+        concat!("SELECT key, section, slot, hash, bytes, expires_at, stored_at, sum FROM record ", $rest)
     };
 }
 
@@ -46,7 +47,7 @@ pub(super) fn read_records(
     let _moment = several.then(|| connection.unchecked_transaction()).transpose()?;
     let mut select = connection.prepare_cached(select!(
         "WHERE key = ?1 AND section = ?2 AND (slot, hash) > (?3, ?4) AND expires_at > ?5
-         ORDER BY slot, hash LIMIT ?6"
+         ORDER BY slot, hash"
     ))?;
     let mut found: Vec<Stored> = Vec::new();
     for section in sections.iter().filter(|section| after.is_none_or(|a| *section >= a.0)) {
@@ -58,10 +59,8 @@ pub(super) fn read_records(
         let (slot, hash): (&[u8], &[u8]) =
             after.filter(|a| a.0 == section).map_or((&[], &[]), |a| (&a.1, a.2.as_bytes()));
         let now = millis(latest_end(now));
-        let rows = select.query_map((&key.0, section.number(), slot, hash, now, count(room)), stored)?;
-        for row in rows {
-            found.push(row?);
-        }
+        let rows = select.query_map((&key.0, section.number(), slot, hash, now), stored)?;
+        sound(rows, room, &mut found)?;
     }
     Ok(found)
 }
@@ -77,11 +76,44 @@ pub(super) fn read_local(
     // The least key greater than `after` is `after` and a zero byte.
     let behind = after.map(|after| [after, &[0]].concat()).unwrap_or_default();
     let from = behind.as_slice().max(prefix);
-    let mut select = connection
-        .prepare_cached("SELECT key, value FROM local WHERE space = ?1 AND key >= ?2 ORDER BY key LIMIT ?3")?;
-    let rows = select.query_map((space as u8, from, count(limit)), |row| Ok((blob(row, 0)?, blob(row, 1)?)))?;
-    let within = |row: &rusqlite::Result<(Bytes, Bytes)>| row.as_ref().map_or(true, |(key, _)| key.starts_with(prefix));
-    rows.take_while(within).collect()
+    let mut select =
+        connection.prepare_cached("SELECT key, value, sum FROM local WHERE space = ?1 AND key >= ?2 ORDER BY key")?;
+    let rows = select.query_map((space as u8, from), |row| {
+        let (key, value) = (blob(row, 0)?, blob(row, 1)?);
+        let is_sound = row.get::<_, i64>(2)? == sum::of_local(space, &key, &value);
+        Ok((key, is_sound.then_some(value)))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (key, value) = row?;
+        if found.len() >= limit || !key.starts_with(prefix) {
+            break;
+        }
+        match value {
+            Some(value) => found.push((key, value)),
+            None => sum::tell(),
+        }
+    }
+    Ok(found)
+}
+
+/// Takes rows until there are enough, and leaves out damaged ones: whoever gets less than asked for takes it for the end.
+fn sound(
+    rows: impl Iterator<Item = rusqlite::Result<Option<Stored>>>,
+    room: usize,
+    found: &mut Vec<Stored>,
+) -> rusqlite::Result<()> {
+    let enough = found.len().saturating_add(room);
+    // Looked at first: the next row need not be read.
+    let mut rows = rows;
+    while found.len() < enough {
+        match rows.next().transpose()? {
+            Some(Some(row)) => found.push(row),
+            Some(None) => sum::tell(),
+            None => break,
+        }
+    }
+    Ok(())
 }
 
 /// Scans over all records, each call as of its own moment.
@@ -98,12 +130,14 @@ impl SqliteReader {
 
     fn try_scan(&self, after: Option<&(Key, Section, Bytes, Hash)>, limit: usize) -> rusqlite::Result<Vec<Stored>> {
         let mut select = self.connection.prepare_cached(select!(
-            "WHERE (key, section, slot, hash) > (?1, ?2, ?3, ?4) ORDER BY key, section, slot, hash LIMIT ?5"
+            "WHERE (key, section, slot, hash) > (?1, ?2, ?3, ?4) ORDER BY key, section, slot, hash"
         ))?;
         let (key, section, slot, hash): (&[u8], u8, &[u8], &[u8]) =
             after.map_or((&[], 0, &[], &[]), |a| (a.0.as_bytes(), a.1.number(), &a.2, a.3.as_bytes()));
-        let rows = select.query_map((key, section, slot, hash, count(limit)), stored)?;
-        rows.collect()
+        let rows = select.query_map((key, section, slot, hash), stored)?;
+        let mut found = Vec::new();
+        sound(rows, limit, &mut found)?;
+        Ok(found)
     }
 }
 
@@ -116,7 +150,18 @@ impl Reader for SqliteReader {
     }
 }
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+/// Returns a record, `None` when its row is damaged.
+fn stored(row: &Row<'_>) -> rusqlite::Result<Option<Stored>> {
+    let sum = row.get(7).ok();
+    match columns(row) {
+        Ok(stored) => Ok(Some(stored).filter(|stored| sum == Some(sum::of_record(stored)))),
+        // Not what we write into these columns.
+        Err(error) if error.sqlite_error().is_none() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let number: u8 = row.get(1)?;
     let section = Section::from_number(number)
         .ok_or_else(|| Error::FromSqlConversionFailure(1, Type::Integer, FromSqlError::InvalidType.into()))?;
@@ -152,8 +197,4 @@ pub(super) fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
 /// Returns a time as it is kept in an integer column.
 pub(super) fn millis(time: WallTime) -> i64 {
     kept(time).0 as i64
-}
-
-fn count(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
