@@ -226,6 +226,8 @@ impl TestDevice {
             last_hash: (last_seq > 0).then(|| hash(&last_seq.to_be_bytes())),
             floor,
             collected: vec![],
+            why_from: None,
+            early: vec![],
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::reasons::{Reasons, common, joined};
+
 /// How far a device says its log goes: the state in its heads.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LogState {
@@ -15,6 +17,10 @@ pub struct LogState {
     pub collected: Vec<(u64, u64)>,
     /// The version of the heads that say so; zero where it is known from a post alone.
     pub version: u64,
+    /// Why numbers are gone, as these heads say it.
+    pub reasons: Reasons,
+    /// The number up to which all have ended: they are older than any post lives.
+    pub over: u64,
     /// Numbers that most holders say they have collected, at most 500; the heads say so when the author is online.
     pub marked: BTreeSet<u64>,
 }
@@ -26,8 +32,9 @@ impl LogState {
     /// Joins two states of one log: numbers never fall.
     pub fn join(&mut self, other: LogState) {
         if other.version > self.version {
-            (self.version, self.collected) = (other.version, other.collected);
+            (self.version, self.collected, self.reasons) = (other.version, other.collected, other.reasons);
         }
+        self.over = self.over.max(other.over);
         self.last_seq = self.last_seq.max(other.last_seq);
         self.floor = self.floor.max(other.floor);
         self.marked.extend(other.marked);
@@ -131,28 +138,29 @@ impl DeviceLog {
     /// Returns what is missing of a log that stands at `state`.
     pub fn missing(&self, state: &LogState) -> Missing {
         let mut missing = Missing::default();
-        let from = self.base.max(self.said);
-        // How many there are from the first to the last, and did not come.
-        let lacks = |first: u64, last: u64| {
-            let had = self.received.range(first..=last).count() as u64;
-            (last - first).saturating_add(1).saturating_sub(had)
+        let (from, last) = (self.base.max(self.said), state.last_seq.max(state.floor));
+        let Some(first) = from.checked_add(1).filter(|first| *first <= last) else { return missing };
+        // What holders have marked was collected, whatever has become of it since.
+        let marked: BTreeSet<u64> =
+            state.marked.range(first..=last).filter(|n| !self.received.contains(n)).copied().collect();
+        // How many of some ranges did not come, those marked left out.
+        let lacks = |ranges: &[(u64, u64)]| {
+            let lack = |(first, last): &(u64, u64)| {
+                let known = self.received.range(first..=last).count() + marked.range(first..=last).count();
+                (last - first).saturating_add(1).saturating_sub(known as u64)
+            };
+            ranges.iter().map(lack).fold(0, u64::saturating_add)
         };
-        // Numbers up to the floor are gone for good; those above exist unless the author collected them.
-        if state.floor > from {
-            missing.expired = lacks(from + 1, state.floor);
-        }
-        let gone = from.max(state.floor);
-        if state.last_seq > gone {
-            let first = gone + 1;
-            let collected = state
-                .gone()
-                .into_iter()
-                .map(|(a, b)| (a.max(first), b.min(state.last_seq)))
-                .filter(|(a, b)| a <= b)
-                .map(|(a, b)| lacks(a, b));
-            missing.collected = collected.fold(0, u64::saturating_add);
-            missing.unreachable = lacks(first, state.last_seq).saturating_sub(missing.collected);
-        }
+        // Numbers up to the floor are gone for good; those above exist unless the author lists them.
+        let floor = (state.floor > 0).then_some((1, state.floor));
+        let listed = state.collected.iter().filter(|(a, b)| a <= b && *a <= state.last_seq);
+        let listed = listed.map(|(a, b)| (*a, *b.min(&state.last_seq)));
+        let gone = common(&joined(floor.into_iter().chain(listed)), &[(first, last)]);
+        let all_gone = lacks(&gone);
+        let collected = lacks(&common(&gone, &state.reasons.collected(state.over)));
+        missing.collected = collected.saturating_add(marked.len() as u64);
+        missing.expired = all_gone - collected;
+        missing.unreachable = lacks(&[(first, last)]).saturating_sub(all_gone);
         missing
     }
 
@@ -181,14 +189,42 @@ mod tests {
         LogState { last_seq, floor, collected: collected.to_vec(), version: 1, ..LogState::default() }
     }
 
+    fn reasons(from: u64, to: u64, early: &[(u64, u64)]) -> Reasons {
+        Reasons { from, to, early: early.to_vec() }
+    }
+
+    #[test]
+    fn the_author_says_why_numbers_are_gone_and_holders_know_what_they_collected() {
+        let at = |floor, collected: &[(u64, u64)], reasons| LogState { reasons, ..state(12, floor, collected) };
+        let check = |at: &LogState, expired, collected| {
+            let missing = DeviceLog::default().missing(at);
+            assert_eq!(missing, Missing { expired, collected, unreachable: 12 - expired - collected }, "{at:?}");
+        };
+        check(&at(4, &[], reasons(1, 12, &[(1, 4)])), 0, 4);
+        check(&at(4, &[], reasons(1, 12, &[])), 4, 0);
+        check(&at(4, &[(6, 9)], reasons(1, 12, &[(2, 3), (8, 9)])), 4, 4);
+        // A range may go on above the floor, and speak of what is still there.
+        check(&at(4, &[], reasons(1, 12, &[(3, 8)])), 2, 2);
+        check(&at(4, &[(5, 8)], reasons(1, 12, &[(3, 6)])), 4, 4);
+        // Nothing is said of the first two.
+        check(&at(4, &[], reasons(3, 12, &[(4, 4)])), 1, 3);
+        check(&LogState { over: 2, ..at(4, &[], reasons(3, 12, &[(4, 4)])) }, 3, 1);
+        check(&LogState { over: 12, floor: 12, ..at(4, &[], reasons(1, 12, &[(4, 4)])) }, 11, 1);
+        let marked = LogState { marked: BTreeSet::from([2, 11]), ..at(4, &[], reasons(1, 12, &[])) };
+        check(&marked, 3, 2);
+        let mut late = at(4, &[], reasons(1, 12, &[(1, 4)]));
+        late.join(LogState { version: 2, ..at(2, &[], reasons(1, 12, &[(1, 1)])) });
+        check(&late, 3, 1);
+    }
+
     #[test]
     fn gaps_are_told_apart() {
         let mut log = DeviceLog::begin(&state(5, 3, &[]));
         assert_eq!(log.missing(&state(5, 3, &[])), Missing { unreachable: 2, ..Missing::default() });
         log.note(5);
         assert_eq!(log.missing(&state(5, 3, &[])), Missing { unreachable: 1, ..Missing::default() });
-        let later = state(10, 6, &[(8, 9)]);
-        assert_eq!(log.missing(&later), Missing { expired: 2, collected: 2, unreachable: 2 });
+        let later = LogState { reasons: reasons(1, 10, &[(4, 4), (8, 9)]), ..state(10, 6, &[(8, 9)]) };
+        assert_eq!(log.missing(&later), Missing { expired: 1, collected: 3, unreachable: 2 }, "4, 6; 5 is here");
         log.say(&later);
         assert_eq!(log.missing(&later), Missing { unreachable: 2, ..Missing::default() });
         log.note(7);
@@ -209,7 +245,7 @@ mod tests {
         let mut known = at.clone();
         known.join(marked);
         assert_eq!(log.reach(&known), 8);
-        assert_eq!(log.missing(&known), Missing { expired: 2, collected: 4, unreachable: 1 });
+        assert_eq!(log.missing(&known), Missing { expired: 0, collected: 6, unreachable: 1 });
         log.note(9);
         assert_eq!(log.reach(&known), 9);
         // What the heads collect ahead of their own end counts for nothing.
@@ -236,7 +272,7 @@ mod tests {
     fn numbers_at_the_end_of_their_range_are_numbers_like_others() {
         const END: u64 = u64::MAX;
         let check = |floor: u64, collected: &[(u64, u64)], expected: Missing| {
-            let at = state(END, floor, collected);
+            let at = LogState { reasons: reasons(1, END, collected), ..state(END, floor, collected) };
             let mut log = DeviceLog::default();
             log.note(END);
             assert_eq!(log.missing(&at), expected);
@@ -278,7 +314,7 @@ mod tests {
             came.iter().rev().for_each(|n| log.note(*n));
             prop_assert!(came.iter().all(|n| log.has(*n)));
             let missing = log.missing(&state(last, floor, &[]));
-            prop_assert_eq!(missing.expired + missing.unreachable + came.len() as u64, last - start);
+            prop_assert_eq!(missing.collected + missing.unreachable + came.len() as u64, last - start);
         }
     }
 }

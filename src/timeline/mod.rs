@@ -5,6 +5,7 @@
 mod log;
 mod naming;
 mod rate;
+mod reasons;
 mod row;
 mod search;
 mod status;
@@ -13,6 +14,7 @@ mod text;
 pub use log::{DeviceLog, LogState, Missing};
 pub use naming::names;
 pub use rate::Rate;
+pub use reasons::{Reasons, common, joined};
 pub use row::{FeedRow, Via, row_key};
 pub use search::Query;
 pub use status::{read_status_id, status_id};

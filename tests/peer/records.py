@@ -27,6 +27,7 @@ FIELDS = {
     RETIREMENT: {"A": "bytes32", "D": "bytes32", "Q": "u64", "P": "bytes32?", "H": "u64", "S": "u64?"},
     HEADS: {
         "A": "bytes32", "D": "bytes32", "V": "u64", "H": "u64", "Q": "u64", "P": "bytes32?", "F": "u64", "C": "list?",
+        "w": "u64?", "c": "list?",
     },
     POST: {
         "A": "bytes32", "D": "bytes32", "Q": "u64", "H": "u64", "P": "bytes32?", "T": "text", "L": "u64", "r": "map?",
@@ -107,6 +108,15 @@ def fits(text: str, characters: int, size: int) -> bool:
     return unicodedata.is_normalized("NFC", text) and len(text) <= characters and len(text.encode()) <= size
 
 
+def ascend(low: int, ranges: list, high: int) -> bool:
+    """Whether ranges lie above a number, ascending and apart, and end at another one."""
+    for first, last in ranges:
+        if not low < first <= last:
+            return False
+        low = last
+    return low <= high
+
+
 def is_allowed(kind: int, b: dict, body: bytes) -> bool:
     """What the types of fields do not say."""
     wall = b.get("H", 0) >> 16
@@ -120,10 +130,10 @@ def is_allowed(kind: int, b: dict, body: bytes) -> bool:
         fine = fits(b["N"], 40, 96) and fits(b["B"], 160, 200)
         return fine and not has_controls(b["N"]) and not has_controls(b["B"], "\n")
     if kind == HEADS:
-        ranges = b.get("C", [])
-        ends = [b["F"], *(n for pair in ranges for n in pair), b["Q"]]
-        apart = all(low < first <= last for low, (first, last) in zip(ends[::2], ranges))
-        return (b["Q"] == 0) == ("P" not in b) and len(ranges) <= 16 and apart and ends[-2] <= b["Q"] and b["F"] <= b["Q"]
+        ranges, early, why = b.get("C", []), b.get("c", []), b.get("w")
+        fine = (b["Q"] == 0) == ("P" not in b) and b["F"] <= b["Q"] and len(ranges) <= 16 and len(early) <= 8
+        told = why > 0 and (not early or ascend(why - 1, early, b["Q"])) if why is not None else not early
+        return fine and told and ascend(b["F"], ranges, b["Q"])
     if kind == POST:
         life = 10_000 <= b["L"] <= 2_592_000_000
         text = fits(b["T"], 500, 2000) and b["T"].strip() != "" and not has_controls(b["T"], "\n")

@@ -229,11 +229,18 @@ pub fn fields(record: &Record, network: &NetworkId) -> Value {
             "account": r.body.account.to_string(), "device": r.body.device.to_string(), "last_seq": r.body.last_seq,
             "last_hash": r.body.last_hash.map(|h| h.to_string()), "hlc": r.body.hlc.0, "root_seq": r.body.root_seq,
         }),
-        Record::Heads(r) => json!({
-            "account": r.body.account.to_string(), "device": r.body.device.to_string(), "version": r.body.version,
-            "hlc": r.body.hlc.0, "last_seq": r.body.last_seq, "last_hash": r.body.last_hash.map(|h| h.to_string()),
-            "floor": r.body.floor, "collected": r.body.collected,
-        }),
+        Record::Heads(r) => {
+            let mut fields = json!({
+                "account": r.body.account.to_string(), "device": r.body.device.to_string(), "version": r.body.version,
+                "hlc": r.body.hlc.0, "last_seq": r.body.last_seq, "last_hash": r.body.last_hash.map(|h| h.to_string()),
+                "floor": r.body.floor, "collected": r.body.collected,
+            });
+            // Vectors that were written before there were reasons do not name them.
+            if let Some(from) = r.body.why_from {
+                (fields["why_from"], fields["early"]) = (json!(from), json!(r.body.early));
+            }
+            fields
+        }
         Record::Post(r) => json!({
             "account": r.body.account.to_string(), "device": r.body.device.to_string(), "seq": r.body.seq,
             "hlc": r.body.hlc.0, "prev": r.body.prev.map(|h| h.to_string()), "text": r.body.text,

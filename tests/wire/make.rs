@@ -180,6 +180,12 @@ fn valid_records(net: &TestNet) -> Vec<Value> {
     let mut heads = device.heads_body(4, 40, 7);
     heads.collected = vec![(9, 9), (12, 30)];
     push("heads with collected ranges", device.sign(heads).bytes(), "timeline 1 heads", both);
+    let mut reasons = device.heads_body(5, 40, 7);
+    (reasons.collected, reasons.why_from, reasons.early) = (vec![(9, 9), (12, 30)], Some(3), vec![(4, 5), (9, 9)]);
+    push("heads that say why numbers are gone", device.sign(reasons).bytes(), "timeline 1 heads", both);
+    let mut beyond = device.heads_body(5, 40, 7);
+    (beyond.why_from, beyond.early) = (Some(3), vec![(2, 5)]);
+    push("heads whose reasons begin before they begin", device.sign(beyond).bytes(), "timeline 1 heads", both);
     let first = device.posts(1).remove(0);
     let mut reply = device.post_body(2, Some(first.hash()), "Grüße, 世界\n🦀");
     reply.reply_to = Some(ReplyTo { account: net.account("bob").id(), post: Hash([9; 32]) });

@@ -174,7 +174,7 @@ mod tests {
         author.meet();
         assert_eq!(counts(&author), []);
         author.learn(vec![(DEVICE, at(8, 6)), (LATER, at(2, 1))]);
-        assert_eq!(counts(&author), [(2, "expired"), (3, "unreachable")], "6, and 1 of a device that began later");
+        assert_eq!(counts(&author), [(2, "collected"), (3, "unreachable")], "6, and 1 of a device that began later");
         assert!(author.say() && !author.say(), "what is gone for good is said once");
         assert_eq!(counts(&author), [(3, "unreachable")]);
         author.restart();

@@ -7,7 +7,7 @@ use super::messages::CaughtUp;
 use crate::actors::context::Context;
 use crate::actors::storage::read;
 use crate::records::{HeadsBody, MAX_PAGE_DEPTH, Page, Record, home};
-use crate::timeline::LogState;
+use crate::timeline::{LogState, Reasons};
 use crate::types::{AccountId, DeviceId, MAX_TTL, Section, SectionSet, WallTime};
 
 /// Reads an author's home, keeps local copies, and tells the feed; where `reader` is named, also how far that account has
@@ -56,6 +56,8 @@ pub fn state_of(heads: &HeadsBody, now: WallTime) -> LogState {
         floor: if ended { heads.last_seq } else { heads.floor },
         version: heads.version,
         collected: heads.collected.clone(),
+        over: if ended { heads.last_seq } else { 0 },
+        reasons: Reasons { from: heads.why_from.unwrap_or(0), to: heads.last_seq, early: heads.early.clone() },
         ..LogState::default()
     }
 }

@@ -109,6 +109,10 @@ async fn compare_now(shared: &Rc<Shared>) {
         tracing::warn!(here = base, network = log.last, "the network is ahead of this disk: its posts are taken over");
         (session.last_seq, session.last_hash) = (log.last, log.last_hash);
     }
+    // Whoever is ahead of this disk knows more of why its posts are gone.
+    if log.version > session.version {
+        (session.why_from, session.early) = (log.why_from, log.early);
+    }
     session.version = session.version.max(log.version);
     session.hlc = session.hlc.max(log.hlc);
     if log.floor > session.floor {
@@ -136,6 +140,8 @@ struct NetworkLog {
     version: u64,
     floor: u64,
     ended: Vec<(u64, u64)>,
+    why_from: u64,
+    early: Vec<(u64, u64)>,
     hlc: Hlc,
     /// Numbers of posts that are there, or deleted.
     there: BTreeSet<u64>,
@@ -162,6 +168,7 @@ impl NetworkLog {
                     log.floor = log.floor.max(body.floor);
                     if body.version > log.version {
                         (log.version, log.ended) = (body.version, body.collected.clone());
+                        (log.why_from, log.early) = (body.why_from.unwrap_or(0), body.early.clone());
                     }
                 }
                 Record::Retirement(r) if r.body.device == *device => log.retired = true,

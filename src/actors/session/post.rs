@@ -12,10 +12,11 @@ use super::deliver::deliver;
 use super::mention::{Owed, tell};
 use super::messages::{PostRequest, Posted};
 use super::state::{Session, Shared};
+use crate::actors::gc::marks_at;
 use crate::actors::outbox::Item;
-use crate::records::{PostBody, Record, ReplyTo, Signed, TextError, checked_text, home};
+use crate::records::{MAX_EARLY, PostBody, Record, ReplyTo, Signed, TextError, checked_text, home};
 use crate::seam::Op;
-use crate::timeline::{FeedRow, Rate, Via};
+use crate::timeline::{FeedRow, Rate, Via, common, joined};
 use crate::types::{Code, DEFAULT_TTL, Hash, MAX_TTL, MIN_TTL, Problem, Section, SectionSet};
 
 /// How long an answer waits for followers that are slow; their delivery goes on.
@@ -131,7 +132,8 @@ pub async fn tend_log(shared: Rc<Shared>) {
     if floor <= session.floor && ended == session.ended {
         return;
     }
-    (session.floor, session.ended) = (floor.max(session.floor), ended);
+    let floor = floor.max(session.floor);
+    give_reasons(&shared, &mut session, floor, ended);
     let heads = Record::Heads(session.heads(node));
     let item = Item::pack("heads", heads.hash(), std::slice::from_ref(&heads), node.now());
     if let Err(error) = shared.commit(std::slice::from_ref(&heads), &item, vec![session.keep()]).await {
@@ -143,6 +145,29 @@ pub async fn tend_log(shared: Rc<Shared>) {
     shared.node.spawn(async move {
         sender.dispatch(item).await;
     });
+}
+
+/// Notes what has ended or was collected, and which of the two: of what was collected this node has kept marks.
+fn give_reasons(shared: &Rc<Shared>, session: &mut Session, floor: u64, ended: Vec<(u64, u64)>) {
+    if session.why_from == 0 {
+        // What went before nobody noted it stays without a reason.
+        session.why_from = session.ended.last().map_or(session.floor, |(_, last)| *last) + 1;
+    }
+    let device = session.device_id();
+    let marks = marks_at(&shared.node, &home(&session.account), usize::MAX);
+    let own = marks.iter().filter(|mark| mark.device == device).map(|mark| (mark.seq, mark.seq));
+    let gone = joined((floor > 0).then_some((1, floor)).into_iter().chain(ended.iter().copied()));
+    let collected = joined(session.early.iter().copied().chain(common(&joined(own), &gone)));
+    (session.why_from, session.early) = newest(session.why_from, collected);
+    (session.floor, session.ended) = (floor, ended);
+}
+
+/// Cuts ranges to as many as heads list, and to where their reasons begin: of the oldest nothing is said any more.
+fn newest(from: u64, mut ranges: Vec<(u64, u64)>) -> (u64, Vec<(u64, u64)>) {
+    let many = ranges.len().saturating_sub(MAX_EARLY);
+    let from = ranges.drain(..many).next_back().map_or(from, |(_, last)| from.max(last + 1));
+    let kept = ranges.into_iter().filter(|(_, last)| *last >= from);
+    (from, kept.map(|(first, last)| (first.max(from), last)).collect())
 }
 
 /// Returns the numbers of the own posts that have not ended, as many as are looked at; all above those count as alive.
@@ -203,6 +228,10 @@ mod tests {
         assert_eq!(ended(&[], 5), (5, vec![]));
         assert_eq!(ended(&[], 0), (0, vec![]));
         assert_eq!(ended(&[3, 6, 7], 9), (2, vec![(4, 5), (8, 9)]));
+        assert_eq!(newest(3, vec![(1, 1), (2, 4), (9, 9)]), (3, vec![(3, 4), (9, 9)]));
+        let nine: Vec<(u64, u64)> = (1..=9).map(|n| (10 * n, 10 * n + 3)).collect();
+        assert_eq!(newest(1, nine.clone()), (14, nine[1..].to_vec()));
+        assert_eq!(newest(1, vec![]), (1, vec![]));
         let every_second: Vec<u64> = (1..100).step_by(2).collect();
         assert_eq!(ended(&every_second, 99).1.len(), MAX_RANGES);
     }

@@ -47,13 +47,19 @@ pub struct Session {
     /// What has ended above the floor, as the heads say it.
     #[serde(rename = "C", default)]
     pub ended: Vec<(u64, u64)>,
+    /// From which number on it is known why numbers are gone; zero in a session of a version that did not note it.
+    #[serde(rename = "w", default)]
+    pub why_from: u64,
+    /// What of it was collected before its end.
+    #[serde(rename = "c", default)]
+    pub early: Vec<(u64, u64)>,
     /// The key of the account's private entries; empty in a session of a version that did not keep it.
     #[serde(rename = "g", default, with = "serde_bytes")]
     settings: Vec<u8>,
 }
 
 impl Known for Session {
-    const FIELDS: &'static [&'static str] = &["U", "A", "K", "T", "H", "Q", "P", "V", "F", "C", "g"];
+    const FIELDS: &'static [&'static str] = &["U", "A", "K", "T", "H", "Q", "P", "V", "F", "C", "w", "c", "g"];
 }
 
 impl Drop for Session {
@@ -86,6 +92,8 @@ impl Session {
             version: 0,
             floor: 0,
             ended: Vec::new(),
+            why_from: 1,
+            early: Vec::new(),
             settings: settings.unwrap_or_default().to_vec(),
         }
     }
@@ -135,6 +143,8 @@ impl Session {
             last_hash: self.last_hash,
             floor: self.floor,
             collected: self.ended.clone(),
+            why_from: (self.why_from > 0).then_some(self.why_from),
+            early: self.early.clone(),
         };
         Signed::sign(body, &self.device(), &node.network.id)
     }

@@ -120,6 +120,9 @@ impl PostBody {
 /// The most ranges of collected numbers that heads may list.
 const MAX_RANGES: usize = 16;
 
+/// The most ranges of numbers that heads call collected before their end: with those above the floor they fit into a record.
+pub const MAX_EARLY: usize = 8;
+
 /// State of a device's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadsBody {
@@ -147,10 +150,16 @@ pub struct HeadsBody {
     /// What is collected above the floor: first and last number of each range, ascending.
     #[serde(rename = "C", default, skip_serializing_if = "Vec::is_empty")]
     pub collected: Vec<(u64, u64)>,
+    /// The number from which on the author says why numbers are gone; absent where it says that of none.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub why_from: Option<u64>,
+    /// What of it was collected before its end, ascending; what else is gone has ended.
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    pub early: Vec<(u64, u64)>,
 }
 
 impl Known for HeadsBody {
-    const FIELDS: &'static [&'static str] = &["A", "D", "V", "H", "Q", "P", "F", "C"];
+    const FIELDS: &'static [&'static str] = &["A", "D", "V", "H", "Q", "P", "F", "C", "w", "c"];
 }
 
 impl Body for HeadsBody {
@@ -158,17 +167,25 @@ impl Body for HeadsBody {
     const CONTEXT: &'static str = "timeline 1 heads";
 
     fn check(&self) -> Result<(), RecordError> {
-        let mut from = self.floor;
-        let ascending = self.collected.iter().all(|(first, last)| {
-            let fine = *first > from && first <= last;
-            from = *last;
-            fine
-        });
+        let ascend = |from: u64, ranges: &[(u64, u64)]| {
+            let mut from = from;
+            let ascending = ranges.iter().all(|(first, last)| {
+                let fine = *first > from && first <= last;
+                from = *last;
+                fine
+            });
+            ascending && from <= self.last_seq
+        };
+        let why = match self.why_from {
+            Some(from) => {
+                from > 0 && self.early.len() <= MAX_EARLY && { self.early.is_empty() || ascend(from - 1, &self.early) }
+            }
+            None => self.early.is_empty(),
+        };
         let fine = (self.last_seq == 0) == self.last_hash.is_none()
-            && self.floor <= self.last_seq
             && self.collected.len() <= MAX_RANGES
-            && ascending
-            && from <= self.last_seq;
+            && ascend(self.floor, &self.collected)
+            && why;
         if fine { Ok(()) } else { Err(RecordError::Value) }
     }
 }

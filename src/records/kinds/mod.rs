@@ -16,7 +16,7 @@ pub use bundle::BundleBody;
 pub use device::{DeviceBody, RetirementBody};
 pub use directory::{DirectoryBody, users_key};
 pub use edge::EdgeBody;
-pub use log::{HeadsBody, PostBody, ReplyTo, TextError, checked_text};
+pub use log::{HeadsBody, MAX_EARLY, PostBody, ReplyTo, TextError, checked_text};
 pub use mention::MentionBody;
 pub use presence::{InterestBody, PresenceBody, countersign, countersigned};
 pub use private::{Entry, PrivateBody, PrivateKind, entry_tag};

@@ -59,7 +59,18 @@ fn mark(who: u8, log: u8, seen: u64, seen_hash: Option<Hash>) -> Record {
 fn heads(n: u8, version: u64, last_seq: u64, floor: u64, collected: &[(u64, u64)]) -> Record {
     let (hlc, last_hash) = (at(version as i64), (last_seq > 0).then_some(Hash([last_seq as u8; 32])));
     let collected = collected.to_vec();
-    let body = HeadsBody { account: AUTHOR, device: device(n), version, hlc, last_seq, last_hash, floor, collected };
+    let body = HeadsBody {
+        account: AUTHOR,
+        device: device(n),
+        version,
+        hlc,
+        last_seq,
+        last_hash,
+        floor,
+        collected,
+        why_from: None,
+        early: vec![],
+    };
     Record::Heads(Signed::sign(body, &secret(&format!("device {n}")), &NET))
 }
 

@@ -92,6 +92,28 @@ fn heads_that_contradict_themselves_are_refused() {
     let ranges = |n: u64| (0..n).map(|i| (100 + 2 * i, 100 + 2 * i)).collect::<Vec<_>>();
     check("16 ranges", true, &|b| (b.last_seq, b.collected) = (1000, ranges(16)));
     check("17 ranges", false, &|b| (b.last_seq, b.collected) = (1000, ranges(17)));
+    let early = |from: Option<u64>, early: &[(u64, u64)]| {
+        let early = early.to_vec();
+        move |b: &mut HeadsBody| (b.why_from, b.early) = (from, early.clone())
+    };
+    check("nothing was collected", true, &early(Some(1), &[]));
+    check("of what comes", true, &early(Some(21), &[]));
+    check("collected up to the floor and above", true, &early(Some(1), &[(1, 2), (4, 8), (20, 20)]));
+    check("from number zero", false, &early(Some(0), &[]));
+    check("reasons from nowhere", false, &early(None, &[(1, 2)]));
+    check("below where the reasons begin", false, &early(Some(3), &[(2, 4)]));
+    check("beyond the last number, too", false, &early(Some(1), &[(20, 21)]));
+    check("reasons out of order", false, &early(Some(1), &[(4, 4), (3, 3)]));
+    check("8 reasons", true, &|b| (b.last_seq, b.why_from, b.early) = (1000, Some(1), ranges(8)));
+    check("9 reasons", false, &|b| (b.last_seq, b.why_from, b.early) = (1000, Some(1), ranges(9)));
+}
+
+#[test]
+fn heads_with_all_that_they_may_list_fit_into_a_record() {
+    let ranges = |n: u64| (0..n).map(|i| (4_000_000_000 + 2 * i, 4_000_000_000 + 2 * i)).collect::<Vec<_>>();
+    let mut body = device().heads_body(i64::MAX as u64, 4_000_001_000, 3_000_000_000);
+    (body.collected, body.why_from, body.early) = (ranges(16), Some(1_000_000_000), ranges(8));
+    assert!(device().sign(body).bytes().len() <= 512);
 }
 
 #[test]
@@ -102,6 +124,7 @@ fn the_fields_listed_are_the_fields_written() {
     post.reply_to = Some(ReplyTo { account: net.account("bob").id(), post: Hash([2; 32]) });
     let mut heads = device.heads_body(1, 2, 0);
     heads.collected = vec![(1, 1)];
+    (heads.why_from, heads.early) = (Some(1), vec![(1, 1)]);
     let keys = |bytes: Vec<u8>| -> Vec<String> {
         let map: std::collections::BTreeMap<String, serde::de::IgnoredAny> =
             rmp_serde::from_slice(&bytes).expect("a map");
