@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::{Actor, Context as Ctx};
+use tokio::time::timeout;
 
 use super::clock::{ClockActor, ClockHandle};
 use super::context::Context;
@@ -23,6 +24,9 @@ use super::seen::{SeenActor, SeenHandle};
 use super::session::{SessionActor, SessionHandle};
 use super::storage::{StorageActor, StorageHandle};
 use crate::seam::Inbound;
+
+/// How long a node that ends waits for what it has to say last.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// How often the actors are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -80,6 +84,8 @@ impl Team {
     pub async fn shut_down(self) {
         self.node.close();
         let doors = self.node.doors();
+        // What was read in the last minute; without the network it is told after the next start.
+        let _ = timeout(LAST_WORD, doors.session.write_position()).await;
         doors.presence.end().await;
         doors.routing.persist().await;
         self.node.net.close().await;

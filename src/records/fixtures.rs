@@ -293,7 +293,7 @@ impl TestDevice {
         key: &SealKey,
         ms: i64,
     ) -> Signed<PrivateBody> {
-        let entry = Entry { kind: kind as u8, subject, on, position: None };
+        let entry = Entry { kind: kind as u8, subject, on, position: None, logs: vec![] };
         let mut rng = Rng::from_seed(hash(&ms.to_be_bytes()).0);
         self.sign(PrivateBody::seal(self.account, self.id(), at(ms), &entry, key, &mut rng))
     }

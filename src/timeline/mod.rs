@@ -4,6 +4,7 @@
 
 mod log;
 mod naming;
+mod positions;
 mod rate;
 mod reasons;
 mod row;
@@ -13,6 +14,7 @@ mod text;
 
 pub use log::{DeviceLog, LogState, Missing};
 pub use naming::names;
+pub use positions::Positions;
 pub use rate::Rate;
 pub use reasons::{Reasons, common, joined};
 pub use row::{FeedRow, Via, row_key};

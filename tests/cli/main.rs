@@ -18,6 +18,7 @@ mod net;
 mod presence;
 mod reach;
 mod refusals;
+mod second_device;
 mod slice;
 mod standalone;
 mod support;

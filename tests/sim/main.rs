@@ -22,6 +22,7 @@ mod names;
 mod overlay;
 mod partitions;
 mod people;
+mod positions;
 mod presence;
 mod reading;
 mod rebuilding;

@@ -197,11 +197,14 @@ fn entries(net: &TestNet) -> Vec<Value> {
     let (alice, bob) = (net.account("alice"), net.account("bob").id());
     let (device, settings) = (alice.device(net, "1").id(), [7; 32]);
     let key = SealKey::new(settings);
-    let entry = |kind: PrivateKind, subject, on, position| Entry { kind: kind as u8, subject, on, position };
+    let entry =
+        |kind: PrivateKind, subject, on, position| Entry { kind: kind as u8, subject, on, position, logs: vec![] };
+    let logs = vec![(device.0[..16].to_vec().into(), 41), (vec![9; 16].into(), 1)];
     let cases = [
         ("mute", entry(PrivateKind::Mute, bob, true, None)),
         ("block taken back", entry(PrivateKind::Block, bob, false, None)),
         ("read position", entry(PrivateKind::ReadPosition, alice.id(), true, Some(Hlc(1 << 60)))),
+        ("read position by log", Entry { logs, ..entry(PrivateKind::ReadPosition, alice.id(), true, None) }),
     ];
     let vector = |(name, entry): (&str, Entry)| {
         let mut rng = Rng::from_seed(crate::keys::hash(name.as_bytes()).0);

@@ -9,8 +9,9 @@ use super::messages::{
     PageRequest, PeersKnown, Posted, PostsPage, Push, Replicated, Search, Settled, Shown, ShownPost, Unfollowed, Watch,
     Watching, Woke,
 };
+use super::position::{AskRead, ReadElsewhere, ReadUpTo};
 use crate::actors::door::{Door, Gone};
-use crate::timeline::Query;
+use crate::timeline::{Positions, Query};
 use crate::types::{AccountId, Code, Hash, Problem, Username};
 use crate::wire::Status;
 
@@ -136,6 +137,16 @@ impl FeedHandle {
     /// Starts watching.
     pub async fn watch(&self) -> Result<Watching, Problem> {
         self.0.ask(Watch).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Marks as shown what other devices of the account have shown.
+    pub async fn read_elsewhere(&self, positions: Positions) {
+        self.said(self.0.ask(ReadElsewhere(positions)).await);
+    }
+
+    /// Returns how far the account has read.
+    pub async fn read_up_to(&self) -> ReadUpTo {
+        self.0.ask(AskRead).await.unwrap_or_default()
     }
 
     /// Removes posts that have ended.

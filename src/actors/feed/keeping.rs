@@ -34,13 +34,15 @@ impl FeedState {
 
     /// Takes the end of a commit: what is on disk is told to watchers, what is not will come again.
     pub fn settled(&mut self, Settled { feed, inbox, kept }: Settled) {
-        let rows: Vec<FeedRow> = feed.iter().filter_map(|key| self.pending.remove(key)).collect();
+        let silent: BTreeSet<&Bytes> = feed.iter().filter(|key| self.silent.remove(*key)).collect();
+        let rows: Vec<(&Bytes, FeedRow)> =
+            feed.iter().filter_map(|key| Some((key, self.pending.remove(key)?))).collect();
         if !kept {
-            let lost: BTreeSet<AccountId> = rows.iter().map(|row| row.post.body.account).collect();
+            let lost: BTreeSet<AccountId> = rows.iter().map(|(_, row)| row.post.body.account).collect();
             lost.iter().for_each(|account| self.recall(account));
             return;
         }
-        for row in rows {
+        for (_, row) in rows.into_iter().filter(|(key, _)| !silent.contains(key)) {
             self.announce(&row.post.body.account, &FeedEvent::Post(rows::shown(&row)));
         }
         let mentions = inbox.iter().filter_map(|key| rows::at(&self.node, Space::Inbox, key));

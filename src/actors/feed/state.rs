@@ -12,14 +12,14 @@ use super::followee::Followee;
 use super::keeping::keys;
 use super::messages::{CaughtUp, FeedEvent, MissingPosts};
 use super::pace::AGAIN;
-use super::rows;
 use super::unshown::Unshown;
 use super::watchers::Watchers;
+use super::{position, rows};
 use crate::actors::context::{Context, Hidden};
 use crate::actors::seen::Progress;
 use crate::records::{PostBody, Record, Signed, TombstoneBody, home, slot};
 use crate::seam::{Op, Space};
-use crate::timeline::{FeedRow, Via, names};
+use crate::timeline::{FeedRow, Positions, Via, names};
 use crate::types::{AccountId, Hash, Rng, Section, SectionSet, Username};
 
 /// Most deletions remembered as done; one that is forgotten costs a walk through the feed when it is read again.
@@ -39,6 +39,10 @@ pub struct FeedState {
     pub(super) pending: BTreeMap<Bytes, FeedRow>,
     /// Posts whose deletion was carried out, with whoever said so: what others say of a post means nothing.
     deleted: BTreeSet<(AccountId, Hash)>,
+    /// How far other devices of the account have read.
+    pub(super) read: Positions,
+    /// Rows in `pending` that are no news to the user: nobody is told.
+    pub(super) silent: BTreeSet<Bytes>,
     /// Whom the account does not want to hear of, as far as that was carried out.
     hidden: Rc<Hidden>,
     pub(super) watchers: Watchers,
@@ -57,6 +61,8 @@ impl FeedState {
             authors: BTreeMap::new(),
             pending: BTreeMap::new(),
             deleted: BTreeSet::new(),
+            read: Positions::default(),
+            silent: BTreeSet::new(),
             hidden: Rc::default(),
             watchers: Watchers::default(),
             unshown: Unshown::default(),
@@ -68,6 +74,7 @@ impl FeedState {
         let mut before = std::mem::take(&mut self.authors);
         if self.me.as_ref().is_none_or(|(account, _)| *account != me.0) {
             before.clear();
+            self.read = Positions::default();
         }
         let author = |followee: Followee| {
             let known = before.remove(&followee.account).filter(|a| a.followee.hlc == followee.hlc);
@@ -75,6 +82,7 @@ impl FeedState {
         };
         self.authors = followees.map(author).collect();
         self.unshown = Unshown::read(&self.node);
+        self.read.join(&position::load(&self.node));
         self.pending.values().for_each(|row| self.unshown.follow(&[rows::put(row)]));
         self.me = Some(me);
     }
@@ -86,6 +94,8 @@ impl FeedState {
         self.watchers = Watchers::default();
         self.pending.clear();
         self.deleted.clear();
+        self.read = Positions::default();
+        self.silent.clear();
         self.hidden = Rc::default();
         self.unshown = Unshown::default();
     }
@@ -124,9 +134,13 @@ impl FeedState {
             return Vec::new();
         }
         let gone = self.is_deleted(post);
+        let mine = self.me.as_ref().is_some_and(|(me, _)| *me == body.account);
+        let read = self.read.covers(&body.device, body.seq);
         let Some(author) = self.authors.get_mut(&body.account) else { return Vec::new() };
-        let row =
-            FeedRow { author: author.followee.username.clone(), via, shown: via == Via::Local, post: post.clone() };
+        let shown = mine || read || via == Via::Local;
+        let row = FeedRow { author: author.followee.username.clone(), via, shown, post: post.clone() };
+        // What the account made on another device is news here, unless it was there before this one.
+        let silent = read || mine && !author.followee.met;
         let key = row.key();
         let known = self.pending.contains_key(&key) || rows::at(&self.node, Space::Feed, &key).is_some();
         // A row whose number is not noted is left by an end between the two; it is not missing.
@@ -137,6 +151,9 @@ impl FeedState {
         ops.insert(0, rows::put(&row));
         if self.me.as_ref().is_some_and(|(me, name)| names(body, me, name)) {
             ops.push(Op::SetLocal(Space::Inbox, key.clone(), row.to_bytes()));
+        }
+        if silent {
+            self.silent.insert(key.clone());
         }
         self.pending.insert(key, row);
         ops
@@ -226,8 +243,13 @@ impl FeedState {
         author.pace.read(Instant::now(), &mut self.rng);
         let met = author.followee.met;
         author.learn(logs);
+        let mut elsewhere = Positions::default();
+        for (device, shown) in &seen {
+            elsewhere.raise(device, *shown);
+        }
         let tombstones: Vec<_> = tombstones.into_iter().filter_map(|b| Signed::decode(b).ok()).collect();
-        let mut ops = self.delete(&tombstones);
+        let mut ops = self.read_elsewhere(&elsewhere);
+        ops.extend(self.delete(&tombstones));
         let mut posts: Vec<_> = posts.into_iter().filter_map(|b| Signed::<PostBody>::decode(b).ok()).collect();
         posts.sort_by_key(|post| (post.body.hlc, post.body.device, post.body.seq));
         let came: Vec<Op> = posts.iter().flat_map(|post| self.take(post, Via::Replica)).collect();

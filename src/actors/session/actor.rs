@@ -13,14 +13,15 @@ use super::mention::tell;
 use super::messages::{
     CompareLog, Delete, Deleted, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, Posted, PrivateList,
     PrivateRelation, Profile, ProfileView, Pursue, Register, RelatePrivately, Relation, Renew, Resume, TendLog, Who,
+    WritePosition,
 };
 use super::post::{post, recount, tend_log};
-use super::private;
 use super::profile::profile;
 use super::register::{pursue_all, register};
 use super::renew::renew;
 use super::state::{Session, Shared};
 use super::sync::sync_follows;
+use super::{position, private};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::types::{Problem, Username};
@@ -87,6 +88,7 @@ fn arm_sync(ctx: &mut Ctx<SessionActor>) {
     ctx.run_later(SYNC, |actor, ctx| {
         actor.shared.node.spawn(sync_follows(actor.shared.clone()));
         actor.shared.node.spawn(settle(actor.shared.clone()));
+        actor.shared.node.spawn(position::write(actor.shared.clone(), false));
         arm_sync(ctx);
     });
 }
@@ -194,6 +196,14 @@ impl Handler<Renew> for SessionActor {
 
     fn handle(&mut self, _: Renew, _: &mut Ctx<Self>) -> Self::Result {
         Box::pin(renew(self.shared.clone()))
+    }
+}
+
+impl Handler<WritePosition> for SessionActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: WritePosition, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(position::write(self.shared.clone(), true))
     }
 }
 

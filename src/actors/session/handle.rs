@@ -8,7 +8,7 @@ use super::actor::SessionActor;
 use super::messages::{
     CompareLog, Delete, Deleted, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, PostRequest, Posted,
     PrivateList, PrivateRelation, Profile, ProfileChange, ProfileView, Pursue, Register, RelatePrivately, Relation,
-    Renew, Resume, TendLog, Who, WhoAmI,
+    Renew, Resume, TendLog, Who, WhoAmI, WritePosition,
 };
 use crate::actors::door::{Door, Gone};
 use crate::records::PrivateKind;
@@ -140,6 +140,13 @@ impl SessionHandle {
     pub async fn tend_log(&self) {
         if self.0.ask(TendLog).await.is_err() {
             tracing::debug!("the log was not tended");
+        }
+    }
+
+    /// Writes how far the account has read, where that is news; ready when it was sent.
+    pub async fn write_position(&self) {
+        if self.0.ask(WritePosition).await.is_err() {
+            tracing::debug!("how far was read was not written");
         }
     }
 

@@ -11,10 +11,11 @@ use zeroize::Zeroizing;
 use super::claim::Claim;
 use super::compare::{Standing, compare, known_end};
 use super::messages::LoggedIn;
+use super::position;
 use super::private::{Kept, Privates};
 use super::register::{beyond_doubt, forget_login};
 use super::state::{Session, Shared};
-use crate::actors::feed::Followee;
+use crate::actors::feed::{Followee, keep_positions};
 use crate::actors::outbox::Item;
 use crate::actors::registrar::name_is_pending;
 use crate::actors::storage::{account_of, put_op, read, read_account_patiently};
@@ -225,9 +226,10 @@ async fn begin(
     // The chain goes along to this disk: what this device signs can be proved from here on.
     let mut local = records.clone();
     local.insert(0, Record::Account(chain.clone()));
-    let hidden = privates.iter().map(Kept::keep);
-    let ops: Vec<Op> =
-        std::iter::once(session.keep()).chain(followees.iter().map(Followee::keep)).chain(hidden).collect();
+    let kept = privates.iter().map(Kept::keep);
+    let read = position::open(&chain.account, &home.records, &settings);
+    let own = [session.keep(), keep_positions(&read)].into_iter();
+    let ops: Vec<Op> = own.chain(followees.iter().map(Followee::keep)).chain(kept).collect();
     shared.commit(&local, &item, ops).await?;
     let logged_in = session.logged_in();
     *shared.followees.borrow_mut() = followees;
@@ -253,12 +255,13 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     // Posts that were held back go out: nothing but an outage kept them.
     let held: Vec<Item> = Item::all(&*node.store).into_iter().filter(|item| item.held).collect();
     let mut items: Vec<Item> = held.into_iter().map(|item| Item { held: false, ..item }).collect();
+    let read = position::sign(&shared, &mut session).await.map(|(_, item)| item);
     let record = retirement(&shared, &mut session).map(Record::Retirement);
     let now: WallTime = node.now();
     items.extend(record.iter().map(|r| Item::pack("retirement", r.hash(), std::slice::from_ref(r), now)));
     node.learn(record.as_slice());
     ops.extend(record.iter().flat_map(|r| r.destinations().into_iter().map(|d| put_op(r, d.key, d.section, now))));
-    ops.extend(items.iter().map(Item::keep));
+    ops.extend(items.iter().chain(&read).map(Item::keep));
     // The feed ends first, with all that it had on its way to the disk: what came now would bring its author back.
     node.doors().feed.end().await;
     node.doors().seen.end().await;
@@ -276,9 +279,8 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
             sender.dispatch(item).await;
         });
     }
-    if let Some(last) = last {
-        shared.dispatch(last).await;
-    }
+    // Whoever logs in elsewhere now goes on where this device ended.
+    join_all(last.into_iter().chain(read).map(|item| shared.dispatch(item))).await;
     Ok(session.username.clone())
 }
 

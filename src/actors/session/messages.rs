@@ -229,6 +229,11 @@ pub struct CompareLog;
 #[rtype(result = "()")]
 pub struct Renew;
 
+/// Writes at once how far the account has read, where that is news; ready when it was sent.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct WritePosition;
+
 /// Raises the floor of the own log to what has ended.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -13,6 +13,7 @@ mod held;
 mod login;
 mod mention;
 mod messages;
+mod position;
 mod post;
 mod private;
 mod profile;

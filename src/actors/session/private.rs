@@ -58,7 +58,7 @@ impl Kept {
 
     /// Returns the entry as it is sealed.
     pub fn entry(&self) -> Entry {
-        Entry { kind: self.kind, subject: self.subject, on: self.on, position: None }
+        Entry { kind: self.kind, subject: self.subject, on: self.on, position: None, logs: Vec::new() }
     }
 }
 

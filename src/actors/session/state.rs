@@ -188,6 +188,8 @@ pub struct Shared {
     pub comparing: Mutex<()>,
     /// The account's mutes and blocks.
     pub privates: RefCell<Privates>,
+    /// When it was written how far the account has read.
+    pub position_at: Cell<Option<Instant>>,
     /// When whom was named in posts.
     pub named: RefCell<Named>,
 }
@@ -233,6 +235,7 @@ impl Shared {
             standing: Cell::new(Standing::Unknown),
             comparing: Mutex::new(()),
             privates: RefCell::new(privates),
+            position_at: Cell::default(),
             named: RefCell::default(),
         })
     }
@@ -254,6 +257,7 @@ impl Shared {
         *self.privates.borrow_mut() = privates;
         *self.named.borrow_mut() = Named::default();
         *self.rate.borrow_mut() = Rate::default();
+        self.position_at.set(None);
     }
 
     /// Tells feed and presence who is logged in.

@@ -4,8 +4,8 @@
 use std::rc::Rc;
 
 use super::amend::amend;
-use super::private;
 use super::state::{Once, Session, Shared};
+use super::{position, private};
 use crate::actors::feed::Followee;
 use crate::actors::glance::is_news as has_news;
 use crate::actors::storage::{account_of, read};
@@ -29,6 +29,7 @@ pub async fn sync_follows(shared: Rc<Shared>) {
     let reading = read(&shared.node, home(&session.account), sections).await;
     shared.node.doors().storage.absorb(&reading.records).await;
     private::take_over(&shared, &session, &reading.records).await;
+    position::take_over(&shared, &session, &reading.records).await;
     let edges = reading.records.iter().filter_map(|record| match record {
         Record::Edge(edge) if edge.body.follower == session.account => Some(&edge.body),
         _ => None,

@@ -4,6 +4,7 @@
 //! are and when they change, and nothing else: the entry's name is a keyed hash, its content is sealed.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::keys::{self, SealKey};
 use crate::records::codec::{Known, from_bytes, to_bytes};
@@ -85,10 +86,13 @@ pub struct Entry {
     /// A stamp that goes with it: the read position.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Hlc>,
+    /// The read position: the first 16 bytes of devices, and up to which number their posts were shown.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<(ByteBuf, u64)>,
 }
 
 impl Known for Entry {
-    const FIELDS: &'static [&'static str] = &["K", "S", "O", "p"];
+    const FIELDS: &'static [&'static str] = &["K", "S", "O", "p", "l"];
 }
 
 /// Returns the name of an entry as replicas see it.
@@ -124,7 +128,13 @@ mod tests {
     fn only_the_settings_key_opens_an_entry_and_only_under_its_name() {
         let (account, device) = (AccountId([1; 32]), DeviceId([2; 32]));
         let key = SealKey::new([7; 32]);
-        let entry = Entry { kind: PrivateKind::Block as u8, subject: AccountId([3; 32]), on: true, position: None };
+        let entry = Entry {
+            kind: PrivateKind::Block as u8,
+            subject: AccountId([3; 32]),
+            on: true,
+            position: None,
+            logs: vec![],
+        };
         let mut rng = Rng::from_seed([9; 32]);
         let body = PrivateBody::seal(account, device, Hlc::default(), &entry, &key, &mut rng);
         assert_eq!(body.tag, entry_tag(&key, PrivateKind::Block, &entry.subject));
