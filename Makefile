@@ -7,6 +7,9 @@ PEERS ?= 5
 PEER ?= 1
 NET_DIR ?= target/net
 ARGS ?=
+# What is simulated by `make sim`, and for each seed by `make soak`.
+SCENARIO ?= config/sim/weather.toml
+SOAK_SCENARIO ?= config/sim/short.toml
 # How long idle nodes are measured.
 IDLE_SECONDS ?= 120
 # Twenty random lives, other ones every time.
@@ -16,7 +19,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net menu test test-tools soak check bench bench-idle deny clean-net tools
+.PHONY: help build net menu test test-tools sim soak check bench bench-idle deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,9 +40,14 @@ test: tools test-tools ## Run all tests (ARGS=… goes to cargo test)
 test-tools: ## Install what some tests need beside Rust, where that is possible (chrony, packages of Python)
 	@tests/setup
 
-soak: tools ## Random faults in simulated networks (SEEDS=100..200 for certain ones)
+sim: build ## Play a scenario in a simulated network (SCENARIO=config/sim/storm.toml, ARGS="--seed 7 --out target/sim")
+	$(BIN) sim $(SCENARIO) $(ARGS)
+
+soak: SEEDS := $(SEEDS)
+soak: build ## Random faults in simulated networks (SEEDS=100..200 for certain ones, SOAK_SCENARIO=…)
 	@echo "seeds $(SEEDS)"
 	TIMELINE_SIM_SEEDS=$(SEEDS) $(CARGO) test --locked --test sim -- random_faults
+	@for seed in $$(seq $$(echo $(SEEDS) | tr . ' ') | sed '$$d'); do $(BIN) sim $(SOAK_SCENARIO) --seed $$seed || exit 1; done
 
 check: tools ## Format, lints, documentation, architecture, dependencies
 	$(CARGO) fmt --check

@@ -15,6 +15,11 @@ pub(super) fn unit(rng: &mut Rng) -> f64 {
     (rng.below(STEPS) + 1) as f64 / STEPS as f64
 }
 
+/// Turns a random word into a number above 0 and at most 1.
+pub(super) fn unit_of(word: u64) -> f64 {
+    (word / (u64::MAX / STEPS + 1) + 1) as f64 / STEPS as f64
+}
+
 /// Tells whether something happens that happens so many times in a hundred.
 pub(super) fn happens(rng: &mut Rng, percent: f64) -> bool {
     percent > 0.0 && unit(rng) * 100.0 <= percent
@@ -135,6 +140,7 @@ mod tests {
 
     #[test]
     fn nothing_overflows() {
+        assert!(unit_of(0) > 0.0 && unit_of(u64::MAX) == 1.0 && (unit_of(u64::MAX / 2) - 0.5).abs() < 1e-9);
         assert_eq!(times_of(Duration::from_secs(1), f64::INFINITY), LONGEST);
         assert_eq!(times_of(Duration::from_secs(1), -1.0), Duration::ZERO);
         assert_eq!(weibull(f64::MIN_POSITIVE, 0.1, Duration::from_secs(86_400)), LONGEST);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::chance::{happens, normal, times_of, unit};
+use super::chance::{happens, normal, times_of, unit_of};
 use crate::types::{NodeId, Rng};
 
 /// A message that was lost is sent again after this and three times its way, as a loss timer does.
@@ -105,7 +105,7 @@ impl Links {
                 shortest + Duration::from_millis(word(one) % span)
             }
             Spread::Median(median) => {
-                let [one, other] = [one, other].map(|half| unit(&mut Rng::from_seed(seed_of(word(half)))));
+                let [one, other] = [one, other].map(|half| unit_of(word(half)));
                 times_of(median, (SIGMA * normal(one, other)).exp()).clamp(shortest, longest)
             }
         }
@@ -127,12 +127,6 @@ impl Links {
     pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
         !self.cuts.is_empty() && self.cuts.contains(&(from, to))
     }
-}
-
-fn seed_of(word: u64) -> [u8; 32] {
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&word.to_le_bytes());
-    seed
 }
 
 #[cfg(test)]

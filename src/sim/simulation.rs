@@ -33,6 +33,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// What stays of a node when its process ends.
 pub(super) struct Machine {
+    pub(super) id: NodeId,
     key: SecretKey,
     address: SocketAddr,
     pub(super) disk: MemoryDisk,
@@ -125,8 +126,10 @@ impl Simulation {
     fn build(&self) -> usize {
         let mut machines = self.machines.borrow_mut();
         let number = machines.len();
+        let key = SecretKey::generate(&mut self.rng.fork(&format!("key {number}")));
         machines.push(Machine {
-            key: SecretKey::generate(&mut self.rng.fork(&format!("key {number}"))),
+            id: key.public().node_id(),
+            key,
             address: SocketAddr::new((self.config.addresses)(number).into(), PORT),
             disk: MemoryDisk::default(),
             skew: Rc::default(),
@@ -149,7 +152,7 @@ impl Simulation {
         let machine = &mut machines[number];
         assert!(machine.running.is_none(), "node {number} runs already");
         machine.trap.set(None);
-        let process = self.wire.begin(machine.key.public().node_id(), machine.address);
+        let process = self.wire.begin(machine.id, machine.address);
         let transport = SimTransport::new(process, machine.address, self.wire.clone());
         let port = Rc::downgrade(&transport.0);
         let set = Rc::new(LocalSet::new());
@@ -301,7 +304,7 @@ impl Simulation {
 
     /// Returns the id of a node.
     pub fn id(&self, number: usize) -> NodeId {
-        self.machines.borrow()[number].key.public().node_id()
+        self.machines.borrow()[number].id
     }
 
     /// Returns the key of a node, with which a bootpeer also signs for names.

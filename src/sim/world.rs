@@ -102,3 +102,23 @@ impl Offload for InPlace {
         job();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_is_off_and_drifts_and_can_be_moved() {
+        let skew = Rc::new(Skew::default());
+        let clock = SimClock { began: Instant::now(), skew: skew.clone() };
+        let ahead = || clock.now().0 as i64 - BEGINNING.plus(clock.began.elapsed()).0 as i64;
+        skew.set(-3000);
+        skew.drift_ppm.set(200);
+        assert_eq!(ahead(), -3000);
+        tokio::time::advance(Duration::from_secs(10_000)).await;
+        assert_eq!(ahead(), -1000);
+        skew.set(5000);
+        skew.drift_ppm.set(-200);
+        assert_eq!((skew.ahead_ms(), ahead()), (2000, 0));
+    }
+}

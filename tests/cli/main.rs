@@ -18,6 +18,7 @@ mod net;
 mod presence;
 mod reach;
 mod refusals;
+mod simulate;
 mod slice;
 mod standalone;
 mod support;

@@ -28,7 +28,7 @@ pub fn run(context: &Context, args: &SimArgs) -> Outcome {
     if let Some(nodes) = args.nodes {
         (scenario.nodes, scenario.sizes) = (nodes, Vec::new());
     }
-    scenario.check().map_err(|error| Problem::new(Code::BadConfig, error.to_string()))?;
+    scenario.check().map_err(|error| refused(error.to_string()))?;
     if let Some(out) = &args.out {
         fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
     }
@@ -74,13 +74,14 @@ fn read(path: &Path) -> Result<Scenario, Problem> {
     let unreadable = |error| usage(format!("{shown}: cannot be read: {error}"), "scenarios are in config/sim");
     let size = fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_BYTES {
-        return Err(Problem::new(Code::BadConfig, format!("{shown}: has more than {MAX_BYTES} bytes")));
+        return Err(refused(format!("{shown}: has more than {MAX_BYTES} bytes")));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
-    Scenario::parse(&text).map_err(|error| {
-        let message = format!("{shown}: {error}");
-        Problem::new(Code::BadConfig, message.trim_end()).hint("config/sim/README.md describes every key")
-    })
+    Scenario::parse(&text).map_err(|error| refused(format!("{shown}: {error}")))
+}
+
+fn refused(message: String) -> Problem {
+    Problem::new(Code::BadConfig, message.trim_end()).hint("config/sim/README.md describes every key")
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Problem> {

@@ -113,8 +113,11 @@ impl Weather {
 
     fn end<'s>(&mut self, stage: &'s Stage<'_>, deeds: &Deeds<'s>, fault: &Fault, nodes: &[usize]) {
         for node in nodes {
+            // A process that has ended does not sleep.
+            let was_up = stage.is_up(*node);
+            set_asleep(stage, *node, false);
             match fault.kind {
-                Kind::End if stage.is_up(*node) => deeds.push(Box::pin(end_properly(stage, *node))),
+                Kind::End if was_up => deeds.push(Box::pin(end_properly(stage, *node))),
                 _ => stage.sim.crash(*node),
             }
             self.away.remove(node);
