@@ -7,6 +7,9 @@ PEERS ?= 5
 PEER ?= 1
 NET_DIR ?= target/net
 ARGS ?=
+# What is simulated by `make sim`, and for each seed by `make soak`.
+SCENARIO ?= config/sim/weather.toml
+SOAK_SCENARIO ?= config/sim/short.toml
 # How long idle nodes are measured.
 IDLE_SECONDS ?= 120
 # How often processes are killed and files damaged, how often networks fail, and for how many seconds each time.
@@ -20,7 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net menu test test-tools soak soak-sim soak-faults check bench bench-idle deny clean-net tools
+.PHONY: help build net menu test test-tools sim soak soak-sim soak-faults check bench bench-idle deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,11 +44,16 @@ test: tools test-tools ## Run all tests (ARGS=… goes to cargo test)
 test-tools: ## Install what some tests need beside Rust, where that is possible (chrony, nftables, packages of Python)
 	@tests/setup
 
+sim: build ## Play a scenario in a simulated network (SCENARIO=config/sim/storm.toml, ARGS="--seed 7 --out target/sim")
+	$(BIN) sim $(SCENARIO) $(ARGS)
+
 soak: tools soak-sim soak-faults ## Random faults for a long time, simulated and real (SEEDS=100..200, ROUNDS=500)
 
-soak-sim: tools ## Random faults in simulated networks (SEEDS=100..200 for certain ones)
+soak-sim: SEEDS := $(SEEDS)
+soak-sim: build ## Random faults in simulated networks (SEEDS=100..200 for certain ones, SOAK_SCENARIO=…)
 	@echo "seeds $(SEEDS)"
 	TIMELINE_SIM_SEEDS=$(SEEDS) $(CARGO) test --locked --test sim -- random_faults
+	@for seed in $$(seq $$(echo $(SEEDS) | tr . ' ') | sed '$$d'); do $(BIN) sim $(SOAK_SCENARIO) --seed $$seed || exit 1; done
 
 soak-faults: tools test-tools ## Kills, full disks, damaged files and failing networks (ROUNDS=500; HOLD=90 seconds a partition)
 	TIMELINE_TEST_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test store -- kill flip damaged

@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("node", &["actors"]),
     ("api", &["node"]),
     ("web", &["node"]),
-    ("cli", &["node"]),
+    ("cli", &["node", "sim"]),
     ("sim", &["node"]),
 ];
 

@@ -24,7 +24,7 @@ use crate::records::{
     FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
 };
 use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
-use crate::types::{Contact, Hash, Hlc, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::types::{Contact, Hash, Hlc, Network, NodeId, PublicKey, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
 /// What a peer said of itself in its HELLO.
@@ -176,7 +176,18 @@ impl Context {
 
     /// Tells whether the node is an anchor.
     pub fn is_anchor(&self) -> bool {
-        self.settings.bootpeer || self.network.is_registrar(&self.me)
+        self.settings.anchors && (self.settings.bootpeer || self.network.is_registrar(&self.me))
+    }
+
+    /// Returns who keeps everything by its office: the registrars, this node included where it is one.
+    pub fn anchors(&self) -> impl Iterator<Item = NodeId> {
+        let anchors = if self.settings.anchors { &self.network.registrars[..] } else { &[] };
+        anchors.iter().map(PublicKey::node_id)
+    }
+
+    /// Tells whether the network has any such node.
+    pub fn has_anchors(&self) -> bool {
+        self.anchors().next().is_some()
     }
 
     /// Returns the flags of this node's HELLO.

@@ -13,6 +13,8 @@ pub struct Settings {
     pub bootpeers: Vec<Contact>,
     /// Whether this node is a way in for others, and an anchor.
     pub bootpeer: bool,
+    /// Whether the registrars keep everything and count for what is published; a node that runs in earnest always says so.
+    pub anchors: bool,
     /// How often what has ended is removed.
     pub gc_interval: Duration,
     /// What is collected, and what is signed about what was seen.

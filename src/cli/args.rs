@@ -137,6 +137,8 @@ pub enum Command {
     Lookup(LookupArgs),
     /// Measures the round trip to a peer
     Ping(PingArgs),
+    /// Plays a scenario in a simulated network, and reports
+    Sim(SimArgs),
 }
 
 /// `timeline network …`
@@ -293,6 +295,23 @@ pub struct PingArgs {
     /// A node id or its first digits, at least 8, or an address
     #[arg(value_name = "NODE_ID|ADDR")]
     pub target: String,
+}
+
+/// `timeline sim`
+#[derive(Debug, ClapArgs)]
+pub struct SimArgs {
+    /// What to simulate [default: fifty nodes for an hour]; config/sim has examples and describes the keys
+    #[arg(value_name = "SCENARIO.toml")]
+    pub scenario: Option<PathBuf>,
+    /// How many nodes, bootpeers included
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<usize>,
+    /// What every random choice follows from
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Writes report.json and plots (SVG) into a folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Moves every `--set` to the front of the line: the parser forgets those before the command when others follow it.

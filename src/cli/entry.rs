@@ -81,6 +81,7 @@ fn run(context: &Context, command: Command, open_doors: OpenDoors) -> Outcome {
         Command::Peers => commands::peers::run(context),
         Command::Lookup(args) => commands::reach::lookup(context, &args),
         Command::Ping(args) => commands::reach::ping(context, &args),
+        Command::Sim(args) => commands::sim::run(context, &args),
     }
 }
 
@@ -94,6 +95,7 @@ fn finish(output: &Output, outcome: Outcome) -> u8 {
 fn exit_code(outcome: &Outcome) -> u8 {
     match outcome {
         Ok(()) | Err(Failure::OutputClosed) => 0,
+        Err(Failure::Reported) => Code::Internal.exit(),
         Err(Failure::Problem(problem)) => problem.code.exit(),
     }
 }
@@ -113,6 +115,7 @@ mod tests {
         let code = |code| exit_code(&Err(Problem::new(code, "test").into()));
         assert_eq!([code(Code::Usage), code(Code::NoNode), code(Code::Unreachable)], [2, 4, 7]);
         assert_eq!((exit_code(&Ok(())), exit_code(&Err(Failure::OutputClosed))), (0, 0));
+        assert_eq!(exit_code(&Err(Failure::Reported)), 1);
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub enum Failure {
     /// Whoever read our output went away, as `head` does: nothing to report, and nobody to report to.
     #[error("standard output is closed")]
     OutputClosed,
+    /// The answer, which was given, says itself that something is wrong.
+    #[error("the answer says what is wrong")]
+    Reported,
 }
 
 /// What a command ends with.

@@ -3,6 +3,7 @@
 //! Knows bytes and contexts, not what a record means.
 
 mod certificate;
+mod checked;
 mod password;
 mod place;
 mod private;
@@ -10,6 +11,7 @@ mod sealed;
 mod signing;
 
 pub use certificate::{CertificateError, NodeCertificate, key_in_certificate};
+pub use checked::CheckedOnce;
 pub use password::{CostError, MAX_PASSWORD_BYTES, PasswordCost, Strength, phrase, strength};
 pub use place::place;
 pub use private::SealKey;

@@ -8,6 +8,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::checked::once;
 use crate::types::{Hash, NetworkId, PublicKey, Rng};
 
 /// Bytes of a signature.
@@ -70,9 +71,12 @@ impl fmt::Debug for SecretKey {
 
 /// Checks a signature strictly: weak keys and malleable encodings are refused.
 pub fn verify(key: &PublicKey, context: &str, network: &NetworkId, bytes: &[u8], signature: &[u8]) -> bool {
-    let Ok(key) = VerifyingKey::from_bytes(key.as_bytes()) else { return false };
-    let Ok(signature) = Signature::from_slice(signature) else { return false };
-    key.verify_strict(&message(context, network, bytes), &signature).is_ok()
+    let message = message(context, network, bytes);
+    once(key, &message, signature, || {
+        let Ok(key) = VerifyingKey::from_bytes(key.as_bytes()) else { return false };
+        let Ok(signature) = Signature::from_slice(signature) else { return false };
+        key.verify_strict(&message, &signature).is_ok()
+    })
 }
 
 /// Returns the BLAKE3-256 of the bytes.

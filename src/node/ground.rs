@@ -99,6 +99,7 @@ impl Ground {
     pub(super) async fn build(self, network: Network, arrival: &Arc<Arrival>) -> Node {
         let Self { role, config, key, store, net, rng, started, .. } = self;
         let settings = Settings {
+            anchors: true,
             bootpeers: resolve(&config.bootpeers).await,
             bootpeer: role == Role::Bootpeer,
             gc_interval: config.gc.interval,

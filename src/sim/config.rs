@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::links::Ways;
 use crate::actors::Retention;
 use crate::keys::SecretKey;
+use crate::node::merge_rule;
+use crate::seam::Op;
+use crate::store::Merge;
 use crate::types::Network;
 
 /// A simulated network.
@@ -19,10 +23,8 @@ pub struct SimConfig {
     pub bootpeers: usize,
     /// Size of a replica set.
     pub k: usize,
-    /// The shortest and the longest time that a message takes one way; every link has its own place between them.
-    pub latency: (Duration, Duration),
-    /// Of a thousand messages, how many have to be sent again, which costs them time.
-    pub loss_per_mille: u64,
+    /// How long messages take, and what becomes of them.
+    pub ways: Ways,
     /// How long a commit takes.
     pub commit: Duration,
     /// How often nodes remove what has ended.
@@ -37,6 +39,16 @@ pub struct SimConfig {
     pub devices: u32,
     /// Where each node is; no two at one address.
     pub addresses: fn(usize) -> Ipv4Addr,
+    /// How many posts of an account are kept at its home, where the document says so.
+    pub posts_kept: Option<u32>,
+    /// Whether the registrars keep everything, and count for what is published.
+    pub anchors: bool,
+    /// How stores merge.
+    pub merge: Merge,
+    /// Changes that a node's store acknowledges and does not make: a fault of the program that has to be noticed.
+    pub drops: Option<fn(node: usize, op: &Op) -> bool>,
+    /// Whether equal records of all nodes share their bytes in memory.
+    pub share_bytes: bool,
 }
 
 impl Default for SimConfig {
@@ -45,8 +57,7 @@ impl Default for SimConfig {
             nodes: 10,
             bootpeers: 3,
             k: 20,
-            latency: (Duration::from_millis(5), Duration::from_millis(50)),
-            loss_per_mille: 0,
+            ways: Ways::default(),
             commit: Duration::from_millis(3),
             gc_interval: Duration::from_secs(60),
             retention: Retention::default(),
@@ -54,6 +65,11 @@ impl Default for SimConfig {
             limits: String::new(),
             devices: 64,
             addresses: private_address,
+            posts_kept: None,
+            anchors: true,
+            merge: merge_rule,
+            drops: None,
+            share_bytes: false,
         }
     }
 }
@@ -68,8 +84,11 @@ impl SimConfig {
     /// Writes the document of a test network whose registrars have these keys.
     pub(super) fn network(&self, seed: u64, registrars: &[SecretKey]) -> Network {
         let mut text = format!(
-            "name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n[limits]\ndevices = {}\n{}",
-            self.k, self.devices, self.limits
+            "name = \"simulation {seed}\"\nepoch = 1\ntest = true\nk = {}\n{}[limits]\ndevices = {}\n{}",
+            self.k,
+            self.posts_kept.map(|kept| format!("posts_kept = {kept}\n")).unwrap_or_default(),
+            self.devices,
+            self.limits
         );
         for (i, key) in registrars.iter().enumerate() {
             let wrote = write!(text, "\n[[registrar]]\nname = \"boot{i}\"\nkey = \"{}\"\n", key.public());

@@ -1,7 +1,8 @@
 //! A simulated node's store: a memory disk that takes its time, loses what it has not acknowledged in a crash, and can be
-//! told to cause a panic.
+//! told to cause a panic, or to lose what it acknowledges.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,14 +10,43 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
-use crate::seam::{Applied, Batch, Later, Reader, Space, Store, StoreError, Stored, Usage};
+use crate::seam::{Applied, Batch, Later, Op, Reader, Space, Store, StoreError, Stored, Usage};
 use crate::store::MemoryStore;
 use crate::types::{Hash, Key, Section, SectionSet, WallTime};
 
 type Told = oneshot::Sender<Result<Applied, StoreError>>;
 
+/// Tells of a change whether it is acknowledged and not made.
+pub(super) type Drops = Option<Box<dyn Fn(&Op) -> bool>>;
+
+/// What a change that is not made becomes: it changes nothing and is acknowledged.
+const NOTHING: &[u8] = b"\0nothing";
+
+/// Records that several nodes hold, each in memory once.
+#[derive(Default)]
+pub(super) struct Pool {
+    /// By the hash of all bytes; bounded by what all disks hold, since what nobody holds any more is swept out.
+    held: RefCell<BTreeMap<Hash, Bytes>>,
+    /// How many there may be before the next sweep.
+    limit: Cell<usize>,
+}
+
+impl Pool {
+    /// Returns the same bytes, from the pool where they are there.
+    fn share(&self, bytes: &Bytes) -> Bytes {
+        let mut held = self.held.borrow_mut();
+        if held.len() >= self.limit.get().max(1024) {
+            held.retain(|_, bytes| !bytes.is_unique());
+            self.limit.set(2 * held.len());
+        }
+        held.entry(Hash(*blake3::hash(bytes).as_bytes())).or_insert_with(|| Bytes::copy_from_slice(bytes)).clone()
+    }
+}
+
 /// A store whose commits are made, and can be read, some time after the call; in the order of calls.
 pub(super) struct SimStore {
+    pool: Option<Rc<Pool>>,
+    drops: Drops,
     store: Rc<MemoryStore>,
     /// Bounded by what the node's actors have under way, as in production.
     queue: mpsc::UnboundedSender<(Batch, Told)>,
@@ -26,7 +56,13 @@ pub(super) struct SimStore {
 impl SimStore {
     /// Opens a store inside the process whose end is the end of what is not committed; `trap` names a space whose next
     /// read panics: the bug after which an actor is rebuilt.
-    pub(super) fn open(store: MemoryStore, takes: Duration, trap: Rc<Cell<Option<Space>>>) -> Self {
+    pub(super) fn open(
+        store: MemoryStore,
+        takes: Duration,
+        trap: Rc<Cell<Option<Space>>>,
+        pool: Option<Rc<Pool>>,
+        drops: Drops,
+    ) -> Self {
         let store = Rc::new(store);
         let (queue, mut commits) = mpsc::unbounded_channel::<(Batch, Told)>();
         let disk = store.clone();
@@ -42,7 +78,16 @@ impl SimStore {
                 }
             }
         });
-        Self { store, queue, trap }
+        Self { pool, drops, store, queue, trap }
+    }
+
+    fn treat(&self, op: &mut Op) {
+        if self.drops.as_ref().is_some_and(|drops| drops(op)) {
+            *op = Op::DropLocal(Space::Node, Bytes::from_static(NOTHING));
+        }
+        if let (Some(pool), Op::Put(record)) = (&self.pool, op) {
+            record.bytes = pool.share(&record.bytes);
+        }
     }
 }
 
@@ -72,7 +117,8 @@ impl Store for SimStore {
         self.store.local(space, prefix, after, limit)
     }
 
-    fn commit(&self, batch: Batch) -> Later<Result<Applied, StoreError>> {
+    fn commit(&self, mut batch: Batch) -> Later<Result<Applied, StoreError>> {
+        batch.0.iter_mut().for_each(|op| self.treat(op));
         let (told, done) = oneshot::channel();
         let sent = self.queue.send((batch, told)).is_ok();
         Box::pin(

@@ -1,8 +1,9 @@
-//! The ways between nodes: how long a message takes, and which ways are cut.
+//! The ways between nodes: how long a message takes, whether it comes twice, and which ways are cut.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::chance::{happens, normal, times_of, unit_of};
 use crate::types::{NodeId, Rng};
 
 /// A message that was lost is sent again after this and three times its way, as a loss timer does.
@@ -10,57 +11,179 @@ const RESEND: Duration = Duration::from_millis(50);
 /// Losses of one message that are made up for; with the rates that are simulated more do not happen.
 const RESENDS: usize = 5;
 
+/// How long ways are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ways {
+    /// The shortest way between two nodes, one direction.
+    pub shortest: Duration,
+    /// The longest way.
+    pub longest: Duration,
+    /// How they lie between.
+    pub spread: Spread,
+    /// Of a hundred messages, how many have to be sent again, which costs them time.
+    pub loss_percent: f64,
+    /// Of a hundred requests, how many come twice.
+    pub twice_percent: f64,
+    /// Of a hundred messages, how many are overtaken by later ones.
+    pub late_percent: f64,
+    /// How much later those come, at most.
+    pub late_by: Duration,
+}
+
+/// How the lengths of ways are distributed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spread {
+    /// All lengths alike.
+    Even,
+    /// Log-normal: most ways short, few long, half of them at most as long as this.
+    Median(Duration),
+}
+
+/// The natural logarithm's deviation of log-normal ways: one in six is more than 1.8 times the median.
+const SIGMA: f64 = 0.6;
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self {
+            shortest: Duration::from_millis(5),
+            longest: Duration::from_millis(50),
+            spread: Spread::Even,
+            loss_percent: 0.0,
+            twice_percent: 0.0,
+            late_percent: 0.0,
+            late_by: Duration::ZERO,
+        }
+    }
+}
+
 pub(super) struct Links {
     /// Where each link's own latency comes from; not advanced, so that it does not depend on who talks first.
     places: [u8; 32],
     /// Jitter and losses, in the order of messages.
     fates: Rng,
-    latency: (Duration, Duration),
-    loss_per_mille: u64,
-    /// Pairs that cannot reach each other, the smaller id first; at most all pairs.
+    ways: Ways,
+    /// From whom nothing comes to whom; at most all pairs.
     cuts: BTreeSet<(NodeId, NodeId)>,
 }
 
 impl Links {
-    pub(super) fn new(rng: &Rng, latency: (Duration, Duration), loss_per_mille: u64) -> Self {
+    pub(super) fn new(rng: &Rng, ways: Ways) -> Self {
         let (places, fates) = (rng.fork("latencies").bytes(), rng.fork("fates"));
-        Self { places, fates, latency, loss_per_mille, cuts: BTreeSet::new() }
+        Self { places, fates, ways, cuts: BTreeSet::new() }
     }
 
     /// Returns how long the next message takes on its way: the link's own time, up to a fifth more, and what losses cost.
     pub(super) fn transit(&mut self, from: NodeId, to: NodeId) -> Duration {
-        let (shortest, longest) = (self.latency.0.as_millis() as u64, self.latency.1.as_millis() as u64);
-        let (a, b) = pair(from, to);
-        let place = blake3::keyed_hash(&self.places, &[a.0, b.0].concat());
-        let place = place.as_bytes()[..8].try_into().map_or(0, u64::from_le_bytes);
-        let own = shortest + place % (longest.saturating_sub(shortest) + 1);
+        let own = self.own(from, to).as_millis() as u64;
         let mut took = Duration::from_millis(own + self.fates.below(own / 5 + 1));
         for _ in 0..RESENDS {
-            if self.loss_per_mille == 0 || self.fates.below(1000) >= self.loss_per_mille {
+            if !happens(&mut self.fates, self.ways.loss_percent) {
                 break;
             }
             took += Duration::from_millis(3 * own) + RESEND;
         }
+        if happens(&mut self.fates, self.ways.late_percent) {
+            took += Duration::from_millis(self.fates.below(self.ways.late_by.as_millis() as u64 + 1));
+        }
         took
     }
 
-    pub(super) fn cut(&mut self, a: NodeId, b: NodeId) {
-        self.cuts.insert(pair(a, b));
+    /// Tells whether the next request comes twice.
+    pub(super) fn comes_twice(&mut self) -> bool {
+        happens(&mut self.fates, self.ways.twice_percent)
     }
 
-    pub(super) fn mend(&mut self, a: NodeId, b: NodeId) {
-        self.cuts.remove(&pair(a, b));
+    fn own(&self, from: NodeId, to: NodeId) -> Duration {
+        let (shortest, longest) = (self.ways.shortest, self.ways.longest);
+        let (a, b) = if from <= to { (from, to) } else { (to, from) };
+        let place = blake3::keyed_hash(&self.places, &[a.0, b.0].concat());
+        let (one, other) = place.as_bytes().split_at(16);
+        let word = |bytes: &[u8]| bytes[..8].try_into().map_or(0, u64::from_le_bytes);
+        match self.ways.spread {
+            Spread::Even => {
+                let span = longest.saturating_sub(shortest).as_millis() as u64 + 1;
+                shortest + Duration::from_millis(word(one) % span)
+            }
+            Spread::Median(median) => {
+                let [one, other] = [one, other].map(|half| unit_of(word(half)));
+                times_of(median, (SIGMA * normal(one, other)).exp()).clamp(shortest, longest)
+            }
+        }
+    }
+
+    /// Lets nothing come any more from `from` to `to`.
+    pub(super) fn cut(&mut self, from: NodeId, to: NodeId) {
+        self.cuts.insert((from, to));
+    }
+
+    pub(super) fn mend(&mut self, from: NodeId, to: NodeId) {
+        self.cuts.remove(&(from, to));
     }
 
     pub(super) fn heal(&mut self) {
         self.cuts.clear();
     }
 
-    pub(super) fn is_cut(&self, a: NodeId, b: NodeId) -> bool {
-        self.cuts.contains(&pair(a, b))
+    pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
+        !self.cuts.is_empty() && self.cuts.contains(&(from, to))
     }
 }
 
-fn pair(a: NodeId, b: NodeId) -> (NodeId, NodeId) {
-    if a <= b { (a, b) } else { (b, a) }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(ways: Ways) -> Links {
+        Links::new(&Rng::from_seed([1; 32]), ways)
+    }
+
+    fn node(n: u8) -> NodeId {
+        NodeId([n; 32])
+    }
+
+    #[test]
+    fn a_way_is_as_long_in_both_directions_and_each_pair_has_its_own() {
+        for spread in [Spread::Even, Spread::Median(Duration::from_millis(20))] {
+            let links = links(Ways { spread, ..Ways::default() });
+            let own: BTreeSet<Duration> = (2..60).map(|n| links.own(node(1), node(n))).collect();
+            assert!(own.len() > 10, "{spread:?}: {own:?}");
+            assert!((2..60).all(|n| links.own(node(1), node(n)) == links.own(node(n), node(1))));
+            assert!(own.iter().all(|o| (Duration::from_millis(5)..=Duration::from_millis(50)).contains(o)));
+        }
+    }
+
+    #[test]
+    fn half_of_the_ways_are_at_most_as_long_as_the_median() {
+        let median = Duration::from_millis(30);
+        let ways = Ways { spread: Spread::Median(median), longest: Duration::from_secs(1), ..Ways::default() };
+        let links = links(ways);
+        let pairs = || (0..60).flat_map(|a| (a + 1..60).map(move |b| (a, b)));
+        let short = pairs().filter(|(a, b)| links.own(node(*a), node(*b)) <= median).count();
+        let all = pairs().count();
+        assert!((all * 45 / 100..all * 55 / 100).contains(&short), "{short} of {all}");
+    }
+
+    #[test]
+    fn what_is_lost_takes_longer_and_some_come_late_or_twice() {
+        let mean = |ways| {
+            let mut links = links(ways);
+            (0..2000).map(|_| links.transit(node(1), node(2))).sum::<Duration>() / 2000
+        };
+        let plain = mean(Ways::default());
+        assert!(mean(Ways { loss_percent: 20.0, ..Ways::default() }) > plain + Duration::from_millis(10));
+        let late = Ways { late_percent: 50.0, late_by: Duration::from_millis(100), ..Ways::default() };
+        assert!(mean(late) > plain + Duration::from_millis(15));
+        let mut twice = links(Ways { twice_percent: 10.0, ..Ways::default() });
+        let count = (0..2000).filter(|_| twice.comes_twice()).count();
+        assert!((140..260).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn a_cut_has_a_direction() {
+        let mut links = links(Ways::default());
+        links.cut(node(1), node(2));
+        assert!(links.is_cut(node(1), node(2)) && !links.is_cut(node(2), node(1)));
+        links.mend(node(1), node(2));
+        assert!(!links.is_cut(node(1), node(2)));
+    }
 }

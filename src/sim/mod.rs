@@ -3,17 +3,24 @@
 //! The same seed gives the same run, message for message. Owns no rule of the product: what a node does is decided in the
 //! modules that production runs.
 
+mod chance;
 mod config;
 mod crew;
 mod disk;
 mod faults;
+mod inspect;
 mod links;
+pub mod model;
+pub mod play;
+pub mod scenario;
 mod simulation;
+pub mod statistics;
 mod trace;
 mod transport;
 mod wire;
 mod world;
 
 pub use config::SimConfig;
+pub use links::{Spread, Ways};
 pub use simulation::Simulation;
 pub use trace::Trace;

@@ -1,7 +1,6 @@
 //! A simulated network as its user sees it: nodes that start, crash, sleep and come back, and stories told with them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -14,20 +13,18 @@ use tokio::time::Instant;
 
 use super::config::SimConfig;
 use super::crew::{Crew, Seat};
-use super::disk::SimStore;
+use super::disk::{Pool, SimStore};
 use super::faults;
 use super::links::Links;
-use super::trace::Trace;
 use super::transport::SimTransport;
 use super::wire::{Process, Wire};
 use super::world::{InPlace, Servers, SimClock, SimTime, Skew};
 use crate::actors::{Doors, Settings, TimeSettings};
 use crate::keys::SecretKey;
-use crate::node::{Node, merge_rule, start};
-use crate::records::Record;
-use crate::seam::{Space, Store, TimeSource, World};
+use crate::node::{Node, start};
+use crate::seam::{Op, Space, TimeSource, World};
 use crate::store::{MemoryDisk, MemoryStore};
-use crate::types::{Contact, Hash, Key, Network, NodeId, Rng, Section, SectionSet, WallTime};
+use crate::types::{Contact, Network, NodeId, Rng, WallTime};
 
 /// The port that every simulated node listens on.
 const PORT: u16 = 4747;
@@ -35,34 +32,36 @@ const PORT: u16 = 4747;
 const POLL: Duration = Duration::from_millis(20);
 
 /// What stays of a node when its process ends.
-struct Machine {
+pub(super) struct Machine {
+    pub(super) id: NodeId,
     key: SecretKey,
     address: SocketAddr,
-    disk: MemoryDisk,
+    pub(super) disk: MemoryDisk,
     skew: Rc<Skew>,
     trap: Rc<Cell<Option<Space>>>,
     servers: Vec<String>,
     set_system: bool,
-    running: Option<Running>,
+    pub(super) running: Option<Running>,
 }
 
-struct Running {
+pub(super) struct Running {
     process: Process,
-    node: Node,
+    pub(super) node: Node,
     seat: Rc<Seat>,
 }
 
 /// A network of nodes in this thread, in virtual time.
 pub struct Simulation {
     seed: u64,
-    config: SimConfig,
+    pub(super) config: SimConfig,
+    pool: Option<Rc<Pool>>,
     rng: Rng,
     network: Rc<Network>,
     bootpeers: Vec<Contact>,
-    wire: Rc<Wire>,
+    pub(super) wire: Rc<Wire>,
     began: Instant,
     crew: Crew,
-    machines: RefCell<Vec<Machine>>,
+    pub(super) machines: RefCell<Vec<Machine>>,
     forgiven: Cell<u64>,
     servers: Servers,
     runtime: Runtime,
@@ -86,11 +85,12 @@ impl Simulation {
             .enumerate()
             .map(|(i, key)| Contact::hint(key.public().node_id(), SocketAddr::new((config.addresses)(i).into(), PORT)))
             .collect();
-        let wire = Wire::new(Links::new(&rng, config.latency, config.loss_per_mille));
+        let wire = Wire::new(Links::new(&rng, config.ways));
         let began = Instant::now();
         drop(entered);
         let simulation = Self {
             seed,
+            pool: config.share_bytes.then(Rc::default),
             rng,
             network,
             bootpeers,
@@ -126,8 +126,10 @@ impl Simulation {
     fn build(&self) -> usize {
         let mut machines = self.machines.borrow_mut();
         let number = machines.len();
+        let key = SecretKey::generate(&mut self.rng.fork(&format!("key {number}")));
         machines.push(Machine {
-            key: SecretKey::generate(&mut self.rng.fork(&format!("key {number}"))),
+            id: key.public().node_id(),
+            key,
             address: SocketAddr::new((self.config.addresses)(number).into(), PORT),
             disk: MemoryDisk::default(),
             skew: Rc::default(),
@@ -150,15 +152,17 @@ impl Simulation {
         let machine = &mut machines[number];
         assert!(machine.running.is_none(), "node {number} runs already");
         machine.trap.set(None);
-        let process = self.wire.begin(machine.key.public().node_id(), machine.address);
+        let process = self.wire.begin(machine.id, machine.address);
         let transport = SimTransport::new(process, machine.address, self.wire.clone());
         let port = Rc::downgrade(&transport.0);
         let set = Rc::new(LocalSet::new());
         let inside = set.enter();
-        let store = MemoryStore::on(machine.disk.clone(), merge_rule);
+        let store = MemoryStore::on(machine.disk.clone(), self.config.merge);
+        let drops =
+            self.config.drops.map(|drops| Box::new(move |op: &Op| drops(number, op)) as Box<dyn Fn(&Op) -> bool>);
         let world = World {
             net: Rc::new(transport),
-            store: Rc::new(SimStore::open(store, self.config.commit, machine.trap.clone())),
+            store: Rc::new(SimStore::open(store, self.config.commit, machine.trap.clone(), self.pool.clone(), drops)),
             clock: Rc::new(SimClock { began: self.began, skew: machine.skew.clone() }),
             time: (!machine.servers.is_empty()).then(|| {
                 Rc::new(SimTime { skew: machine.skew.clone(), servers: self.servers.clone() }) as Rc<dyn TimeSource>
@@ -169,6 +173,7 @@ impl Simulation {
         let settings = Settings {
             bootpeers,
             bootpeer: number < self.config.bootpeers,
+            anchors: self.config.anchors,
             gc_interval: self.config.gc_interval,
             retention: self.config.retention,
             store_quota: self.config.store_quota,
@@ -227,12 +232,19 @@ impl Simulation {
 
     /// Cuts all ways between the nodes of one side and those of the other.
     pub fn cut(&self, one: &[usize], other: &[usize]) {
-        self.each_way(one, other, Links::cut);
+        self.cut_way(one, other);
+        self.cut_way(other, one);
+    }
+
+    /// Lets nothing come any more from the nodes of one side to those of the other.
+    pub fn cut_way(&self, from: &[usize], to: &[usize]) {
+        self.each_way(from, to, Links::cut);
     }
 
     /// Opens the ways between the nodes of one side and those of the other.
     pub fn mend(&self, one: &[usize], other: &[usize]) {
         self.each_way(one, other, Links::mend);
+        self.each_way(other, one, Links::mend);
     }
 
     /// Opens all ways.
@@ -253,6 +265,18 @@ impl Simulation {
         skew.ahead.set(ahead);
         skew.behind.set(behind);
         skew.in_doubt.set(in_doubt);
+    }
+
+    /// Sets how far a node's clock is ahead now, in milliseconds, and how many millionths faster it goes.
+    pub fn set_clock(&self, number: usize, ahead_ms: i64, drift_ppm: i64) {
+        let skew = self.machines.borrow()[number].skew.clone();
+        skew.set(ahead_ms - skew.ahead_ms());
+        skew.drift_ppm.set(drift_ppm);
+    }
+
+    /// Moves a node's clock by so many milliseconds.
+    pub fn shift_clock(&self, number: usize, by_ms: i64) {
+        self.machines.borrow()[number].skew.set(by_ms);
     }
 
     /// Sets up a time server, or changes what it says: how far it is ahead of the truth in milliseconds, `None` for silence.
@@ -278,36 +302,9 @@ impl Simulation {
         self.machines.borrow()[number].disk.set_full(full);
     }
 
-    /// Copies what a node has on its disk now, as a backup of its folder would.
-    pub fn back_up(&self, number: usize) -> MemoryDisk {
-        self.machines.borrow()[number].disk.copy()
-    }
-
-    /// Puts a copy in the place of the disk of a node that does not run; the copy can be used again.
-    pub fn restore(&self, number: usize, copy: &MemoryDisk) {
-        let mut machines = self.machines.borrow_mut();
-        assert!(machines[number].running.is_none(), "node {number} runs");
-        machines[number].disk = copy.copy();
-    }
-
-    /// Reads what a node has on its disk at a key, tells nothing of what is in memory.
-    pub fn stored(&self, number: usize, key: &Key, section: Section) -> Vec<Record> {
-        const MOST: usize = 10_000;
-        let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
-        let rows = store.read(key, SectionSet::of(&[section]), None, MOST, self.now()).unwrap_or_default();
-        rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).collect()
-    }
-
-    /// Tells whether a node's disk holds a record for others, whether it runs or not.
-    pub fn holds(&self, number: usize, record: &Hash) -> bool {
-        let store = MemoryStore::on(self.machines.borrow()[number].disk.clone(), merge_rule);
-        let all = store.reader().and_then(|mut reader| reader.scan(None, usize::MAX)).unwrap_or_default();
-        all.iter().any(|stored| stored.hash == *record)
-    }
-
     /// Returns the id of a node.
     pub fn id(&self, number: usize) -> NodeId {
-        self.machines.borrow()[number].key.public().node_id()
+        self.machines.borrow()[number].id
     }
 
     /// Returns the key of a node, with which a bootpeer also signs for names.
@@ -341,16 +338,6 @@ impl Simulation {
     /// Returns the time of a node without skew.
     pub fn now(&self) -> WallTime {
         super::world::BEGINNING.plus(self.elapsed())
-    }
-
-    /// Returns the fingerprint of the run so far.
-    pub fn trace(&self) -> Trace {
-        self.wire.trace()
-    }
-
-    /// Returns how many requests of each number a node has sent so far, HELLOs (1) included.
-    pub fn requests_of(&self, number: usize) -> BTreeMap<u8, u64> {
-        self.wire.requests_of(&self.id(number))
     }
 
     /// Runs a story while all nodes run beside it.

@@ -19,6 +19,8 @@ pub(super) struct Skew {
     pub ahead: Cell<Duration>,
     pub behind: Cell<Duration>,
     pub in_doubt: Cell<bool>,
+    /// How many millionths faster the clock goes.
+    pub drift_ppm: Cell<i64>,
 }
 
 /// Wall time that goes with the virtual time of the runtime.
@@ -29,7 +31,11 @@ pub(super) struct SimClock {
 
 impl Clock for SimClock {
     fn now(&self) -> WallTime {
-        BEGINNING.plus(self.began.elapsed()).plus(self.skew.ahead.get()).minus(self.skew.behind.get())
+        let passed = self.began.elapsed();
+        let drift = passed.as_millis() as i64 * self.skew.drift_ppm.get() / 1_000_000;
+        let drifted = Duration::from_millis(drift.unsigned_abs());
+        let now = BEGINNING.plus(passed).plus(self.skew.ahead.get()).minus(self.skew.behind.get());
+        if drift < 0 { now.minus(drifted) } else { now.plus(drifted) }
     }
 
     fn in_doubt(&self) -> bool {
@@ -43,12 +49,12 @@ impl Clock for SimClock {
 
 impl Skew {
     /// How far the clock is ahead, in milliseconds.
-    fn ahead_ms(&self) -> i64 {
+    pub(super) fn ahead_ms(&self) -> i64 {
         self.ahead.get().as_millis() as i64 - self.behind.get().as_millis() as i64
     }
 
     /// Moves the clock.
-    fn set(&self, by_ms: i64) {
+    pub(super) fn set(&self, by_ms: i64) {
         let ahead = self.ahead_ms().saturating_add(by_ms);
         self.ahead.set(Duration::from_millis(ahead.max(0).unsigned_abs()));
         self.behind.set(Duration::from_millis(ahead.min(0).unsigned_abs()));
@@ -94,5 +100,25 @@ pub(super) struct InPlace;
 impl Offload for InPlace {
     fn run(&self, _: Lane, job: Box<dyn FnOnce() + Send>) {
         job();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_is_off_and_drifts_and_can_be_moved() {
+        let skew = Rc::new(Skew::default());
+        let clock = SimClock { began: Instant::now(), skew: skew.clone() };
+        let ahead = || clock.now().0 as i64 - BEGINNING.plus(clock.began.elapsed()).0 as i64;
+        skew.set(-3000);
+        skew.drift_ppm.set(200);
+        assert_eq!(ahead(), -3000);
+        tokio::time::advance(Duration::from_secs(10_000)).await;
+        assert_eq!(ahead(), -1000);
+        skew.set(5000);
+        skew.drift_ppm.set(-200);
+        assert_eq!((skew.ahead_ms(), ahead()), (2000, 0));
     }
 }

@@ -47,6 +47,17 @@ impl MemoryDisk {
         Self(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
 
+    /// Shows every record to `look`, by key, section, slot and hash; ended ones included.
+    pub fn each(&self, mut look: impl FnMut(&Key, Section, &Hash, &Bytes)) {
+        let contents = self.0.borrow();
+        contents.records.iter().for_each(|((key, section, _, hash), row)| look(key, *section, hash, &row.bytes));
+    }
+
+    /// Returns how much is held.
+    pub fn usage(&self) -> Usage {
+        self.0.borrow().usage
+    }
+
     /// Makes commits fail with [`StoreError::DiskFull`] until it is called with `false`.
     pub fn set_full(&self, full: bool) {
         self.0.borrow_mut().full = full;

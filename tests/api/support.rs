@@ -148,6 +148,7 @@ fn node(secret: u8, network: &Rc<Network>, bootpeers: Vec<Contact>, bootpeer: bo
     let quic = quic.expect("bound");
     let contact = Contact::hint(quic.node_id(), quic.local_addr());
     let settings = Settings {
+        anchors: true,
         bootpeers,
         bootpeer,
         gc_interval: Duration::from_secs(60),

@@ -19,6 +19,7 @@ mod presence;
 mod reach;
 mod refusals;
 mod second_device;
+mod simulate;
 mod slice;
 mod standalone;
 mod support;

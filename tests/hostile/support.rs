@@ -213,6 +213,7 @@ impl Victim {
         let contact = Contact::hint(quic.node_id(), quic.local_addr());
         let store = Rc::new(SqliteStore::open(&dir.path().join("store.db"), merge_rule).expect("a store"));
         let settings = Settings {
+            anchors: true,
             bootpeers: plan.bootpeers.clone(),
             bootpeer: network.is_registrar(&quic.node_id()),
             gc_interval: plan.gc_interval,

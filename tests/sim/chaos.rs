@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use timeline::seam::Space;
-use timeline::sim::{SimConfig, Simulation};
+use timeline::sim::{SimConfig, Simulation, Ways};
 use timeline::types::Rng;
 
 use super::people::{PASSWORD, feed, flushed, is_in, joined, login, name, pause, seeds, settle};
@@ -203,7 +203,8 @@ impl<'a> Life<'a> {
 
 fn live(seed: u64) {
     let k = if seed.is_multiple_of(2) { 20 } else { 4 };
-    let sim = Simulation::new(seed, SimConfig { nodes: NODES, k, loss_per_mille: 5, ..SimConfig::default() });
+    let ways = Ways { loss_percent: 0.5, ..Ways::default() };
+    let sim = Simulation::new(seed, SimConfig { nodes: NODES, k, ways, ..SimConfig::default() });
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let life = Life {

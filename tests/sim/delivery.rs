@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use timeline::actors::FeedEvent;
-use timeline::sim::{SimConfig, Simulation};
+use timeline::sim::{SimConfig, Simulation, Ways};
 
 use super::people::{SOON, flushed, follow, login, network, pause, post, publish, reads, register, settle, texts};
 
@@ -94,8 +94,13 @@ fn a_follower_that_slept_catches_up() {
 
 #[test]
 fn messages_that_are_lost_on_the_way_cost_time_and_nothing_else() {
-    let latency = (Duration::from_millis(20), Duration::from_millis(150));
-    let config = SimConfig { nodes: 25, latency, loss_per_mille: 20, ..SimConfig::default() };
+    let ways = Ways {
+        shortest: Duration::from_millis(20),
+        longest: Duration::from_millis(150),
+        loss_percent: 2.0,
+        ..Ways::default()
+    };
+    let config = SimConfig { nodes: 25, ways, ..SimConfig::default() };
     let sim = Simulation::new(13, config);
     sim.run(async {
         settle(&sim, 7, "alice").await;

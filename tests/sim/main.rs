@@ -1,6 +1,7 @@
 //! Whole networks in virtual time: the real actors, an in-memory network, memory disks. Every run is repeated by its seed.
 
 mod anchors;
+mod broken;
 mod chaos;
 mod clocks;
 mod crashes;
@@ -27,6 +28,7 @@ mod presence;
 mod reading;
 mod rebuilding;
 mod restored;
+mod scenarios;
 mod seen;
 mod threads;
 mod town;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use timeline::actors::PageRequest;
-use timeline::sim::{SimConfig, Simulation};
+use timeline::sim::{SimConfig, Simulation, Ways};
 
 use super::people::{
     PASSWORD, SOON, flushed, follow, is_in, joined, login, name, pause, publish, reads, register, settle, texts,
@@ -12,8 +12,8 @@ use super::people::{
 
 /// Short ways, so that every millisecond is another moment; six nodes.
 fn close(seed: u64) -> Simulation {
-    let latency = (Duration::from_millis(3), Duration::from_millis(4));
-    Simulation::new(seed, SimConfig { nodes: 6, latency, ..SimConfig::default() })
+    let ways = Ways { shortest: Duration::from_millis(3), longest: Duration::from_millis(4), ..Ways::default() };
+    Simulation::new(seed, SimConfig { nodes: 6, ways, ..SimConfig::default() })
 }
 
 /// Crashes a node so many milliseconds after something was begun on it, and starts it again; true when it was done before.

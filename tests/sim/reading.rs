@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use timeline::actors::{FeedEvent, ListRequest, PageRequest, PeoplePage, ProfileChange, UserView};
-use timeline::sim::{SimConfig, Simulation};
+use timeline::sim::{SimConfig, Simulation, Ways};
 use timeline::types::Code;
 use tokio::sync::mpsc::Receiver;
 
@@ -247,8 +247,8 @@ fn a_feed_is_paged_through_while_posts_come() {
 #[test]
 fn forty_followees_are_caught_up_with_in_five_seconds() {
     const FOLLOWED: usize = 40;
-    let latency = (Duration::from_millis(50), Duration::from_millis(50));
-    let sim = Simulation::new(406, SimConfig { nodes: 4 + FOLLOWED, k: 6, latency, ..SimConfig::default() });
+    let ways = Ways { shortest: Duration::from_millis(50), ..Ways::default() };
+    let sim = Simulation::new(406, SimConfig { nodes: 4 + FOLLOWED, k: 6, ways, ..SimConfig::default() });
     sim.run(async {
         settle(&sim, 3, "reader").await;
         for n in 0..FOLLOWED {

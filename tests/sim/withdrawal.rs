@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use timeline::sim::{SimConfig, Simulation};
+use timeline::sim::{SimConfig, Simulation, Ways};
 
 use super::people::{
     SOON, feed, follow, joined, login, name, network, pause, post, publish, reads, register, settle, texts,
@@ -11,8 +11,8 @@ use super::people::{
 
 /// A small network with short ways, in which what happens at once comes at once.
 fn close(seed: u64) -> Simulation {
-    let latency = (Duration::from_millis(3), Duration::from_millis(4));
-    Simulation::new(seed, SimConfig { nodes: 5, latency, ..SimConfig::default() })
+    let ways = Ways { shortest: Duration::from_millis(3), longest: Duration::from_millis(4), ..Ways::default() };
+    Simulation::new(seed, SimConfig { nodes: 5, ways, ..SimConfig::default() })
 }
 
 /// Alice posts several times in a row.

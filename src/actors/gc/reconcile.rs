@@ -60,7 +60,7 @@ pub(super) async fn reconcile(node: &Rc<Context>, account: AccountId) -> bool {
         let agreed =
             said.iter().filter(|s| set.contains(&s.contact.node)).count() + usize::from(set.contains(&node.me));
         let anchored = said.iter().any(|s| anchors.contains(&s.contact.node));
-        (agreed >= majority(set.len()), node.is_anchor() || node.network.registrars.is_empty() || anchored)
+        (agreed >= majority(set.len()), node.is_anchor() || !node.has_anchors() || anchored)
     };
     loop {
         let (agreed, anchored) = enough(&said);

@@ -288,5 +288,5 @@ async fn anchors(node: &Rc<Context>, acked: &BTreeSet<NodeId>) -> Vec<(NodeId, A
             _ => Anchor::Down,
         }
     };
-    node.network.registrars.iter().map(|key| key.node_id()).map(|id| (id, standing(id))).collect()
+    node.anchors().map(|id| (id, standing(id))).collect()
 }

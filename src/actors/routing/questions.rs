@@ -74,8 +74,7 @@ impl Handler<Anchors> for RoutingActor {
 
     fn handle(&mut self, _: Anchors, _: &mut Ctx<Self>) -> Self::Result {
         let known = |id: NodeId| Some((self.known_by_id(&id)?, !self.health.has_failed(&id)));
-        let registrars = self.node.network.registrars.iter().map(|key| key.node_id());
-        MessageResult(registrars.filter(|id| *id != self.node.me).filter_map(known).collect())
+        MessageResult(self.node.anchors().filter(|id| *id != self.node.me).filter_map(known).collect())
     }
 }
 
@@ -83,8 +82,7 @@ impl Handler<AnchorHeard> for RoutingActor {
     type Result = MessageResult<AnchorHeard>;
 
     fn handle(&mut self, _: AnchorHeard, _: &mut Ctx<Self>) -> Self::Result {
-        let registrars = self.node.network.registrars.iter().map(|key| key.node_id());
-        MessageResult(registrars.filter_map(|id| self.health.last(&id)).max().map(|last| last.elapsed()))
+        MessageResult(self.node.anchors().filter_map(|id| self.health.last(&id)).max().map(|last| last.elapsed()))
     }
 }
 

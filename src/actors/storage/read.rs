@@ -267,7 +267,7 @@ async fn ask_anchors(
         async move { ask_holder(node, contact.clone(), key, sections).await.ok().map(|(page, _)| (Some(contact), page)) }
     });
     let answers: Vec<_> = join_all(ask).await.into_iter().flatten().collect();
-    let heard = !before.is_empty() || !answers.is_empty() || node.is_anchor() || node.network.registrars.is_empty();
+    let heard = !before.is_empty() || !answers.is_empty() || node.is_anchor() || !node.has_anchors();
     (if heard { Anchors::Heard } else { Anchors::Silent }, answers)
 }
 

@@ -131,7 +131,7 @@ fn waiting_times_are_positive_seconds() {
 #[test]
 fn what_this_version_cannot_do_is_not_listed() {
     let help = Args::command().render_long_help().to_string();
-    for absent in ["ledger", "tui", "doctor", "sim", "exit-with-stdin"] {
+    for absent in ["ledger", "tui", "doctor", "exit-with-stdin"] {
         assert!(!help.split_whitespace().any(|word| word == absent), "{absent}");
     }
 }

@@ -21,6 +21,7 @@ pub mod posts;
 pub mod profile;
 pub mod reach;
 pub mod show;
+pub mod sim;
 pub mod status;
 pub mod user;
 pub mod watch;

@@ -1,0 +1,94 @@
+//! Looking into a simulation from outside: what lies on disks, what went over the wires.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::simulation::Simulation;
+use super::trace::Trace;
+use crate::records::Record;
+use crate::seam::{Space, Store, Usage};
+use crate::store::{MemoryDisk, MemoryStore};
+use crate::types::{Hash, Key, Section, SectionSet};
+
+impl Simulation {
+    /// Copies what a node has on its disk now, as a backup of its folder would.
+    pub fn back_up(&self, number: usize) -> MemoryDisk {
+        self.machines.borrow()[number].disk.copy()
+    }
+
+    /// Puts a copy in the place of the disk of a node that does not run; the copy can be used again.
+    pub fn restore(&self, number: usize, copy: &MemoryDisk) {
+        let mut machines = self.machines.borrow_mut();
+        assert!(machines[number].running.is_none(), "node {number} runs");
+        machines[number].disk = copy.copy();
+    }
+
+    /// Puts an empty disk in the place of that of a node that does not run.
+    pub fn blank(&self, number: usize) {
+        self.restore(number, &MemoryDisk::default());
+    }
+
+    /// Shows every record on a node's disk to `look`: its key, section, hash and bytes.
+    pub fn each_record(&self, number: usize, look: impl FnMut(&Key, Section, &Hash, &Bytes)) {
+        self.machines.borrow()[number].disk.each(look);
+    }
+
+    /// Returns the posts that a node has collected and still remembers.
+    pub fn marks(&self, number: usize) -> Vec<Hash> {
+        let rows = self.store(number).local(Space::Marks, &[], None, usize::MAX).unwrap_or_default();
+        let hash = |key: Bytes| Some(Hash(key.get(key.len().checked_sub(32)?..)?.try_into().ok()?));
+        rows.into_iter().filter_map(|(key, _)| hash(key)).collect()
+    }
+
+    /// Returns a hash over all records on a node's disk at a key: equal for equal states.
+    pub fn state_at(&self, number: usize, key: &Key) -> Hash {
+        let mut hasher = blake3::Hasher::new();
+        let sections = SectionSet::of(Section::ALL);
+        let rows = self.store(number).read(key, sections, None, usize::MAX, self.now()).unwrap_or_default();
+        rows.iter().for_each(|row| {
+            hasher.update(&[row.section.number()]).update(&row.hash.0);
+        });
+        Hash(*hasher.finalize().as_bytes())
+    }
+
+    /// Returns how much lies on a node's disk.
+    pub fn usage(&self, number: usize) -> Usage {
+        self.machines.borrow()[number].disk.usage()
+    }
+
+    /// Returns how many nodes there are, those that do not run included.
+    pub fn count(&self) -> usize {
+        self.machines.borrow().len()
+    }
+
+    /// Reads what a node has on its disk at a key, tells nothing of what is in memory.
+    pub fn stored(&self, number: usize, key: &Key, section: Section) -> Vec<Record> {
+        const MOST: usize = 10_000;
+        let store = self.store(number);
+        let rows = store.read(key, SectionSet::of(&[section]), None, MOST, self.now()).unwrap_or_default();
+        rows.into_iter().filter_map(|row| Record::decode(row.bytes).ok()).collect()
+    }
+
+    /// Tells whether a node's disk holds a record for others, whether it runs or not.
+    pub fn holds(&self, number: usize, record: &Hash) -> bool {
+        let store = self.store(number);
+        let all = store.reader().and_then(|mut reader| reader.scan(None, usize::MAX)).unwrap_or_default();
+        all.iter().any(|stored| stored.hash == *record)
+    }
+
+    /// Returns the fingerprint of the run so far.
+    pub fn trace(&self) -> Trace {
+        self.wire.trace()
+    }
+
+    /// Returns how many requests of each number a node has sent so far, HELLOs (1) included.
+    pub fn requests_of(&self, number: usize) -> BTreeMap<u8, u64> {
+        self.wire.requests_of(&self.id(number))
+    }
+
+    /// Opens the disk of a node, whether it runs or not.
+    pub(super) fn store(&self, number: usize) -> MemoryStore {
+        MemoryStore::on(self.machines.borrow()[number].disk.clone(), self.config.merge)
+    }
+}

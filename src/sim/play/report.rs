@@ -1,0 +1,205 @@
+//! What a run says, for scripts and for people.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::sim::model::Finding;
+use crate::sim::statistics::Summary;
+
+/// The report of one run; times are virtual but for `wall_s`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// Nodes.
+    pub nodes: usize,
+    /// People.
+    pub people: usize,
+    /// How long people acted, in hours.
+    pub hours: f64,
+    /// The fingerprint of the run: equal for equal seeds.
+    pub trace: String,
+    /// Messages that it covers.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether all checks were clean in time, and nothing broke.
+    pub ok: bool,
+    /// Why the run ended early, where it did.
+    pub broken: Option<String>,
+    /// The command that repeats it.
+    pub repeat: String,
+    /// Posts.
+    pub posts: Posts,
+    /// What the checker found, at each quiet time and at the end.
+    pub checks: Vec<Checked>,
+    /// Copies of posts over time.
+    pub counts: Vec<Counted>,
+    /// From the wish to post until it was published, in milliseconds.
+    pub publish_ms: Summary,
+    /// Reading somebody's page, in milliseconds.
+    pub read_ms: Summary,
+    /// Pages that could not be read, or not as a whole.
+    pub reads_failed: u64,
+    /// Lookups, in milliseconds.
+    pub lookup_ms: Summary,
+    /// Hops of lookups.
+    pub hops: Summary,
+    /// How many lookups took how many hops.
+    pub hops_counts: Vec<u64>,
+    /// Lookups that found nobody.
+    pub lookups_failed: u64,
+    /// How often nodes left on their own.
+    pub left: u64,
+    /// While people acted, of an average node in an hour.
+    pub traffic: Traffic,
+    /// Of an average node.
+    pub memory: Memory,
+    /// How long the run took in real time; filled in by whoever ran it.
+    pub wall_s: Option<f64>,
+}
+
+/// Posts of a run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Posts {
+    /// Acknowledged.
+    pub acknowledged: u64,
+    /// Published.
+    pub published: u64,
+    /// Acknowledged as queued first.
+    pub queued_first: u64,
+    /// Wishes of any kind that were refused, or whose answer never came.
+    pub refused: u64,
+    /// Lost at the last check, unreadable there, or collected without a reason.
+    pub lost: u64,
+    /// The most that were lost at any count.
+    pub lost_at_worst: u64,
+    /// The lives of all published posts, in hours.
+    pub hours: f64,
+    /// What that says of the probability that a published post is lost, at most, at 95 % confidence: 3/N where none was.
+    pub loss_bound: Option<f64>,
+    /// The same for one post in one hour.
+    pub loss_bound_per_hour: Option<f64>,
+}
+
+/// Copies of the posts that are due, at one time.
+#[derive(Clone, Debug, Serialize)]
+pub struct Counted {
+    /// When, in hours since people began to act.
+    pub at_h: f64,
+    /// Of the nodes of each post's replica set that are up, how many hold it.
+    pub replicas: Summary,
+    /// Posts that nobody up holds.
+    pub lost: u64,
+    /// Nodes that are up.
+    pub up: usize,
+}
+
+/// What the checker found at one time.
+#[derive(Clone, Debug, Serialize)]
+pub struct Checked {
+    /// When, in seconds since people began to act.
+    pub at_s: f64,
+    /// After this nothing was wrong any more; `null` when something was until the end.
+    pub clean_after_ms: Option<f64>,
+    /// Whether everything that people had begun came to an end.
+    pub deeds_ended: bool,
+    /// Findings by kind.
+    pub counts: BTreeMap<String, usize>,
+    /// The first findings.
+    pub findings: Vec<Finding>,
+}
+
+impl Checked {
+    /// Tells whether nothing was wrong.
+    pub fn is_clean(&self) -> bool {
+        self.clean_after_ms.is_some() && self.deeds_ended
+    }
+}
+
+/// Traffic of an average node in an hour.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Traffic {
+    /// Messages sent.
+    pub messages: f64,
+    /// Bytes sent.
+    pub bytes: f64,
+}
+
+/// Memory of an average node.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Memory {
+    /// Bytes of records on its disk.
+    pub disk_bytes: f64,
+    /// Records there.
+    pub disk_records: f64,
+    /// Bytes of memory that the process took, shared out; `null` where that is not known.
+    pub process_bytes: Option<f64>,
+}
+
+impl Report {
+    /// Returns the report as a few lines for people.
+    pub fn for_people(&self) -> String {
+        let verdict = match (&self.broken, self.ok) {
+            (Some(why), _) => format!("broken: {why}"),
+            (None, true) => "everything acknowledged is there".to_owned(),
+            (None, false) => format!("not right: {}", self.wrong()),
+        };
+        let bound = self.posts.loss_bound.map(|b| format!(", so at most {b:.1e} of all with 95 % confidence"));
+        let mut lines = vec![
+            format!(
+                "{} · seed {} · {} nodes · {} people · {:.1} h: {verdict}",
+                self.scenario, self.seed, self.nodes, self.people, self.hours
+            ),
+            format!(
+                "posts    {} acknowledged, {} published, {} lost in {:.0} post hours{}",
+                self.posts.acknowledged,
+                self.posts.published,
+                self.posts.lost,
+                self.posts.hours,
+                bound.unwrap_or_default()
+            ),
+            format!("publish  {}", times(&self.publish_ms)),
+            format!("reads    {}, {} failed", times(&self.read_ms), self.reads_failed),
+            format!(
+                "lookups  {}, {} failed, {:.1} hops, at most {:.0}",
+                times(&self.lookup_ms),
+                self.lookups_failed,
+                self.hops.mean,
+                self.hops.max
+            ),
+            format!(
+                "a node   {:.0} messages and {:.0} KiB sent an hour, {:.0} records",
+                self.traffic.messages,
+                self.traffic.bytes / 1024.0,
+                self.memory.disk_records
+            ),
+        ];
+        if let (Some(wall), memory) = (self.wall_s, self.memory.process_bytes) {
+            let memory =
+                memory.map(|bytes| format!(", {:.0} KiB of memory a node", bytes / 1024.0)).unwrap_or_default();
+            lines.push(format!("took     {wall:.1} s{memory}"));
+        }
+        lines.push(format!("trace    {} over {} messages", self.trace, self.messages));
+        if !self.ok {
+            lines.push(format!("repeat   {}", self.repeat));
+        }
+        lines.join("\n")
+    }
+
+    fn wrong(&self) -> String {
+        let mut parts = Vec::new();
+        for check in self.checks.iter().filter(|check| !check.is_clean()) {
+            let counts: Vec<String> = check.counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+            parts.push(format!("after {:.1} h {}", check.at_s / 3600.0, counts.join(", ")));
+        }
+        parts.join("; ")
+    }
+}
+
+fn times(ms: &Summary) -> String {
+    format!("{} · half within {:.0} ms · 99 % within {:.0} ms", ms.count, ms.p50, ms.p99)
+}

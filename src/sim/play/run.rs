@@ -1,0 +1,231 @@
+//! A run from beginning to end.
+
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::agenda::{Act, Agenda};
+use super::habits::Habit;
+use super::opening;
+use super::quiet::{calm_and_check, note_published};
+use super::report::{Checked, Counted, Memory, Posts, Report, Traffic};
+use super::stage::{Deeds, Stage, until};
+use super::survey;
+use super::weather::Weather;
+use super::{deeds, measures::Measures};
+use crate::sim::scenario::Scenario;
+use crate::sim::statistics::loss_bound;
+use crate::sim::{SimConfig, Trace};
+
+/// The bins of hops that a report counts.
+const HOPS: usize = 16;
+
+/// Which part of a run is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nodes start.
+    Starting,
+    /// People register.
+    Registering,
+    /// People follow each other.
+    Following,
+    /// People act.
+    Acting,
+    /// The checker looks.
+    Checking,
+}
+
+/// The world outside of a simulation: who watches, and what only the machine knows.
+pub trait Outside {
+    /// Notes how far a part of the run is, from 0 to 1, and how much virtual time has passed.
+    fn progress(&self, phase: Phase, part: f64, passed: Duration);
+
+    /// Returns how many bytes of memory the process takes; `None` where that is not known.
+    fn memory(&self) -> Option<u64>;
+}
+
+/// Nobody watches.
+impl Outside for () {
+    fn progress(&self, _: Phase, _: f64, _: Duration) {}
+
+    fn memory(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Plays a scenario with so many nodes.
+///
+/// # Panics
+/// When something in a node panicked: that is a bug of the node's.
+pub fn play(scenario: &Scenario, nodes: usize, outside: &dyn Outside) -> Report {
+    play_with(scenario, nodes, outside, |_| ())
+}
+
+/// Plays a scenario in a network that `change` has changed first, such as broken on purpose.
+///
+/// # Panics
+/// When something in a node panicked: that is a bug of the node's.
+pub fn play_with(
+    scenario: &Scenario,
+    nodes: usize,
+    outside: &dyn Outside,
+    change: impl FnOnce(&mut SimConfig),
+) -> Report {
+    let before = outside.memory();
+    let _cache = scenario.share.signatures.then(crate::keys::CheckedOnce::begin);
+    let stage = Stage::set_up(scenario, nodes, change);
+    let mut acts = Acts::default();
+    let broken = stage.sim.run(async {
+        let stuck = opening::open(&stage, outside).await.err();
+        if stuck.is_none() {
+            acts.begin = stage.sim.trace();
+            act(&stage, outside, &mut acts).await;
+        }
+        stuck.map(|stuck| stuck.to_string())
+    });
+    let grown = outside.memory().zip(before).map(|(after, before)| after.saturating_sub(before));
+    report(&stage, acts, broken, grown)
+}
+
+/// What comes of acting.
+struct Acts {
+    begin: Trace,
+    end: Trace,
+    checks: Vec<Checked>,
+    counts: Vec<Counted>,
+}
+
+impl Default for Acts {
+    fn default() -> Self {
+        let none = Trace { hash: crate::types::Hash([0; 32]), messages: 0, bytes: 0 };
+        Self { begin: none, end: none, checks: Vec::new(), counts: Vec::new() }
+    }
+}
+
+async fn act(stage: &Stage<'_>, outside: &dyn Outside, acts: &mut Acts) {
+    let began = Instant::now();
+    stage.began.set(Some(began));
+    let mut agenda = Agenda::default();
+    let mut weather = Weather::new(stage, &mut agenda);
+    let mut deeds: Deeds<'_> = FuturesUnordered::new();
+    let (mut end, check) = (stage.scenario.duration, &stage.scenario.check);
+    (0..stage.people.len())
+        .for_each(|person| Habit::ALL.iter().for_each(|habit| plan(stage, &mut agenda, person, *habit)));
+    agenda.at(check.count_every, Act::Count);
+    if let Some(every) = stage.scenario.quiet.every {
+        agenda.at(every, Act::Quiet);
+    }
+    while let Some((at, next)) = agenda.next_before(end) {
+        until(&mut deeds, began + at).await;
+        match next {
+            Act::Person(person, habit) => {
+                if stage.is_free(person) {
+                    deeds.push(deeds::begin(stage, person, habit));
+                }
+                plan(stage, &mut agenda, person, habit);
+            }
+            Act::Leave(node) => weather.leave(stage, &mut agenda, &deeds, node),
+            Act::Return(node) => weather.come_back(stage, &mut agenda, &deeds, node),
+            Act::Fault(number) => weather.strike(stage, &mut agenda, &deeds, number),
+            Act::Mend(number) => weather.mend(stage, &deeds, number),
+            Act::Count => {
+                count(stage, acts).await;
+                agenda.at(stage.acted() + check.count_every, Act::Count);
+                outside.progress(Phase::Acting, at.as_secs_f64() / end.as_secs_f64(), stage.sim.elapsed());
+            }
+            Act::Quiet => {
+                let quiet = Instant::now();
+                acts.checks.push(calm_and_check(stage, &mut weather, &mut deeds, false, outside).await);
+                // What was put off meanwhile happens at its time, only later.
+                agenda.shift(quiet.elapsed());
+                end += quiet.elapsed();
+                if let Some(every) = stage.scenario.quiet.every {
+                    agenda.at(stage.acted() + every, Act::Quiet);
+                }
+            }
+        }
+    }
+    until(&mut deeds, began + end).await;
+    acts.end = stage.sim.trace();
+    acts.checks.push(calm_and_check(stage, &mut weather, &mut deeds, true, outside).await);
+    count(stage, acts).await;
+}
+
+fn plan(stage: &Stage<'_>, agenda: &mut Agenda, person: usize, habit: Habit) {
+    if let Some(wait) = habit.next(&stage.scenario.people, &mut stage.choices.borrow_mut()) {
+        agenda.at(stage.acted() + wait, Act::Person(person, habit));
+    }
+}
+
+async fn count(stage: &Stage<'_>, acts: &mut Acts) {
+    note_published(stage).await;
+    let (replicas, lost) = survey::count(stage);
+    let up = (0..stage.nodes).filter(|node| stage.is_up(*node)).count();
+    let at_h = stage.acted().as_secs_f64() / 3600.0;
+    acts.counts.push(Counted { at_h, replicas: replicas.summary(), lost, up });
+}
+
+fn report(stage: &Stage<'_>, acts: Acts, broken: Option<String>, grown: Option<u64>) -> Report {
+    let (scenario, trace) = (stage.scenario, stage.sim.trace());
+    let Measures { publish, queued, refused, read, unread, lookup, hops, lost_ways, left } =
+        stage.measures.borrow().clone();
+    let hours = scenario.duration.as_secs_f64() / 3600.0;
+    let node_hours = stage.nodes as f64 * hours;
+    let usages: Vec<_> = (0..stage.nodes).map(|node| stage.sim.usage(node)).collect();
+    let a_node = |sum: u64| sum as f64 / stage.nodes as f64;
+    Report {
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        nodes: stage.nodes,
+        people: stage.people.len(),
+        hours,
+        trace: trace.hash.to_string(),
+        messages: trace.messages,
+        bytes: trace.bytes,
+        ok: broken.is_none() && acts.checks.iter().all(Checked::is_clean),
+        broken,
+        repeat: format!("timeline sim --seed {} --nodes {}", scenario.seed, stage.nodes),
+        posts: posts(stage, &acts, queued, refused),
+        traffic: Traffic {
+            messages: acts.end.messages.saturating_sub(acts.begin.messages) as f64 / node_hours,
+            bytes: acts.end.bytes.saturating_sub(acts.begin.bytes) as f64 / node_hours,
+        },
+        checks: acts.checks,
+        counts: acts.counts,
+        publish_ms: publish.summary(),
+        read_ms: read.summary(),
+        reads_failed: unread,
+        lookup_ms: lookup.summary(),
+        hops_counts: hops.histogram(0.0, HOPS as f64, HOPS),
+        hops: hops.summary(),
+        lookups_failed: lost_ways,
+        left,
+        memory: Memory {
+            disk_bytes: a_node(usages.iter().map(|usage| usage.bytes).sum()),
+            disk_records: a_node(usages.iter().map(|usage| usage.records).sum()),
+            process_bytes: grown.map(a_node),
+        },
+        wall_s: None,
+    }
+}
+
+fn posts(stage: &Stage<'_>, acts: &Acts, queued_first: u64, refused: u64) -> Posts {
+    let model = stage.model.borrow();
+    let published = model.posts().iter().filter(|post| post.published.is_some()).count() as u64;
+    let last = acts.checks.last();
+    let count = |word: &str| last.and_then(|check| check.counts.get(word)).copied().unwrap_or(0) as u64;
+    let (lost, hours) =
+        (count("lost") + count("unreadable") + count("collected_early"), model.post_hours(stage.sim.now()));
+    Posts {
+        acknowledged: model.posts().len() as u64,
+        published,
+        queued_first,
+        refused,
+        lost,
+        lost_at_worst: acts.counts.iter().map(|count| count.lost).max().unwrap_or(0),
+        hours,
+        loss_bound: loss_bound(lost, published as f64),
+        loss_bound_per_hour: loss_bound(lost, hours),
+    }
+}

@@ -1,0 +1,12 @@
+//! Scenarios: what a simulated network is, what its people do, and what happens to it, as TOML says it.
+//!
+//! `config/sim/README.md` describes every key.
+
+mod check;
+mod fault;
+mod read;
+mod schema;
+
+pub use check::ScenarioError;
+pub use fault::{Fault, Kind, Way};
+pub use schema::{Churn, Clocks, Disks, LinkKeys, People, Quiet, Retained, Scenario, Sharing, Surveyed};

@@ -1,0 +1,93 @@
+//! Networks that are broken on purpose: the checker has to notice.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use timeline::node::merge_rule;
+use timeline::seam::Op;
+use timeline::sim::SimConfig;
+use timeline::sim::play::{Report, play_with};
+use timeline::sim::scenario::Scenario;
+use timeline::store::Verdict;
+use timeline::types::Section;
+
+/// A few people who post, look, and follow others than before, in a network that collects at once what it may.
+fn scenario(seed: u64) -> Scenario {
+    let text = "nodes = 12\nk = 6\nduration = \"4m\"\n\
+                [people]\npercent = 60\nfollows = 3\nposts = 30\nlooks = 30\nunfollows = 15\ndeletes = 5\nprofiles = 10\nreads = 0\nlookups = 0\n\
+                [retention]\nmin_age = \"0s\"\ninterval = \"5s\"\n\
+                [check]\npeople = 6\nfresh_reader = false\ncount_every = \"1m\"\n[quiet]\nwithin = \"20s\"";
+    Scenario { seed, ..Scenario::parse(text).expect("valid") }
+}
+
+fn broken(scenario: &Scenario, change: impl FnOnce(&mut SimConfig)) -> Report {
+    play_with(scenario, scenario.nodes, &(), change)
+}
+
+/// Returns how many findings of a kind the last check had.
+fn found(report: &Report, word: &str) -> usize {
+    report.checks.last().and_then(|check| check.counts.get(word)).copied().unwrap_or(0)
+}
+
+#[test]
+fn the_same_network_unbroken_is_found_whole() {
+    let report = broken(&scenario(41), |_| ());
+    assert!(report.ok, "{}\n{:#?}", report.for_people(), report.checks);
+    assert!(report.posts.published > 5, "{report:?}");
+}
+
+/// Whatever came first stays.
+fn first_wins(section: Section, held: &[Bytes], new: &Bytes) -> Verdict {
+    if held.is_empty() { merge_rule(section, held, new) } else { Verdict::Superseded }
+}
+
+#[test]
+fn a_merge_rule_that_keeps_what_came_first_is_noticed() {
+    let report = broken(&scenario(41), |config| config.merge = first_wins);
+    assert!(!report.ok, "{}", report.for_people());
+    assert!(found(&report, "head_behind") > 0, "{:?}", report.checks);
+    assert!(found(&report, "list_has") + found(&report, "list_lacks") > 0, "{:?}", report.checks);
+}
+
+/// A store that acknowledges posts of odd numbers and loses them.
+fn loses_posts(_: usize, op: &Op) -> bool {
+    matches!(op, Op::Put(record) if record.section == Section::Post && record.slot.last().is_some_and(|seq| seq % 2 == 1))
+}
+
+#[test]
+fn posts_that_were_acknowledged_and_are_nowhere_are_lost() {
+    let report = broken(&scenario(41), |config| config.drops = Some(loses_posts));
+    assert!(!report.ok && report.posts.lost > 0 && report.posts.lost_at_worst > 0, "{}", report.for_people());
+    // An author whose own disk lacks a post takes it for collected and says so.
+    assert!(found(&report, "lost") + found(&report, "collected_early") > 0, "{:?}", report.checks);
+    assert!(
+        report.posts.loss_bound.is_some_and(|bound| bound > report.posts.lost as f64 / report.posts.published as f64)
+    );
+}
+
+/// A store on which every second node keeps no posts: copies that nothing brings back.
+fn half_keep_no_posts(node: usize, op: &Op) -> bool {
+    node % 2 == 1 && matches!(op, Op::Put(record) if record.section == Section::Post)
+}
+
+#[test]
+fn replicas_that_nothing_brings_back_are_noticed_where_they_are_asked_for() {
+    let mut scenario = scenario(41);
+    scenario.check.replicas = true;
+    let report = broken(&scenario, |config| config.drops = Some(half_keep_no_posts));
+    assert!(!report.ok && found(&report, "few_replicas") > 0, "{:?}", report.checks);
+    assert!(found(&report, "states_differ") > 0, "{:?}", report.checks);
+}
+
+/// A store that forgets half of the followers, so that posts do not wait for them.
+fn forgets_followers(_: usize, op: &Op) -> bool {
+    matches!(op, Op::Put(record) if record.section == Section::Followers && record.slot.first().is_some_and(|b| b % 2 == 1))
+}
+
+#[test]
+fn a_collection_that_does_not_wait_for_every_follower_is_noticed() {
+    let scenario = Scenario { duration: Duration::from_secs(400), ..scenario(41) };
+    let report = broken(&scenario, |config| config.drops = Some(forgets_followers));
+    assert!(!report.ok && found(&report, "collected_early") > 0, "{:?}", report.checks);
+    assert!(found(&report, "list_lacks") > 0, "{:?}", report.checks);
+}
