@@ -48,7 +48,7 @@ fn mutes_and_blocks_are_the_same_on_all_devices() {
         .await;
         sim.restart(4);
         assert_eq!(listed(&sim, 4, PrivateKind::Mute).await, ["carol"], "before anybody could be asked");
-        for (user, code) in [("alice", Code::Usage), ("nobody_here", Code::NoSuchUser)] {
+        for (user, code) in [("alice", Code::FollowSelf), ("nobody_here", Code::NoSuchUser)] {
             joined(&sim, 4).await;
             let problem = hide(&sim, 4, PrivateKind::Mute, user, true).await.expect_err("refused");
             assert_eq!(problem.code, code);
@@ -75,6 +75,8 @@ fn a_block_made_without_the_network_is_sent_when_it_is_back() {
         sim.cut(&[4], &others);
         let queued = hide(&sim, 4, PrivateKind::Block, "bob", true).await.expect("queued");
         assert!(queued.on && queued.queued);
+        let again = hide(&sim, 4, PrivateKind::Block, "bob", true).await.expect("once more");
+        assert!(again.queued, "it is on its way still");
         sim.restart(4);
         assert_eq!(listed(&sim, 4, PrivateKind::Block).await, ["bob"]);
         sim.heal();
