@@ -302,7 +302,7 @@ impl Net {
     /// Registers somebody on a node.
     #[track_caller]
     pub fn register(&self, name: &str, who: &str) -> Value {
-        run(&self.dir(name), &["register", who, "--password-stdin"], &format!("{PASSWORD}\n")).ok()
+        run(&self.dir(name), &["--timeout", "30", "register", who, "--password-stdin"], &format!("{PASSWORD}\n")).ok()
     }
 
     /// Logs somebody in on a node.

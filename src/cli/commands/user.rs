@@ -37,7 +37,9 @@ fn page(answer: &Value, style: Style) -> String {
 /// Returns who it is, without the posts.
 pub fn head(answer: &Value, style: Style) -> String {
     let number = |pointer: &str| answer.pointer(pointer).and_then(Value::as_u64).map_or("?".into(), |n| n.to_string());
-    let numbers = format!("{} followers · {} following", number("/followers"), number("/following"));
+    let followers = number("/followers");
+    let noun = if followers == "1" { "follower" } else { "followers" };
+    let numbers = format!("{followers} {noun} · {} following", number("/following"));
     let sheet = profile::sheet(answer);
     let (first, rest) = sheet.split_once('\n').map_or((sheet.as_str(), String::new()), |(a, b)| (a, format!("\n{b}")));
     format!("{}{rest}\n{}", style.strong(first), style.faint(&format!("{} · {numbers}", presence(answer))))
