@@ -183,7 +183,7 @@ fn the_menu_has_all_of_that_too() {
     check("6", &[], &["A question for @bob #garden"]);
     check("8", &[("begin with", "al")], &["@alice"]);
     check("8", &[("begin with", "Al")], &["error: ", "hint: "]);
-    check("9", &[("Whose page: ", "alice")], &["1 followers · 1 following", "A question for @bob"]);
+    check("9", &[("Whose page: ", "alice")], &["1 follower · 1 following", "A question for @bob"]);
     check("9", &[("Whose page: ", "nobody_here")], &["error: "]);
     let short = &first[..8];
     check("r", &[("Reply to which post", short), ("Reply (", "An answer")], &["A question for @bob", "posted "]);
