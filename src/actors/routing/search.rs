@@ -34,8 +34,6 @@ pub struct Found<T> {
     pub asked: usize,
     /// The longest chain of peers of which one named the next.
     pub hops: usize,
-    /// Peers that did not answer.
-    pub failed: usize,
 }
 
 /// When a lookup has enough, and how many ways it takes.
@@ -77,7 +75,6 @@ where
     let mut asking: FuturesUnordered<Later<Event<T>>> = FuturesUnordered::new();
     let mut said: BTreeMap<NodeId, T> = BTreeMap::new();
     let deadline = Instant::now() + LONGEST;
-    let mut failed = 0;
     loop {
         match lookup.next() {
             Step::Ask(contact) => {
@@ -99,10 +96,7 @@ where
                 lookup.on_slow(&contact.node);
                 asking.push(Box::pin(async move { Event::Ended(contact, rest.await) }));
             }
-            Some(Event::Ended(contact, Err(_))) => {
-                failed += 1;
-                lookup.on_failure(&contact.node);
-            }
+            Some(Event::Ended(contact, Err(_))) => lookup.on_failure(&contact.node),
             Some(Event::Ended(contact, Ok((value, mut contacts)))) => {
                 // No more are looked at, whether they are there or not: nobody can name one dead peer after another.
                 contacts.truncate(k);
@@ -124,7 +118,7 @@ where
     let closest = report.closest.into_iter().filter_map(take).collect();
     tracing::trace!(key = %target.short(), asked = report.asked, hops = report.hops, "lookup");
     node.doors().routing.looked_up(target);
-    Found { closest, complete, asked: report.asked, hops: report.hops, failed }
+    Found { closest, complete, asked: report.asked, hops: report.hops }
 }
 
 /// Begins at the nearest in the table, on several paths where that is worth it and enough nodes are known.

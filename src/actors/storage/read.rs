@@ -68,7 +68,7 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     let counts = |page: &Page| page.records.iter().any(|bytes| is_of(bytes, &key));
     let found = ask_near(node, key, sections, counts).await;
     let brought = found.closest.iter().filter(|(_, page)| counts(page)).count();
-    let (mut complete, failed) = (found.complete, found.failed);
+    let mut complete = found.complete;
     let mut holders: Vec<(Option<Contact>, Page)> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
     complete &= holders.iter().any(|(c, _)| c.is_some()) || node.is_anchor();
     holders.push((None, own(node, key, sections).await));
@@ -76,9 +76,10 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     let nothing = merged.is_empty();
     // Few holders may all have missed the same change, as those of a small replica set that were away together.
     // Pages full of nothing that holds count for nothing.
-    // Where some of the nearest were busy, others were asked in their place, who may know less of a list.
-    let doubtful = failed > 0 && Section::ALL.iter().any(|s| s.is_paged() && sections.contains(*s));
-    let lags = || doubtful || lags(sections, &holders, &merged, &gone);
+    // Nothing promises how long a list is: where those nearest were busy when an entry was put, others have it, and of
+    // those that are asked nobody seems to lag. Anchors have all of them, and what they know is put right by the repair.
+    let is_list = Section::ALL.iter().any(|s| s.is_paged() && sections.contains(*s));
+    let lags = || is_list || lags(sections, &holders, &merged, &gone);
     if !sections_in_memory(sections) && (nothing || brought < ASKED || lags()) {
         let (anchors, more) = ask_anchors(node, key, sections, &holders).await;
         // That there is nothing is believed only of somebody who would have it.
