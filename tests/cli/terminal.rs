@@ -1,6 +1,6 @@
 //! A terminal with somebody in front of it: a real pseudo-terminal, what is typed into it, and what it shows.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -51,9 +51,12 @@ impl Terminal {
         let (sender, output) = channel();
         std::thread::spawn(move || {
             let mut piece = [0; 4096];
-            while let Ok(length) = reader.read(&mut piece) {
-                if length == 0 || sender.send(piece[..length].to_vec()).is_err() {
-                    return;
+            loop {
+                match reader.read(&mut piece) {
+                    // The whole process was stopped for a while, and goes on.
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Ok(length) if length > 0 && sender.send(piece[..length].to_vec()).is_ok() => {}
+                    _ => return,
                 }
             }
         });

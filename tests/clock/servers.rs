@@ -77,7 +77,9 @@ fn serve(socket: &UdpSocket, manner: &Mutex<Manner>) {
                 }
             }
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            // Interrupted: the whole process was stopped for a while, and goes on.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => panic!("{error}"),
         }
     }

@@ -93,7 +93,7 @@ fn received(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)
     loop {
         match socket.recv_from(buffer) {
             // That nobody listens where the last one went is told to the next call.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Interrupted) => {}
             received => return received.ok(),
         }
     }
