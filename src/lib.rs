@@ -12,6 +12,7 @@ pub mod node;
 pub mod overlay;
 pub mod records;
 pub mod registry;
+pub mod repair;
 pub mod retention;
 pub mod seam;
 pub mod sim;

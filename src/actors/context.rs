@@ -93,6 +93,7 @@ pub struct Context {
     contact: RefCell<Option<OwnContact>>,
     hidden: RefCell<Rc<Hidden>>,
     doors: OnceCell<Doors>,
+    synced: Cell<bool>,
     closing: Cell<bool>,
 }
 
@@ -124,6 +125,7 @@ impl Context {
             contact: RefCell::default(),
             hidden: RefCell::default(),
             doors: OnceCell::new(),
+            synced: Cell::new(true),
             closing: Cell::new(false),
         })
     }
@@ -373,6 +375,16 @@ impl Context {
     /// Runs something beside the caller, on this arbiter.
     pub fn spawn(&self, work: impl Future<Output = ()> + 'static) {
         tokio::task::spawn_local(work);
+    }
+
+    /// Notes whether this node has what it should have, as far as it can tell; repair knows.
+    pub fn set_synced(&self, synced: bool) {
+        self.synced.set(synced);
+    }
+
+    /// Tells whether this node has what it should have: false after an absence, until it was compared with others.
+    pub fn is_synced(&self) -> bool {
+        self.synced.get()
     }
 
     /// Notes that the node is shutting down: actors that end now are not rebuilt.

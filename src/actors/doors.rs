@@ -8,6 +8,7 @@ use super::outbox::OutboxHandle;
 use super::people::PeopleHandle;
 use super::presence::PresenceHandle;
 use super::registrar::RegistrarHandle;
+use super::repair::RepairHandle;
 use super::routing::RoutingHandle;
 use super::seen::SeenHandle;
 use super::session::SessionHandle;
@@ -28,6 +29,7 @@ pub struct Doors {
     pub seen: SeenHandle,
     pub directory: DirectoryHandle,
     pub people: PeopleHandle,
+    pub repair: RepairHandle,
     /// Only where the network document names this node.
     pub registrar: Option<RegistrarHandle>,
 }

@@ -86,7 +86,8 @@ pub async fn is_news(
 
 /// Asks holders, one after the other, until one answers; `None` when none does, or it has more than one answer takes.
 ///
-/// Where there was something before (`something`), a holder that has nothing at all came only now, and the next is asked.
+/// Where there was something before (`something`), a holder that has nothing at all came only now, and the next is asked; so it
+/// is where one was away.
 pub async fn glance(
     node: &Rc<Context>,
     key: Key,
@@ -100,7 +101,7 @@ pub async fn glance(
         if got.next.is_some() || got.split != SectionSet::default() {
             return None;
         }
-        if got.records.is_empty() && something {
+        if got.unsynced || (got.records.is_empty() && something) {
             continue;
         }
         return Some(got.records.into_iter().filter_map(|r| Record::decode(Blob::into_bytes(r)).ok()).collect());

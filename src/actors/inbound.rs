@@ -13,9 +13,9 @@ use crate::records::{CodecError, open_contact};
 use crate::seam::{Inbound, Later, Refused};
 use crate::types::NodeId;
 use crate::wire::{
-    Blob, CheckOnline, Checked, Claim, Closer, Deliver, Delivered, ErrorCode, FindNode, Get, GetNetwork, HELLO,
-    Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping, Pong, Put, PutDone,
-    Reconcile, Request, Summary, encode_error, encode_ok, open_answer, read_request,
+    Blob, CheckOnline, Checked, Claim, Closer, Compare, Deliver, Delivered, ErrorCode, Fetch, FindNode, Get,
+    GetNetwork, HELLO, Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping,
+    Pong, Put, PutDone, Reconcile, Request, Summary, encode_error, encode_ok, open_answer, read_request,
 };
 
 /// Answers peers.
@@ -147,6 +147,12 @@ async fn answer(node: &Rc<Context>, from: NodeId, frame: &[u8]) -> Result<Bytes,
             Ok(encode_ok(&Checked { standings: node.doors().presence.check(accounts, here).await }))
         }
         Reconcile::NUMBER => Ok(encode_ok(&answer_reconcile(node, read(frame)?))),
+        Compare::NUMBER => {
+            let compare: Compare = read(frame)?;
+            let stretches = compare.unpack().ok_or(ErrorCode::Malformed)?;
+            node.doors().repair.compare(from, stretches).await.map(|differences| encode_ok(&differences))
+        }
+        Fetch::NUMBER => node.doors().repair.fetch(from, read(frame)?).await.map(|fetched| encode_ok(&fetched)),
         Summary::NUMBER => Ok(encode_ok(&answer_summary(node, read(frame)?))),
         GetNetwork::NUMBER => {
             let GetNetwork {} = read(frame)?;

@@ -19,6 +19,7 @@ use super::outbox::{OutboxActor, OutboxHandle};
 use super::people::{PeopleActor, PeopleHandle};
 use super::presence::{PresenceActor, PresenceHandle};
 use super::registrar::{RegistrarActor, RegistrarHandle};
+use super::repair::{RepairActor, RepairHandle};
 use super::routing::{RoutingActor, RoutingHandle};
 use super::seen::{SeenActor, SeenHandle};
 use super::session::{SessionActor, SessionHandle};
@@ -54,6 +55,7 @@ impl Team {
             seen: SeenHandle(Door::open(SeenActor::new(node.clone()))),
             directory: DirectoryHandle(Door::open(DirectoryActor::new(node.clone()))),
             people: PeopleHandle(Door::open(PeopleActor::new(node.clone()))),
+            repair: RepairHandle(Door::open(RepairActor::new(node.clone()))),
             registrar: registrar.then(|| RegistrarHandle(Door::open(RegistrarActor::new(node.clone())))),
         });
         let desk: Rc<dyn Inbound> = Desk::new(node.clone());
@@ -104,7 +106,8 @@ fn look(node: &Rc<Context>) -> u64 {
         + mend(node, "session", &doors.session.0, SessionActor::new)
         + mend(node, "gc", &doors.gc.0, GcActor::new)
         + mend(node, "directory", &doors.directory.0, DirectoryActor::new)
-        + mend(node, "people", &doors.people.0, PeopleActor::new);
+        + mend(node, "people", &doors.people.0, PeopleActor::new)
+        + mend(node, "repair", &doors.repair.0, RepairActor::new);
     if let Some(registrar) = &doors.registrar {
         gone += mend(node, "registrar", &registrar.0, RegistrarActor::new);
     }

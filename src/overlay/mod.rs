@@ -10,9 +10,11 @@ mod lookup;
 pub mod places;
 pub mod replicas;
 mod round_trips;
+mod shares;
 mod table;
 
 pub use disjoint::{DisjointLookup, MAX_PATHS, paths};
 pub use lookup::{ALPHA, Lookup, MAX_ASKS, MAX_CANDIDATES, MAX_PARALLEL, Report, Step};
 pub use round_trips::{LONGEST, RoundTrips};
+pub use shares::{Share, Shares, chosen};
 pub use table::{ContactInfo, Failed, Reached, RoutingTable};

@@ -25,12 +25,18 @@ pub(super) enum Prefix {
 /// would be found without it. Loopback, link-local, private and unique-local addresses do not count: there the prefix
 /// says nothing about the owner.
 pub fn preferred(sorted: &[Contact], n: usize) -> Vec<Contact> {
+    let all: Vec<&Contact> = sorted.iter().collect();
+    preferred_places(&all, n).into_iter().map(|place| sorted[place].clone()).collect()
+}
+
+/// Returns the places of those among `sorted`, in order.
+pub(super) fn preferred_places(sorted: &[&Contact], n: usize) -> Vec<usize> {
     let mut crowds = Crowds::default();
     let (first, passed_over): (Vec<usize>, Vec<usize>) =
-        (0..sorted.len()).partition(|place| crowds.admit(&sorted[*place]));
+        (0..sorted.len()).partition(|place| crowds.admit(sorted[*place]));
     let mut places: Vec<usize> = first.into_iter().chain(passed_over).take(n).collect();
     places.sort_unstable();
-    places.into_iter().map(|place| sorted[place].clone()).collect()
+    places
 }
 
 /// Tells whether a prefix has more contacts here than are preferred.

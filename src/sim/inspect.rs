@@ -87,6 +87,11 @@ impl Simulation {
         self.wire.requests_of(&self.id(number))
     }
 
+    /// Returns how many bytes a node sent and received so far in requests of each number and their answers.
+    pub fn bytes_of(&self, number: usize) -> BTreeMap<u8, u64> {
+        self.wire.bytes_of(&self.id(number))
+    }
+
     /// Opens the disk of a node, whether it runs or not.
     pub(super) fn store(&self, number: usize) -> MemoryStore {
         MemoryStore::on(self.machines.borrow()[number].disk.clone(), self.config.merge)

@@ -42,6 +42,8 @@ pub(super) struct Tracer {
     bytes: u64,
     /// Requests by who sent them and their number: as many as the simulation has nodes, times the kinds of requests.
     requests: BTreeMap<(NodeId, u8), u64>,
+    /// Bytes of requests and their answers, by who sent or answered them and the number of the request; as many as those.
+    weights: BTreeMap<(NodeId, u8), u64>,
 }
 
 impl Tracer {
@@ -56,6 +58,18 @@ impl Tracer {
         self.hasher.update(from.as_bytes()).update(to.as_bytes());
         self.hasher.update(&(body.len() as u64).to_le_bytes());
         self.hasher.update(blake3::hash(body).as_bytes());
+    }
+
+    /// Notes a request of so many bytes, or an answer to it, at both ends.
+    pub(super) fn weigh(&mut self, number: u8, ends: [&NodeId; 2], bytes: usize) {
+        for node in ends {
+            *self.weights.entry((*node, number)).or_default() += bytes as u64;
+        }
+    }
+
+    /// Returns how many bytes went in requests of each number that a node sent or was sent, and in their answers.
+    pub(super) fn bytes_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
+        self.weights.range((*node, 0)..=(*node, u8::MAX)).map(|((_, number), bytes)| (*number, *bytes)).collect()
     }
 
     /// Returns how many requests of each number a node has sent.

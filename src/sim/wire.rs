@@ -79,6 +79,14 @@ impl Wire {
         self.state.borrow().tracer.requests_of(node)
     }
 
+    pub(super) fn bytes_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
+        self.state.borrow().tracer.bytes_of(node)
+    }
+
+    fn weigh(&self, number: u8, from: Process, to: Process, bytes: usize) {
+        self.state.borrow_mut().tracer.weigh(number, [&from.node, &to.node], bytes);
+    }
+
     /// Begins another run of a node.
     pub(super) fn begin(&self, node: NodeId, address: SocketAddr) -> Process {
         let mut state = self.state.borrow_mut();
@@ -174,6 +182,8 @@ impl Wire {
         body: Bytes,
     ) -> (Answered, Duration) {
         let (tell, told) = oneshot::channel();
+        let number = body.first().copied().unwrap_or_default();
+        self.weigh(number, from, to, body.len());
         let there = self.send(leg, from.node, to.node, &body);
         let Some((set, port)) = self.running(to).filter(|_| !self.is_cut(from.node, to.node)) else {
             if !self.is_cut(from.node, to.node) && (self.is_succeeded(to) || self.said_goodbye(to)) {
@@ -202,6 +212,7 @@ impl Wire {
                 Ok(Ok(bytes) | Err(bytes)) => bytes.as_ref(),
                 Err(_) => &[],
             };
+            wire.weigh(number, from, to, bytes.len());
             let back = wire.send(Leg::Answer, to.node, from.node, bytes);
             // Whoever asked may have given up.
             let _ = tell.send((answer, Instant::now() + back, there + back));

@@ -10,6 +10,7 @@ mod network;
 mod prefix;
 mod rng;
 mod section;
+mod stretch;
 mod time;
 
 pub use code::{Code, Problem};
@@ -23,4 +24,5 @@ pub use network::{
 pub use prefix::{IpPrefix, IpPrefixError};
 pub use rng::Rng;
 pub use section::{RecordKind, Section, SectionSet};
+pub use stretch::{Stretch, place_of};
 pub use time::{Hlc, WallTime, format_rfc3339};

@@ -6,6 +6,7 @@ mod collection;
 mod frame;
 mod presence;
 mod registry;
+mod repair;
 mod requests;
 mod status;
 
@@ -16,6 +17,10 @@ pub use collection::{
 pub use frame::{Answer, ErrorCode, HELLO, Request, WireError, encode_error, encode_ok, open_answer, read_request};
 pub use presence::{CheckOnline, Checked, Heard, Heartbeat, MAX_CHECKED, OnlineStanding};
 pub use registry::{Claim, Claimed, GetNetwork, NameStatus, NetworkBytes, Standing};
+pub use repair::{
+    Compare, Compared, Differences, Differing, FINGERPRINT, Fetch, Fetched, MAX_FETCHED, MAX_FETCHED_BYTES, MAX_MARKED,
+    MAX_NAMED, MAX_PARTS, MAX_STRETCHES, pack_names, unpack_fingerprints, unpack_keys, unpack_names,
+};
 pub use requests::{
     Blob, Closer, Cursor, Deliver, Delivered, FLAG_ANCHOR, FLAG_BOOTPEER, FindNode, Get, Got, Hello, MAX_CONTACTS,
     MAX_PUT_RECORDS, MINOR_VERSION, Ping, Pong, Put, PutDone,

@@ -174,6 +174,9 @@ message!(
         /// Posts of the key that the sender has collected, where posts were asked for.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         marks: Vec<Mark> = "m",
+        /// Whether the sender was away, and may lack what it should have.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unsynced: bool = "u",
     }
 );
 impl Request for Get {

@@ -6,10 +6,10 @@ use futures_util::stream;
 use timeline::net::NetLimits;
 use timeline::records::{AccountBody, Signed, home, name_key, sign_contact};
 use timeline::seam::NetError;
-use timeline::types::{Hash, NetworkId, Rng, Section, SectionSet};
+use timeline::types::{Hash, NetworkId, Rng, Section, SectionSet, Stretch};
 use timeline::wire::{
-    Blob, CheckOnline, Claim, Deliver, ErrorCode, FindNode, Get, GetNetwork, Heartbeat, Hello, NameStatus, Ping, Pong,
-    Put, Reconcile, Request, Summary, open_answer,
+    Blob, CheckOnline, Claim, Compare, Deliver, ErrorCode, Fetch, FindNode, Get, GetNetwork, Heartbeat, Hello,
+    NameStatus, Ping, Pong, Put, Reconcile, Request, Summary, open_answer, pack_names,
 };
 
 use crate::attacker::{Attacker, hello};
@@ -43,6 +43,9 @@ fn requests(net: &TestNet) -> Vec<Bytes> {
         CheckOnline { accounts: vec![alice.id()], here: false }.to_frame(),
         Reconcile { account: alice.id(), marks: vec![], want: vec![], after: None }.to_frame(),
         Summary { key: at_home, account: alice.id(), section: Section::Seen.number(), after: None }.to_frame(),
+        Compare::pack(&[(Stretch::WHOLE, [7; 16]), (Stretch::around_key(&at_home, 32), [0; 16])]).to_frame(),
+        Fetch { stretch: Stretch::WHOLE.to_bytes().to_vec(), want: pack_names(&[Hash([7; 32])]), marked: vec![] }
+            .to_frame(),
     ]
 }
 
@@ -79,7 +82,7 @@ fn frames_that_are_no_requests_are_refused_and_the_connection_lives() {
         let victim = Victim::start(&net);
         let mallory = Attacker::new(&net.network, &secret("mallory"));
         let before = victim.holdings();
-        let unknown = [0, 14, 31, 127, 255];
+        let unknown = [0, 16, 31, 127, 255];
         let mut cases: Vec<(Bytes, ErrorCode)> =
             unknown.iter().map(|n| (Bytes::from(vec![*n, 0x80]), ErrorCode::Unsupported)).collect();
         cases.extend(unknown.iter().map(|n| (Bytes::from(vec![*n]), ErrorCode::Unsupported)));
@@ -159,7 +162,7 @@ fn thousands_of_random_and_altered_frames_change_nothing() {
             let mut frame = vec![0; rng.below(200) as usize];
             rng.fill(&mut frame);
             // Most begin like a request; HELLO has a test of its own, as it may end the connection.
-            let number = 2 + rng.below(13) as u8;
+            let number = 2 + rng.below(15) as u8;
             if let Some(first) = frame.first_mut() {
                 *first = number;
             }

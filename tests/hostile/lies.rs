@@ -90,6 +90,7 @@ fn got(records: &[Bytes], contacts: &[Bytes]) -> Got {
         contacts: blobs(contacts),
         split: Default::default(),
         marks: vec![],
+        unsynced: false,
     }
 }
 

@@ -27,5 +27,6 @@ mod quotas;
 #[allow(dead_code, reason = "the tests of the transport use the rest")]
 #[path = "../net/raw.rs"]
 mod raw;
+mod repair;
 mod support;
 mod threads;

@@ -27,6 +27,7 @@ mod positions;
 mod presence;
 mod reading;
 mod rebuilding;
+mod repair;
 mod restored;
 mod scenarios;
 mod seen;

@@ -6,8 +6,8 @@ use crate::check::unhex;
 use crate::plain::plain;
 use crate::records::{CodecError, Known};
 use crate::wire::{
-    CheckOnline, Claim, Deliver, ErrorCode, FindNode, Get, GetNetwork, Heartbeat, Hello, NameStatus, Ping, Put,
-    Reconcile, Request, Summary, WireError, encode_ok, open_answer, read_request,
+    CheckOnline, Claim, Compare, Deliver, ErrorCode, Fetch, FindNode, Get, GetNetwork, Heartbeat, Hello, NameStatus,
+    Ping, Put, Reconcile, Request, Summary, WireError, encode_ok, open_answer, read_request,
 };
 
 /// What was read: the fields as today's code writes them again, and the keys that it knows.
@@ -30,6 +30,8 @@ macro_rules! by_number {
             CheckOnline::NUMBER => Some($then::<CheckOnline>($($arg),*)),
             Reconcile::NUMBER => Some($then::<Reconcile>($($arg),*)),
             Summary::NUMBER => Some($then::<Summary>($($arg),*)),
+            Compare::NUMBER => Some($then::<Compare>($($arg),*)),
+            Fetch::NUMBER => Some($then::<Fetch>($($arg),*)),
             _ => None,
         }
     };

@@ -1,17 +1,18 @@
 //! Makes vectors of frames: every request and answer, errors, and bytes that are neither.
 
 use serde_json::{Value, json};
+use timeline::repair::{Sum, name_of};
 
 use crate::check::hex;
 use crate::fixtures::{NOW, TestDevice, TestNet, contact_bytes, secret};
 use crate::plain::plain;
 use crate::records::{home, name_key};
-use crate::types::{Section, SectionSet};
+use crate::types::{Hash, Section, SectionSet, Stretch, place_of};
 use crate::wire::{
-    Blob, CheckOnline, Checked, Claim, Claimed, Closer, Cursor, Deliver, Delivered, ErrorCode, FLAG_ANCHOR,
-    FLAG_BOOTPEER, FindNode, FollowerEntry, Get, GetNetwork, Got, Heard, Heartbeat, Hello, Mark, NameStatus,
-    NetworkBytes, OnlineStanding, Ping, Pong, Put, PutDone, ReachEntry, Reconcile, Reconciled, Request, Standing,
-    Summary, Summed, encode_error, encode_ok,
+    Blob, CheckOnline, Checked, Claim, Claimed, Closer, Compare, Cursor, Deliver, Delivered, Differences, Differing,
+    ErrorCode, FLAG_ANCHOR, FLAG_BOOTPEER, Fetch, Fetched, FindNode, FollowerEntry, Get, GetNetwork, Got, Heard,
+    Heartbeat, Hello, Mark, NameStatus, NetworkBytes, OnlineStanding, Ping, Pong, Put, PutDone, ReachEntry, Reconcile,
+    Reconciled, Request, Standing, Summary, Summed, encode_error, encode_ok, pack_names,
 };
 
 /// Returns all vectors of frames.
@@ -22,6 +23,7 @@ pub fn all(net: &TestNet) -> Vec<Value> {
     out.extend(names(net));
     out.extend(online(net));
     out.extend(collection(net));
+    out.extend(repair(net));
     out.extend(errors());
     out.extend(refused(net));
     out
@@ -121,12 +123,22 @@ fn records(net: &TestNet) -> Vec<Value> {
         contacts: vec![contact],
         split: SectionSet::of(&[Section::Followers, Section::Seen]),
         marks: vec![mark(&device)],
+        unsynced: false,
+    };
+    let away = Got {
+        proofs: vec![],
+        next: None,
+        contacts: vec![],
+        split: SectionSet::default(),
+        unsynced: true,
+        ..got.clone()
     };
     vec![
         request("GET of a feed", &get(None)),
         request("GET with a cursor", &get(Some(cursor))),
         raw_request("GET with what must be there", &least),
         answer::<Get>("GET answered with everything", &got),
+        answer::<Get>("GET answered by one that was away", &away),
         raw_answer("GET answered with nothing", Get::NUMBER, &[0, 0x81, 0xa1, b'r', 0x90]),
         request("PUT without proofs", &Put { key, records: posts.clone(), proofs: vec![] }),
         request("PUT with proofs", &Put { key, records: posts, proofs: proofs.clone() }),
@@ -222,6 +234,57 @@ fn collection(net: &TestNet) -> Vec<Value> {
                 next: None,
             },
         ),
+    ]
+}
+
+fn repair(net: &TestNet) -> Vec<Value> {
+    let alice = net.account("alice");
+    let (device, key) = (alice.device(net, "1"), home(&alice.id()));
+    let (post, other) = (device.posts(2).remove(0), device.posts(2).remove(1));
+    let of_home = Stretch::around_key(&key, 12);
+    let of_post = Stretch::around(place_of(&key, &post.hash()), 36);
+    let print = |names: &[Hash]| {
+        let mut sum = Sum::default();
+        names.iter().for_each(|name| sum.add(name));
+        sum.fingerprint().0
+    };
+    let (first, second) = (name_of(&key, &post.hash()), name_of(&key, &other.hash()));
+    let (one, both) = (print(&[first]), print(&[first, second]));
+    let empty = print(&[]);
+    let parts: Vec<u8> =
+        of_home.parts().iter().flat_map(|part| if part.covers(of_post) { both } else { empty }).collect();
+    let in_parts = Differing { index: 0, fingerprint: both.to_vec(), parts, ..Differing::default() };
+    let named = Differing {
+        index: 1,
+        fingerprint: one.to_vec(),
+        names: pack_names(&[first]),
+        marked: pack_names(&[second]),
+        ..Differing::default()
+    };
+    let fetch = |want: &[Hash], marked: &[Hash]| Fetch {
+        stretch: of_post.to_bytes().to_vec(),
+        want: pack_names(want),
+        marked: pack_names(marked),
+    };
+    let edge = net.account("bob").device(net, "1").edge(alice.id(), true, 5);
+    let proof = Blob::from(net.account("bob").chain.bytes());
+    let fetched = Fetched {
+        keys: [key.0, key.0].concat(),
+        records: vec![Blob::from(post.bytes()), Blob::from(edge.bytes())],
+        proofs: vec![proof],
+    };
+    vec![
+        request("COMPARE two stretches", &Compare::pack(&[(of_home, one), (of_post, empty)])),
+        request("COMPARE everything", &Compare::pack(&[(Stretch::WHOLE, both)])),
+        answer::<Compare>(
+            "COMPARE answered with parts and names",
+            &Differences { done: 2, differing: vec![in_parts, named], unsynced: false },
+        ),
+        answer::<Compare>("COMPARE without a difference", &Differences { done: 1, differing: vec![], unsynced: true }),
+        request("FETCH records", &fetch(&[first, second], &[])),
+        request("FETCH nothing and hint", &fetch(&[], &[second])),
+        answer::<Fetch>("FETCH answered with records", &fetched),
+        raw_answer("FETCH answered with nothing", Fetch::NUMBER, &[0, 0x80]),
     ]
 }
 

@@ -18,6 +18,7 @@ pub async fn wake_up(node: Rc<Context>) {
     tracing::info!("the node was asleep, or its clock was set: peers are dialled again");
     node.net.rebind();
     node.doors().routing.woke();
+    node.doors().repair.woke();
     let doors = node.doors();
     let anchors = doors.routing.anchors().await.into_iter().map(|(contact, _)| contact);
     let mut contacts: Vec<_> = anchors.chain(doors.routing.closest(Key(node.me.0), NEAREST).await).collect();

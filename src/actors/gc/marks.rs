@@ -56,6 +56,25 @@ pub fn marks_at(node: &Context, home: &Key, limit: usize) -> Vec<Mark> {
     marks
 }
 
+/// Returns the homes and hashes of posts that were collected here, of all homes from `first` to `last`.
+pub fn marked_within(node: &Context, first: &Key, last: &Key) -> Vec<(Key, Hash)> {
+    let now = node.horizon();
+    let (mut found, mut after) = (Vec::new(), Bytes::copy_from_slice(&first.0));
+    loop {
+        let rows = node.store.local(Space::Marks, &[], Some(&after), READ).unwrap_or_default();
+        let full = rows.len() == READ;
+        for (key, value) in rows {
+            let Some(home) = key.first_chunk().map(|home| Key(*home)).filter(|home| home <= last) else { return found };
+            let live = read(&key, &value).filter(|(_, ends)| *ends > now);
+            found.extend(live.map(|(mark, _)| (home, mark.hash)));
+            after = key;
+        }
+        if !full {
+            return found;
+        }
+    }
+}
+
 /// Tells whether this node has collected a post.
 pub fn is_marked(node: &Context, home: &Key, post: &Signed<PostBody>) -> bool {
     let key = disk_key(home, &post.body.device, post.body.seq, &post.hash());

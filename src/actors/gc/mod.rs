@@ -18,5 +18,5 @@ pub use actor::{GcActor, GcHandle};
 pub use answer::{answer_reconcile, answer_summary};
 pub use finals::drop_final;
 pub use homes::Homes;
-pub use marks::{is_collected, marked_hash, marks_at};
+pub use marks::{is_collected, marked_hash, marked_within, marks_at};
 pub use settings::Retention;

@@ -143,7 +143,7 @@ async fn fetch(node: &Rc<Context>, account: AccountId, said: &[Said]) -> bool {
             if records.is_empty() || records.len() > MAX_WANTED {
                 continue;
             }
-            let statuses = node.doors().storage.accept(node.me, key, records, bytes(answer.proofs)).await;
+            let statuses = node.doors().storage.receive(peer.contact.node, key, records, bytes(answer.proofs)).await;
             tracing::trace!(peer = %peer.contact.node.short(), ?statuses, "fetched");
             have.extend(want);
         }

@@ -11,13 +11,13 @@ use super::intake::{Intake, Refused, put_op};
 use super::keep::keep;
 use super::local::drop_ended;
 use super::messages::{Absorb, Accept, Held, HowMuch, ReadList, WholeList};
-use super::rates::PutRates;
 use super::room::is_full;
 use super::splits::mark;
 use super::{Reading, read_list};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::actors::gc::is_collected;
+use crate::actors::rates::Rates;
 use crate::records::{MAX_PAGE_DEPTH, Record, home, slot};
 use crate::seam::{Batch, Op, Space};
 use crate::types::{Key, Section, SectionSet};
@@ -29,14 +29,14 @@ const TIDY: Duration = Duration::from_secs(3600);
 /// The actor.
 pub struct StorageActor {
     node: Rc<Context>,
-    rates: PutRates,
+    rates: Rates,
     intake: Intake,
 }
 
 impl StorageActor {
     /// Builds the actor.
     pub fn new(node: Rc<Context>) -> Self {
-        Self { node, rates: PutRates::default(), intake: Intake::default() }
+        Self { node, rates: Rates::default(), intake: Intake::default() }
     }
 }
 
@@ -65,9 +65,9 @@ impl Handler<Accept> for StorageActor {
     type Result = ResponseFuture<Vec<Status>>;
 
     fn handle(&mut self, message: Accept, _: &mut Ctx<Self>) -> Self::Result {
-        let Accept { from, key, records, proofs } = message;
+        let Accept { from, wanted, key, records, proofs } = message;
         let most = self.node.network.limits().puts_per_minute;
-        if from != self.node.me && !self.rates.admit(from, records.len(), most) {
+        if !wanted && from != self.node.me && !self.rates.admit(from, records.len(), most) {
             return Box::pin(std::future::ready(vec![Status::RateLimited; records.len()]));
         }
         let proofs: Vec<Record> = proofs.into_iter().filter_map(|bytes| Record::decode(bytes).ok()).collect();

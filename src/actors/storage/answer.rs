@@ -50,7 +50,7 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     let contacts = nearest_for(node, from, get.key).await;
     let records = bytes.iter().map(Blob::from).collect();
     let split = split(node, &get.key, get.sections);
-    Got { records, proofs, next, contacts: signed(contacts), split, marks }
+    Got { records, proofs, next, contacts: signed(contacts), split, marks, unsynced: !node.is_synced() }
 }
 
 /// Returns the signed bytes of contacts; hints are left out.

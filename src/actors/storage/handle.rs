@@ -14,11 +14,19 @@ use crate::wire::Status;
 pub struct StorageHandle(pub(in crate::actors) Door<StorageActor>);
 
 impl StorageHandle {
-    /// Takes records in; ready when they are on disk. One status for each record.
+    /// Takes records in that a peer puts here; ready when they are on disk. One status for each record.
     pub async fn accept(&self, from: NodeId, key: Key, records: Vec<Bytes>, proofs: Vec<Bytes>) -> Vec<Status> {
-        let n = records.len();
-        let done = self.0.ask(Accept { from, key, records, proofs }).await;
-        done.unwrap_or_else(|_| vec![Status::StoreFailed; n])
+        self.take(Accept { from, wanted: false, key, records, proofs }).await
+    }
+
+    /// Takes records in that a peer was asked for: all the same, but that peer does not use up its puts.
+    pub async fn receive(&self, from: NodeId, key: Key, records: Vec<Bytes>, proofs: Vec<Bytes>) -> Vec<Status> {
+        self.take(Accept { from, wanted: true, key, records, proofs }).await
+    }
+
+    async fn take(&self, accept: Accept) -> Vec<Status> {
+        let n = accept.records.len();
+        self.0.ask(accept).await.unwrap_or_else(|_| vec![Status::StoreFailed; n])
     }
 
     /// Returns how much is held.

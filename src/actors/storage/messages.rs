@@ -8,12 +8,14 @@ use crate::seam::Usage;
 use crate::types::{AccountId, Key, NodeId, Section};
 use crate::wire::Status;
 
-/// A peer asks to keep records.
+/// A peer asks to keep records, or brings what it was asked for.
 #[derive(Message)]
 #[rtype(result = "Vec<Status>")]
 pub struct Accept {
-    /// Who asks.
+    /// Who brings them.
     pub from: NodeId,
+    /// Whether this node asked for them, so that they are not counted as puts of that peer.
+    pub wanted: bool,
     /// Where.
     pub key: Key,
     /// The records as received.

@@ -13,7 +13,6 @@ mod local;
 mod messages;
 mod patient;
 mod quota;
-mod rates;
 mod read;
 mod room;
 mod sources;

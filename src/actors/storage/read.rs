@@ -53,19 +53,23 @@ impl Reading {
 }
 
 /// One holder's records.
+#[derive(Default)]
 struct Page {
     records: Vec<Bytes>,
     proofs: Vec<Blob>,
     split: SectionSet,
     /// What the holder has collected.
     marks: Vec<Mark>,
+    /// Whether the holder was away, and may lack what it should have.
+    unsynced: bool,
 }
 
 /// Reads some sections of a key from the network and from this node's own store.
 ///
 /// Never fails for want of a majority: what answered is merged, and `complete` tells.
 pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading {
-    let counts = |page: &Page| page.records.iter().any(|bytes| is_of(bytes, &key));
+    // Whoever was away may help, and makes nobody else's answer needless.
+    let counts = |page: &Page| !page.unsynced && page.records.iter().any(|bytes| is_of(bytes, &key));
     let found = ask_near(node, key, sections, counts).await;
     let brought = found.closest.iter().filter(|(_, page)| counts(page)).count();
     let mut complete = found.complete;
@@ -140,7 +144,8 @@ fn is_guarded(sections: SectionSet) -> bool {
 /// Tells whether those that were asked may lack something: one of them has nothing at all, as one that came only now, or
 /// together they have less than the heads promise.
 fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Record], gone: &Gone) -> bool {
-    let newcomer = holders.iter().any(|(c, page)| c.is_some() && page.records.is_empty() && page.marks.is_empty());
+    let is_new = |page: &Page| page.records.is_empty() && page.marks.is_empty() && !page.unsynced;
+    let newcomer = holders.iter().any(|(contact, page)| contact.is_some() && is_new(page));
     let mut promised: BTreeMap<DeviceId, (u64, u64)> = BTreeMap::new();
     let mut held: BTreeMap<DeviceId, BTreeSet<u64>> = BTreeMap::new();
     for record in merged {
@@ -201,7 +206,7 @@ pub async fn account_of(node: &Rc<Context>, account: AccountId) -> Option<Rc<Acc
 }
 
 async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: SectionSet) -> Asked<Page> {
-    let mut page = Page { records: Vec::new(), proofs: Vec::new(), split: SectionSet::default(), marks: Vec::new() };
+    let mut page = Page::default();
     let (mut after, mut reached) = (None, None);
     let mut contacts = Vec::new();
     for round in 0..PAGES {
@@ -219,6 +224,7 @@ async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: Sec
         page.records.extend(got.records.into_iter().map(Blob::into_bytes));
         page.proofs.extend(got.proofs);
         page.split = page.split.with(got.split);
+        page.unsynced |= got.unsynced;
         if round == 0 {
             page.marks = got.marks;
             page.marks.truncate(MAX_MARKS);
@@ -281,14 +287,18 @@ async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
         marks.extend(got.marks);
         after = got.next;
         if after.is_none() {
-            return Page { records, proofs: Vec::new(), split: got.split, marks };
+            return Page { records, split: got.split, marks, ..Page::default() };
         }
     }
 }
 
 /// Returns what there is by the word of all holders, and what most of them have collected.
 async fn what_is(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)]) -> (Vec<Record>, Gone) {
-    let gone = collected(holders.iter().map(|(c, page)| (c.is_some() && !page.records.is_empty(), &page.marks[..])));
+    let speaks = |(c, page): &&(Option<Contact>, Page)| c.is_some() && !page.records.is_empty();
+    // Whoever was away does not know what was collected meanwhile; where all were, they are all there is.
+    let any_synced = holders.iter().filter(speaks).any(|(_, page)| !page.unsynced);
+    let heard = holders.iter().filter(|(_, page)| !page.unsynced || !any_synced);
+    let gone = collected(heard.map(|holder| (speaks(&holder), &holder.1.marks[..])));
     let mut merged = collect(node, key, holders).await;
     leave_out(&mut merged, &gone);
     (merged, gone)

@@ -1,4 +1,4 @@
-//! How many records each peer puts, by this node's own running time: a wall clock that is set says nothing about it.
+//! How much each peer asks for within a minute, by this node's own running time: a wall clock that is set says nothing about it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use tokio::time::Instant;
 
 use crate::types::NodeId;
 
-/// Most peers whose puts are counted; beyond that the one counted longest ago starts anew.
+/// Most peers that are counted; beyond that the one counted longest ago starts anew.
 const COUNTED_PEERS: usize = 4096;
 /// A peer's count starts anew after this.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Puts of each peer within its current minute.
+/// What each peer asked for within its current minute: records that it puts, or requests.
 #[derive(Default)]
-pub struct PutRates(BTreeMap<NodeId, (Instant, u32)>);
+pub struct Rates(BTreeMap<NodeId, (Instant, u32)>);
 
-impl PutRates {
-    /// Counts puts of a peer, refused ones as well; false when it is over `most` a minute.
-    pub fn admit(&mut self, peer: NodeId, puts: usize, most: u32) -> bool {
+impl Rates {
+    /// Counts what a peer asks for, what is refused as well; false when it is over `most` a minute.
+    pub fn admit(&mut self, peer: NodeId, asked: usize, most: u32) -> bool {
         let now = Instant::now();
         if self.0.len() >= COUNTED_PEERS && !self.0.contains_key(&peer) {
             let oldest = self.0.iter().min_by_key(|(id, (since, _))| (*since, **id)).map(|(id, _)| *id);
@@ -28,7 +28,7 @@ impl PutRates {
         if now.duration_since(*since) >= WINDOW {
             (*since, *count) = (now, 0);
         }
-        *count = count.saturating_add(u32::try_from(puts).unwrap_or(u32::MAX));
+        *count = count.saturating_add(u32::try_from(asked).unwrap_or(u32::MAX));
         *count <= most
     }
 }
@@ -38,8 +38,8 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_has_its_puts_again_after_a_minute_and_others_have_their_own() {
-        let mut rates = PutRates::default();
+    async fn a_peer_has_its_share_again_after_a_minute_and_others_have_their_own() {
+        let mut rates = Rates::default();
         let (one, other) = (NodeId([1; 32]), NodeId([2; 32]));
         assert!(rates.admit(one, 17, 20) && rates.admit(one, 3, 20));
         assert!(!rates.admit(one, 1, 20) && rates.admit(other, 20, 20));
@@ -51,7 +51,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_so_many_peers_are_counted() {
-        let mut rates = PutRates::default();
+        let mut rates = Rates::default();
         for i in 0..10_000u32 {
             let mut id = [0; 32];
             id[..4].copy_from_slice(&i.to_be_bytes());

@@ -1,0 +1,77 @@
+//! Whether this node was away for so long that it may lack what it should have.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::actors::context::Context;
+use crate::seam::{Batch, Op, Space};
+use crate::types::WallTime;
+
+/// Whoever was away for longer missed more than readers and writers make up for.
+const AWAY: Duration = Duration::from_secs(30 * 60);
+/// How long others are looked for that have everything, before this node counts as one that has.
+const ALONE: Duration = Duration::from_secs(30);
+/// How many others with everything this one has to be in step with, as far as there are so many.
+const ENOUGH: usize = 3;
+/// After this, one other is enough: of several that answered, some never come to an end.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// On disk: when this node last ran, as 64-bit big-endian number of milliseconds.
+const ROW: &[u8] = b"alive";
+
+/// When this node last ran, and since when it is back.
+pub(super) struct Absence {
+    last: Cell<(Instant, WallTime)>,
+    back: Cell<Instant>,
+}
+
+impl Absence {
+    /// Looks at the disk: one that is fresh or old has missed something.
+    pub(super) fn begin(node: &Context) -> Self {
+        let now = (Instant::now(), node.now());
+        let rows = node.store.local(Space::Node, ROW, None, 1).unwrap_or_default();
+        let last = rows.first().and_then(|(_, value)| value.first_chunk()).map(|ms| WallTime(u64::from_be_bytes(*ms)));
+        if last.is_none_or(|last| now.1.since(last) > AWAY) {
+            node.set_synced(false);
+        }
+        Self { last: Cell::new(now), back: Cell::new(now.0) }
+    }
+
+    /// Notes that this node runs; true when it did not for long.
+    pub(super) fn watch(&self, node: &Context) -> bool {
+        let now = (Instant::now(), node.now());
+        let last = self.last.replace(now);
+        let away = now.0.duration_since(last.0).max(now.1.since(last.1)) > AWAY;
+        if away {
+            tracing::info!("the node was away: others may have more");
+            node.set_synced(false);
+            self.back.set(now.0);
+        }
+        away
+    }
+
+    /// Writes down that this node runs.
+    pub(super) fn keep(&self, node: &Rc<Context>) {
+        let value = Bytes::copy_from_slice(&node.now().0.to_be_bytes());
+        let kept = node.store.commit(Batch(vec![Op::SetLocal(Space::Node, Bytes::from_static(ROW), value)]));
+        node.spawn(async move {
+            if let Err(error) = kept.await {
+                tracing::warn!(%error, "it was not written down that the node runs");
+            }
+        });
+    }
+
+    /// Decides after a round, given how many with everything answered, and with how many of them all was compared.
+    pub(super) fn judge(&self, node: &Context, answered: usize, in_step: usize) {
+        let passed = self.back.get().elapsed();
+        let alone = answered == 0 && passed >= ALONE;
+        let enough = if passed >= PATIENCE { 1 } else { ENOUGH };
+        if alone || (answered > 0 && in_step >= enough.min(answered)) {
+            tracing::info!(in_step, "this node has what it should have");
+            node.set_synced(true);
+        }
+    }
+}
