@@ -11,9 +11,9 @@ use futures_util::future::Future;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::absences::Absences;
 use super::doors::Doors;
 use super::gc::Homes;
+use super::peers::Absences;
 pub use super::settings::{Hidden, Settings, TimeSettings};
 use super::storage::{Origins, Quotas, kept_proofs};
 use crate::clock::NodeClock;

@@ -3,7 +3,6 @@
 //! Others hold typed handles, never an address. Connection tasks read from the store themselves; writes go through
 //! the storage actor.
 
-mod absences;
 mod answers;
 mod call;
 mod clock;
@@ -16,11 +15,11 @@ mod gc;
 mod glance;
 mod inbound;
 mod outbox;
+mod peers;
 mod people;
 mod presence;
 mod problem;
 mod put;
-mod rates;
 mod registrar;
 mod repair;
 mod routing;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::absence::Absence;
 use super::holdings::{self, Kept};
 use crate::actors::context::Context;
-use crate::actors::rates::Rates;
+use crate::actors::peers::Rates;
 use crate::overlay::Shares;
 use crate::repair::{Declined, Digest, Settled};
 use crate::types::{NodeId, Rng, Stretch};

@@ -17,7 +17,7 @@ use super::{Reading, read_list};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::actors::gc::is_collected;
-use crate::actors::rates::Rates;
+use crate::actors::peers::Rates;
 use crate::records::{MAX_PAGE_DEPTH, Record, home, slot};
 use crate::seam::{Batch, Op, Space};
 use crate::types::{Key, Section, SectionSet};

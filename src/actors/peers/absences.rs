@@ -34,11 +34,11 @@ impl Absence {
 /// Who was dialled in vain of late, by the number of the contact that was dialled: newer addresses are worth a try, and a
 /// vain dial of older ones, as those in the configuration of a bootpeer, says nothing about them. At most [`MOST`].
 #[derive(Debug, Default)]
-pub(super) struct Absences(BTreeMap<(NodeId, u64), Absence>);
+pub struct Absences(BTreeMap<(NodeId, u64), Absence>);
 
 impl Absences {
     /// Notes a vain dial.
-    pub(super) fn note(&mut self, contact: &Contact, now: Instant) {
+    pub fn note(&mut self, contact: &Contact, now: Instant) {
         let dialled = (contact.node, contact.seq);
         if self.0.len() >= MOST && !self.0.contains_key(&dialled) {
             self.0.retain(|_, absence| absence.counts(now));
@@ -56,7 +56,7 @@ impl Absences {
     }
 
     /// Forgets one peer's absence.
-    pub(super) fn forget(&mut self, node: &NodeId) {
+    pub fn forget(&mut self, node: &NodeId) {
         while let Some((dialled, _)) = self.0.range((*node, 0)..=(*node, u64::MAX)).next() {
             let dialled = *dialled;
             self.0.remove(&dialled);
@@ -64,12 +64,12 @@ impl Absences {
     }
 
     /// Forgets all.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.0.clear();
     }
 
     /// Tells whether the peer is passed over now. One that has signed new addresses since is not.
-    pub(super) fn passes_over(&self, contact: &Contact, now: Instant) -> bool {
+    pub fn passes_over(&self, contact: &Contact, now: Instant) -> bool {
         let dialled = self.0.range((contact.node, contact.seq)..=(contact.node, u64::MAX));
         dialled.map(|(_, absence)| absence).any(|absence| absence.counts(now))
     }
