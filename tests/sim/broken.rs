@@ -86,7 +86,7 @@ fn forgets_followers(_: usize, op: &Op) -> bool {
 
 #[test]
 fn a_collection_that_does_not_wait_for_every_follower_is_noticed() {
-    let scenario = Scenario { duration: Duration::from_secs(400), ..scenario(41) };
+    let scenario = Scenario { duration: Duration::from_secs(400), ..scenario(43) };
     let report = broken(&scenario, |config| config.drops = Some(forgets_followers));
     assert!(!report.ok && found(&report, "collected_early") > 0, "{:?}", report.checks);
     assert!(found(&report, "list_lacks") > 0, "{:?}", report.checks);

@@ -104,6 +104,8 @@ fn a_clock_that_jumps_ahead_ends_nothing() {
         follow(&sim, 5, "alice").await;
         let short = sim.doors(4).session.post("for ten minutes".into(), Some(10 * MINUTE)).await.expect("posted");
         reads(&sim, 5, &["for ten minutes"], SOON).await;
+        // Until nobody brings anybody anything any more.
+        pause(60).await;
         for node in [5, 6] {
             let before = sim.doors(node).storage.held().await.expect("held").usage.records;
             sim.skew(node, 2 * HOUR, NONE, false);
