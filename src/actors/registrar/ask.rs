@@ -6,7 +6,7 @@ use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
 use crate::records::{AccountBody, Signed};
 use crate::registry::{Tally, Verdict};
-use crate::types::{AccountId, Contact, NodeId, PublicKey, Username};
+use crate::types::{AccountId, PublicKey, Username};
 use crate::wire::{Claim, Claimed, ErrorCode, NameStatus, Standing};
 
 /// Asks the registrars to sign for a claim until the verdict is clear.
@@ -53,16 +53,12 @@ async fn ask(
     if let (true, Some(own)) = (id == node.me, &node.doors().registrar) {
         return Some(own.claim(node.me, claim.bytes().clone()).await);
     }
-    let contact = reach(node, id).await?;
+    let contact = node.doors().routing.known(id).await?;
     match node.call(&contact, &Claim { record: claim.bytes().into() }, Patience::Disk).await {
         Ok(claimed) => Some(Ok(claimed)),
         Err(CallError::Refused(refused)) => Some(Err(refused.code)),
         Err(CallError::Net(_) | CallError::Malformed) => None,
     }
-}
-
-async fn reach(node: &Rc<Context>, id: NodeId) -> Option<Contact> {
-    node.doors().routing.anchors().await.into_iter().map(|(c, _)| c).find(|c| c.node == id)
 }
 
 /// Counts an answer that proves itself; any other counts for nothing.
@@ -90,7 +86,7 @@ pub async fn name_is_pending(node: &Rc<Context>, name: &Username) -> bool {
         let id = registrar.node_id();
         let standing: Option<Standing> = match (id == node.me, &node.doors().registrar) {
             (true, Some(own)) => own.standing(name.clone()).await.ok(),
-            _ => match reach(node, id).await {
+            _ => match node.doors().routing.known(id).await {
                 Some(contact) => node.call(&contact, &NameStatus { name: name.clone() }, Patience::Read).await.ok(),
                 None => None,
             },

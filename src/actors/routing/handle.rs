@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::actor::RoutingActor;
 use super::messages::{
-    AnchorHeard, Anchors, Closest, Failed, Greeted, Heard, LookUp, LookedUp, MoreBootpeers, Overview, Peer, Peers,
-    Persist, PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
+    AnchorHeard, Anchors, Closest, Failed, Greeted, Heard, Known, LookUp, LookedUp, MoreBootpeers, Overview, Peer,
+    Peers, Persist, PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
 };
 use super::people::{LookedUpFor, PingError, PingTarget, Pong};
 use crate::actors::door::{Door, Gone};
@@ -91,6 +91,11 @@ impl RoutingHandle {
     /// Returns the anchors of the network that an address is known of, with whether they answered last time.
     pub async fn anchors(&self) -> Vec<(Contact, bool)> {
         self.0.ask(Anchors).await.unwrap_or_default()
+    }
+
+    /// Returns the best contact known of a node: of the table, its own word, or the configuration's.
+    pub async fn known(&self, node: NodeId) -> Option<Contact> {
+        self.0.ask(Known(node)).await.ok().flatten()
     }
 
     /// Returns how long ago any anchor answered; `None` when none ever did.

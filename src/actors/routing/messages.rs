@@ -113,6 +113,11 @@ pub struct BootpeerState {
 #[rtype(result = "Vec<(Contact, bool)>")]
 pub struct Anchors;
 
+/// Asks for the best contact known of a node.
+#[derive(Message)]
+#[rtype(result = "Option<Contact>")]
+pub struct Known(pub NodeId);
+
 /// Asks how long ago any anchor answered, whatever became of later requests.
 #[derive(Message)]
 #[rtype(result = "Option<Duration>")]

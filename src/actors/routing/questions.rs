@@ -4,7 +4,8 @@ use actix::{Context as Ctx, Handler, MessageResult, ResponseFuture};
 
 use super::actor::RoutingActor;
 use super::messages::{
-    AnchorHeard, Anchors, BootpeerState, Closest, LookUp, Overview, Peer, Peers, PingPeer, RoutingOverview, Seeds,
+    AnchorHeard, Anchors, BootpeerState, Closest, Known, LookUp, Overview, Peer, Peers, PingPeer, RoutingOverview,
+    Seeds,
 };
 use super::people::{self, LookedUpFor, PingError, PingTarget, Pong};
 use crate::overlay;
@@ -75,6 +76,14 @@ impl Handler<Anchors> for RoutingActor {
     fn handle(&mut self, _: Anchors, _: &mut Ctx<Self>) -> Self::Result {
         let known = |id: NodeId| Some((self.known_by_id(&id)?, !self.health.has_failed(&id)));
         MessageResult(self.node.anchors().filter(|id| *id != self.node.me).filter_map(known).collect())
+    }
+}
+
+impl Handler<Known> for RoutingActor {
+    type Result = MessageResult<Known>;
+
+    fn handle(&mut self, Known(node): Known, _: &mut Ctx<Self>) -> Self::Result {
+        MessageResult(self.known_by_id(&node))
     }
 }
 
