@@ -80,7 +80,7 @@ impl Shares {
 /// Returns the replica set of a key among some contacts.
 pub fn chosen(candidates: &[&Contact], key: &Key, k: usize) -> BTreeSet<NodeId> {
     let mut sorted = candidates.to_vec();
-    sorted.sort_unstable_by_key(|contact| contact.node.distance(key));
+    sorted.sort_by_cached_key(|contact| contact.node.distance(key));
     preferred_places(&sorted, k).into_iter().map(|place| sorted[place].node).collect()
 }
 

@@ -64,10 +64,15 @@ impl Absence {
         });
     }
 
+    /// Tells whether there is time to look for somebody with everything once more.
+    pub(super) fn has_time(&self) -> bool {
+        self.back.get().elapsed() < ALONE
+    }
+
     /// Decides after a round, given how many with everything answered, and with how many of them all was compared.
     pub(super) fn judge(&self, node: &Context, answered: usize, in_step: usize) {
         let passed = self.back.get().elapsed();
-        let alone = answered == 0 && passed >= ALONE;
+        let alone = answered == 0 && !self.has_time();
         let enough = if passed >= PATIENCE { 1 } else { ENOUGH };
         if alone || (answered > 0 && in_step >= enough.min(answered)) {
             tracing::info!(in_step, "this node has what it should have");

@@ -24,6 +24,8 @@ const SHUNNED: Duration = Duration::from_secs(3600);
 const ANCHOR_ROUNDS: u64 = 6;
 /// Most stretches that an anchor is asked to compare.
 const STRETCHES: usize = 512;
+/// Where so many in a row were away as well, as in a network that begins, the others are met the next time.
+const AWAY: usize = 8;
 /// How often a meeting that failed is tried again, and after how long.
 const TRIES: u8 = 3;
 const AGAIN: Duration = Duration::from_secs(20);
@@ -42,6 +44,8 @@ struct Round<'a> {
     /// Peers with everything that answered, and those with whom all was compared.
     answered: BTreeSet<NodeId>,
     in_step: BTreeSet<NodeId>,
+    /// Peers that answered and were away themselves.
+    away: usize,
 }
 
 /// Compares what is due: everything in a full round, else what changed hands.
@@ -49,7 +53,13 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
     let node = &shared.node;
     let me = node.contact();
     let peers = node.doors().routing.peers().await.unwrap_or_default();
-    let peers: Vec<Contact> = peers.into_iter().map(|peer| peer.contact).collect();
+    let mut peers: Vec<Contact> = peers.into_iter().map(|peer| peer.contact).collect();
+    peers.sort_by_key(|peer| peer.node);
+    let unchanged = *shared.known.borrow() == peers;
+    if unchanged && !full && shared.owed.borrow().is_empty() {
+        return;
+    }
+    shared.known.replace(peers.clone());
     let shares = Rc::new(Shares::find(&me, &peers, node.network.k()));
     let before = shared.shares.replace(shares.clone());
     let mut round = Round {
@@ -60,6 +70,7 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
         peers: peers.iter().map(|peer| (peer.node, peer.clone())).collect(),
         answered: BTreeSet::new(),
         in_step: BTreeSet::new(),
+        away: 0,
     };
     round.note_newcomers(&before);
     round.note_handoffs(&before, &shares, &me);
@@ -111,6 +122,10 @@ impl Round<'_> {
 
     async fn meet_all(&mut self, full: bool) {
         for node in self.order() {
+            let nobody = self.away >= AWAY && self.answered.is_empty() && self.shared.absence.has_time();
+            if nobody && !self.shared.node.is_synced() {
+                break;
+            }
             let (must, tries) = self.must.remove(&node).unwrap_or_default();
             let due = |(share, wanted): &(&Share, &usize)| **wanted > 0 && share.nodes.contains(&node);
             let due: Vec<Stretch> =
@@ -131,6 +146,12 @@ impl Round<'_> {
                 self.shared.nudge(AGAIN);
             }
         }
+        for (node, (stretches, tries)) in std::mem::take(&mut self.must) {
+            // Those that are gone from the table are gone.
+            if self.peers.contains_key(&node) {
+                self.shared.owe(node, stretches, tries);
+            }
+        }
     }
 
     /// Returns whom to meet, in an order that is another one each time; those that have to be met come first.
@@ -147,6 +168,7 @@ impl Round<'_> {
     }
 
     fn note(&mut self, node: NodeId, met: Met) {
+        self.away += usize::from(met.answered && met.unsynced);
         // Nobody learns what it lacks from one that was away as well.
         if met.answered && !met.unsynced {
             self.answered.insert(node);

@@ -15,7 +15,7 @@ use crate::actors::context::Context;
 use crate::actors::peers::Rates;
 use crate::overlay::Shares;
 use crate::repair::{Declined, Digest, Settled};
-use crate::types::{NodeId, Rng, Stretch};
+use crate::types::{Contact, NodeId, Rng, Stretch};
 
 /// Most peers of which something is remembered: far more than there are siblings.
 const PEERS: usize = 2048;
@@ -30,7 +30,8 @@ pub(super) struct Shared {
     pub soon: Cell<Option<Instant>>,
     /// When every stretch is compared again.
     pub due: Cell<Instant>,
-    /// The shares of the last round.
+    /// The peers of the last round, and the shares that followed from them.
+    pub known: RefCell<Vec<Contact>>,
     pub shares: RefCell<Rc<Shares>>,
     pub settled: RefCell<Settled>,
     pub declined: RefCell<Declined>,
@@ -56,6 +57,7 @@ impl Shared {
             nudged: Notify::new(),
             soon: Cell::new(None),
             due: Cell::new(now + first),
+            known: RefCell::default(),
             shares: RefCell::default(),
             settled: RefCell::default(),
             declined: RefCell::default(),
