@@ -86,8 +86,12 @@ fn forgets_followers(_: usize, op: &Op) -> bool {
 
 #[test]
 fn a_collection_that_does_not_wait_for_every_follower_is_noticed() {
-    let scenario = Scenario { duration: Duration::from_secs(400), ..scenario(43) };
-    let report = broken(&scenario, |config| config.drops = Some(forgets_followers));
-    assert!(!report.ok && found(&report, "collected_early") > 0, "{:?}", report.checks);
-    assert!(found(&report, "list_lacks") > 0, "{:?}", report.checks);
+    // Whether a post is collected early depends on who reads what in time: one of a few networks shows it.
+    let play = |seed| {
+        let scenario = Scenario { duration: Duration::from_secs(400), ..scenario(seed) };
+        broken(&scenario, |config| config.drops = Some(forgets_followers))
+    };
+    let report = (41..49).map(play).find(|report| found(report, "collected_early") > 0);
+    let report = report.expect("a post is collected before every follower has seen it");
+    assert!(!report.ok && found(&report, "list_lacks") > 0, "{:?}", report.checks);
 }
