@@ -4,10 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
@@ -20,6 +22,10 @@ use crate::wire::{Blob, Deliver, Status};
 
 /// The most followers a post is brought to directly.
 const MOST: usize = 64;
+
+/// When whoever did not answer is tried again. A link that fails for less time than a connection may be silent ends none,
+/// so that nothing would tell the follower that it missed something until it looks by itself, up to two minutes later.
+const AGAIN: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(12), Duration::from_secs(20)];
 
 /// How a delivery stands.
 #[derive(Default)]
@@ -43,10 +49,12 @@ pub struct Delivery {
 pub fn deliver(node: Rc<Context>, post: Record) -> Delivery {
     let counts = Rc::new(Counts::default());
     let (ended, end) = oneshot::channel::<()>();
-    let work = run(node.clone(), post, counts.clone());
+    let work = run(node.clone(), post.clone(), counts.clone());
+    let place = node.clone();
     node.spawn(async move {
-        work.await;
+        let silent = work.await;
         drop(ended);
+        bring_again(place, post, silent).await;
     });
     Delivery { counts, done: end.map(|_| ()).boxed_local() }
 }
@@ -57,6 +65,8 @@ struct Tried {
     /// Each device with the number of the contact it was tried at: one that moved meanwhile is tried where it is now.
     at: BTreeMap<DeviceId, (NodeId, u64)>,
     has: BTreeSet<DeviceId>,
+    /// Those who did not answer.
+    silent: BTreeMap<DeviceId, Follower>,
     /// Devices that were not there.
     away: BTreeSet<DeviceId>,
 }
@@ -75,6 +85,7 @@ impl Tried {
     /// Notes that a device has it.
     fn took(&mut self, device: DeviceId) {
         self.has.insert(device);
+        self.silent.remove(&device);
         self.away.remove(&device);
     }
 
@@ -91,12 +102,13 @@ impl Tried {
     }
 }
 
-async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) {
+/// Returns who did not answer.
+async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) -> Vec<Follower> {
     // It waits in the outbox; followers find it at its home when it is published.
     if node.clock.in_doubt() {
-        return;
+        return Vec::new();
     }
-    let Some(account) = post.account() else { return };
+    let Some(account) = post.account() else { return Vec::new() };
     let tried = RefCell::new(Tried::default());
     let known = node.doors().presence.known().await;
     let fresh = read_online(&node, account);
@@ -116,9 +128,23 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) {
     let (own, followers): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|online| online.account == account);
     node.doors().presence.learned(followers.clone());
     // The author's other devices are no followers, and do not count.
-    let (uncounted, rest) = (RefCell::default(), Counts::default());
+    let (uncounted, rest) = (RefCell::<Tried>::default(), Counts::default());
     let others = bring(&node, &post, own, &uncounted, &rest);
     tokio::join!(bring(&node, &post, followers, &tried, &counts), others);
+    let silent = |tried: RefCell<Tried>| tried.into_inner().silent.into_values();
+    silent(tried).chain(silent(uncounted)).collect()
+}
+
+/// Tries those who did not answer a few times more.
+async fn bring_again(node: Rc<Context>, post: Record, mut silent: Vec<Follower>) {
+    for pause in AGAIN {
+        if silent.is_empty() || post.expires_at() <= node.horizon() {
+            return;
+        }
+        sleep(pause).await;
+        let tried = join_all(silent.iter().map(|follower| push(&node, follower, &post))).await;
+        silent = silent.into_iter().zip(tried).filter(|(_, answer)| answer.is_none()).map(|(f, _)| f).collect();
+    }
 }
 
 /// What is written down of who is online.
@@ -171,6 +197,7 @@ async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, trie
                 node.doors().presence.gone(follower.device);
                 let mut tried = tried.borrow_mut();
                 tried.leave(follower.device);
+                tried.silent.insert(follower.device, follower.clone());
                 counts.online.set(tried.online());
             }
         }
