@@ -31,6 +31,28 @@ pub trait Request: Serialize + DeserializeOwned + Known {
 /// The body of an answer.
 pub trait Answer: Serialize + DeserializeOwned + Known {}
 
+/// Returns the name of a request in the protocol, `?` of a number that is unknown here.
+pub const fn request_name(number: u8) -> &'static str {
+    match number {
+        1 => "HELLO",
+        2 => "PING",
+        3 => "FIND_NODE",
+        4 => "GET",
+        5 => "PUT",
+        6 => "DELIVER",
+        7 => "CLAIM",
+        8 => "NAME_STATUS",
+        9 => "GET_NETWORK",
+        10 => "HEARTBEAT",
+        11 => "CHECK_ONLINE",
+        12 => "RECONCILE",
+        13 => "SUMMARY",
+        14 => "COMPARE",
+        15 => "FETCH",
+        _ => "?",
+    }
+}
+
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $number:literal),+ $(,)?) => {
         /// Why a request as a whole was not done.

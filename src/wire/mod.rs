@@ -14,7 +14,9 @@ pub use collection::{
     FollowerEntry, MAX_ENTRIES, MAX_HASHES, MAX_MARKS, MAX_WANTED, Mark, ReachEntry, Reconcile, Reconciled, Summary,
     Summed,
 };
-pub use frame::{Answer, ErrorCode, HELLO, Request, WireError, encode_error, encode_ok, open_answer, read_request};
+pub use frame::{
+    Answer, ErrorCode, HELLO, Request, WireError, encode_error, encode_ok, open_answer, read_request, request_name,
+};
 pub use presence::{CheckOnline, Checked, Heard, Heartbeat, MAX_CHECKED, OnlineStanding};
 pub use registry::{Claim, Claimed, GetNetwork, NameStatus, NetworkBytes, Standing};
 pub use repair::{

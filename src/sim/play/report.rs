@@ -7,6 +7,9 @@ use serde::Serialize;
 use crate::sim::model::Finding;
 use crate::sim::statistics::Summary;
 
+/// So many kinds of requests are named for people.
+const MOST_ASKED: usize = 8;
+
 /// The report of one run; times are virtual but for `wall_s`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -56,6 +59,8 @@ pub struct Report {
     pub left: u64,
     /// While people acted, of an average node in an hour.
     pub traffic: Traffic,
+    /// The same for each kind of request: how many were sent, and the bytes of these and of their answers.
+    pub requests: BTreeMap<&'static str, Traffic>,
     /// Of an average node.
     pub memory: Memory,
     /// How long the run took in real time; filled in by whoever ran it.
@@ -178,6 +183,7 @@ impl Report {
                 self.memory.disk_records
             ),
         ];
+        lines.push(format!("of these {}", self.most_asked()));
         if let (Some(wall), memory) = (self.wall_s, self.memory.process_bytes) {
             let memory =
                 memory.map(|bytes| format!(", {:.0} KiB of memory a node", bytes / 1024.0)).unwrap_or_default();
@@ -188,6 +194,17 @@ impl Report {
             lines.push(format!("repeat   {}", self.repeat));
         }
         lines.join("\n")
+    }
+
+    /// Returns which requests were most, for people.
+    fn most_asked(&self) -> String {
+        let mut all: Vec<_> = self.requests.iter().collect();
+        all.sort_by(|(_, a), (_, b)| b.messages.total_cmp(&a.messages));
+        let words = all
+            .iter()
+            .take(MOST_ASKED)
+            .map(|(name, traffic)| format!("{:.0} {name} ({:.0} KiB)", traffic.messages, traffic.bytes / 1024.0));
+        words.collect::<Vec<_>>().join(", ")
     }
 
     fn wrong(&self) -> String {

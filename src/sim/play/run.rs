@@ -1,5 +1,6 @@
 //! A run from beginning to end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
@@ -17,6 +18,7 @@ use super::{deeds, measures::Measures};
 use crate::sim::scenario::Scenario;
 use crate::sim::statistics::loss_bound;
 use crate::sim::{SimConfig, Trace};
+use crate::wire::request_name;
 
 /// The bins of hops that a report counts.
 const HOPS: usize = 16;
@@ -80,6 +82,7 @@ pub fn play_with(
         let stuck = opening::open(&stage, outside).await.err();
         if stuck.is_none() {
             acts.begin = stage.sim.trace();
+            acts.asked = asked(&stage);
             act(&stage, outside, &mut acts).await;
         }
         stuck.map(|stuck| stuck.to_string())
@@ -92,6 +95,8 @@ pub fn play_with(
 struct Acts {
     begin: Trace,
     end: Trace,
+    /// Requests and bytes of each number: before people act, then while they did.
+    asked: Vec<(u64, u64)>,
     checks: Vec<Checked>,
     counts: Vec<Counted>,
 }
@@ -99,7 +104,7 @@ struct Acts {
 impl Default for Acts {
     fn default() -> Self {
         let none = Trace { hash: crate::types::Hash([0; 32]), messages: 0, bytes: 0 };
-        Self { begin: none, end: none, checks: Vec::new(), counts: Vec::new() }
+        Self { begin: none, end: none, asked: Vec::new(), checks: Vec::new(), counts: Vec::new() }
     }
 }
 
@@ -148,6 +153,11 @@ async fn act(stage: &Stage<'_>, outside: &dyn Outside, acts: &mut Acts) {
     }
     until(&mut deeds, began + end).await;
     acts.end = stage.sim.trace();
+    let before = std::mem::replace(&mut acts.asked, asked(stage));
+    before.iter().zip(&mut acts.asked).for_each(|(before, now)| {
+        now.0 -= before.0;
+        now.1 -= before.1;
+    });
     acts.checks.push(calm_and_check(stage, &mut weather, &mut deeds, true, outside).await);
     count(stage, acts).await;
 }
@@ -164,6 +174,28 @@ async fn count(stage: &Stage<'_>, acts: &mut Acts) {
     let up = (0..stage.nodes).filter(|node| stage.is_up(*node)).count();
     let at_h = stage.acted().as_secs_f64() / 3600.0;
     acts.counts.push(Counted { at_h, replicas: replicas.summary(), lost, up });
+}
+
+/// Returns how many requests of each number were sent so far, and how many bytes went in them and their answers.
+fn asked(stage: &Stage<'_>) -> Vec<(u64, u64)> {
+    let mut all = vec![(0, 0); usize::from(u8::MAX) + 1];
+    for node in 0..stage.nodes {
+        stage.sim.requests_of(node).into_iter().for_each(|(number, count)| all[usize::from(number)].0 += count);
+        // Both ends count them.
+        stage.sim.bytes_of(node).into_iter().for_each(|(number, bytes)| all[usize::from(number)].1 += bytes);
+    }
+    all.iter_mut().for_each(|(_, bytes)| *bytes /= 2);
+    all
+}
+
+fn requests(asked: &[(u64, u64)], node_hours: f64) -> BTreeMap<&'static str, Traffic> {
+    let mut all = BTreeMap::<&'static str, Traffic>::new();
+    for (number, (count, bytes)) in asked.iter().enumerate().filter(|(_, (count, _))| *count > 0) {
+        let sum = all.entry(request_name(number as u8)).or_default();
+        sum.messages += *count as f64 / node_hours;
+        sum.bytes += *bytes as f64 / node_hours;
+    }
+    all
 }
 
 fn report(stage: &Stage<'_>, acts: Acts, broken: Option<String>, grown: Option<u64>) -> Report {
@@ -191,6 +223,7 @@ fn report(stage: &Stage<'_>, acts: Acts, broken: Option<String>, grown: Option<u
             messages: acts.end.messages.saturating_sub(acts.begin.messages) as f64 / node_hours,
             bytes: acts.end.bytes.saturating_sub(acts.begin.bytes) as f64 / node_hours,
         },
+        requests: requests(&acts.asked, node_hours),
         checks: acts.checks,
         counts: acts.counts,
         publish_ms: publish.summary(),
