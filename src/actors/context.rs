@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::doors::Doors;
 use super::gc::Homes;
 use super::peers::Absences;
+use super::routing::Vicinities;
 pub use super::settings::{Hidden, Settings, TimeSettings};
 use super::storage::{Origins, Quotas, kept_proofs};
 use crate::clock::NodeClock;
@@ -84,6 +85,8 @@ pub struct Context {
     pub peers_changed: Notify,
     /// Homes that changed since they were last looked at.
     pub homes: Homes,
+    /// Replica sets found of late.
+    pub vicinities: Vicinities,
     rng: Rng,
     proofs: RefCell<Proofs>,
     greetings: RefCell<BTreeMap<NodeId, Greeting>>,
@@ -116,6 +119,7 @@ impl Context {
             origins: Origins::default(),
             peers_changed: Notify::new(),
             homes: Homes::default(),
+            vicinities: Vicinities::default(),
             rng: world.rng,
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
             greetings: RefCell::default(),
@@ -340,11 +344,11 @@ impl Context {
     /// Returns the records that prove what is needed, from memory or the store; empty when they are not here.
     pub fn evidence(&self, need: &ProofNeed) -> Vec<Bytes> {
         let known = self.proofs.borrow().evidence(need);
-        if !known.is_empty() || *need == ProofNeed::Nothing {
-            return known;
+        if known.is_empty() && *need != ProofNeed::Nothing {
+            self.recall(need);
+            return self.proofs.borrow().evidence(need);
         }
-        self.recall(need);
-        self.proofs.borrow().evidence(need)
+        known
     }
 
     /// Looks at what is proved of accounts.
@@ -362,14 +366,13 @@ impl Context {
         };
         let read = |section: Section, slot: &[u8]| {
             let before = (section, Bytes::copy_from_slice(slot), Hash([0; 32]));
-            let rows = self.store.read(&key, SectionSet::of(&[section]), Some(&before), 1, self.horizon());
-            rows.unwrap_or_default().into_iter().filter(|row| row.slot == slot).map(|row| row.bytes).next()
+            let rows = self.store.read(&key, SectionSet::of(&[section]), Some(&before), 1, self.horizon()).ok()?;
+            rows.into_iter().find(|row| row.slot == slot).map(|row| row.bytes)
         };
         let of_device = |section| device.and_then(|device| read(section, &device.0));
         let at_home = [read(Section::Account, &[]), of_device(Section::Device), of_device(Section::Retirement)];
         let all = at_home.into_iter().flatten().chain(kept_proofs(&*self.store, need));
-        let records: Vec<Record> = all.filter_map(|bytes| Record::decode(bytes).ok()).collect();
-        self.learn(&records);
+        self.learn(&all.filter_map(|bytes| Record::decode(bytes).ok()).collect::<Vec<Record>>());
     }
 
     /// Runs something beside the caller, on this arbiter.

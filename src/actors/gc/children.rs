@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::answer::answer_summary;
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
-use crate::actors::routing::find_closest;
+use crate::actors::routing::closest_of_late;
 use crate::records::Page;
 use crate::retention::{Shelf, majority};
 use crate::types::{AccountId, Contact, DeviceId, Hash, Hlc, Section, WallTime};
@@ -41,7 +41,7 @@ pub(super) async fn add(node: &Rc<Context>, owner: AccountId, section: Section, 
 async fn ask(node: &Rc<Context>, page: Page) -> Option<Vec<Summed>> {
     let key = page.key();
     let k = node.network.k();
-    let live: Vec<Contact> = find_closest(node, key).await.closest.into_iter().map(|(c, ())| c).collect();
+    let live = closest_of_late(node, key).await;
     let mut set: BTreeSet<_> = live.iter().map(|c| (c.node.distance(&key), c.node)).collect();
     set.insert((node.me.distance(&key), node.me));
     let set: BTreeSet<_> = set.into_iter().take(k).map(|(_, id)| id).collect();

@@ -11,7 +11,7 @@ use super::marks::marks_at;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::put::put;
-use crate::actors::routing::find_closest;
+use crate::actors::routing::closest_of_late;
 use crate::records::home;
 use crate::retention::majority;
 use crate::seam::Stored;
@@ -82,7 +82,7 @@ pub(super) async fn reconcile(node: &Rc<Context>, account: AccountId) -> bool {
 
 async fn replicas(node: &Rc<Context>, key: Key) -> Replicas {
     let k = node.network.k();
-    let live: Vec<Contact> = find_closest(node, key).await.closest.into_iter().map(|(c, ())| c).collect();
+    let live = closest_of_late(node, key).await;
     let known = node.doors().routing.closest(key, k).await;
     // Those that are known and silent count as well: of a network in two parts only one may decide.
     let all = live.iter().chain(&known).map(|c| c.node).chain([node.me]);

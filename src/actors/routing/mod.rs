@@ -12,6 +12,7 @@ mod probes;
 mod questions;
 mod search;
 mod settled;
+mod vicinity;
 
 pub use actor::RoutingActor;
 pub use handle::RoutingHandle;
@@ -19,3 +20,4 @@ pub use messages::{BootpeerState, Peer, RoutingOverview};
 pub use people::{LookedUpFor, NearNode, PingError, PingTarget, Pong};
 pub use search::{Asked, Found, Goal, find_closest, nearest_for, search};
 pub use settled::Named;
+pub use vicinity::{Vicinities, closest_of_late};
