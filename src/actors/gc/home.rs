@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::marks::marks_in;
 use crate::actors::context::Context;
 use crate::actors::storage::split;
 use crate::records::{Record, home};
@@ -100,6 +101,11 @@ pub(super) fn know_store(
     let mut known =
         Known { shelf: Shelf::default(), later: Shelf::default(), ripens: None, split: Vec::new(), posts: 0 };
     let stored = read_store(store, &home(account), now);
+    // What was collected tells still which hash a number has: a watermark may name it, though a twin of the post came later.
+    for mark in marks_in(store, now, &home(account), usize::MAX) {
+        known.shelf.note_hash(mark.device, mark.seq, mark.hash);
+        known.later.note_hash(mark.device, mark.seq, mark.hash);
+    }
     for Stored { bytes, section, stored_at, .. } in &stored {
         let Ok(record) = Record::decode(bytes.clone()) else { continue };
         let ripe_at = ripening.at(*stored_at);

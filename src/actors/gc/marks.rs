@@ -50,8 +50,12 @@ fn read(key: &[u8], value: &[u8]) -> Option<(Mark, WallTime)> {
 
 /// Returns the marks of a home, by device and number; where there are more than `limit`, those that end last.
 pub fn marks_at(node: &Context, home: &Key, limit: usize) -> Vec<Mark> {
-    let now = node.horizon();
-    let rows = node.store.local(Space::Marks, &home.0, None, MARKS_AT_HOME).unwrap_or_default();
+    marks_in(&*node.store, node.horizon(), home, limit)
+}
+
+/// The same by a store alone.
+pub(super) fn marks_in(store: &dyn Store, now: WallTime, home: &Key, limit: usize) -> Vec<Mark> {
+    let rows = store.local(Space::Marks, &home.0, None, MARKS_AT_HOME).unwrap_or_default();
     let live = rows.iter().filter_map(|(key, value)| read(key, value)).filter(|(_, ends)| *ends > now);
     let mut marks: Vec<Mark> = live.map(|(mark, _)| mark).collect();
     if marks.len() > limit {

@@ -351,6 +351,13 @@ impl Replica {
         self.commit(removal(&home(&alice), &gone));
     }
 
+    fn told(&self) -> String {
+        let rows = self.store.reader().and_then(|mut reader| reader.scan(None, usize::MAX)).expect("memory");
+        let marks = self.store.local(Space::Marks, &[], None, usize::MAX).expect("memory");
+        let rows = rows.iter().map(|row| format!("{:?} {:?}", row.section, row.hash));
+        rows.chain(marks.iter().map(|(key, _)| format!("mark {:02x?}", &key[64..80]))).collect::<Vec<_>>().join("\n  ")
+    }
+
     fn state(&self, now: WallTime) -> Hash {
         state_hash(&self.store, now, None).expect("memory can be read")
     }
@@ -465,7 +472,10 @@ fn replicas_with_the_same_records_have_the_same_state() {
         let (steps, class) = pair(case);
         let ([one, other], end) = played(LAW, &steps);
         let state = one.state(end);
-        assert_eq!(state, other.state(end), "case {case}, {class}: {}", told(&steps));
+        if state != other.state(end) {
+            let [one, other] = [one.told(), other.told()];
+            panic!("case {case}, {class}: {}\nends with\n  {one}\nand\n  {other}", told(&steps));
+        }
         let marks = one.store.local(Space::Marks, &[], None, 1).expect("memory");
         collected += u64::from(!marks.is_empty());
         if states.len() < 1000 {
