@@ -10,6 +10,7 @@ mod delivery;
 mod devices;
 mod directory;
 mod gc;
+mod gc_absence;
 mod gc_author;
 mod gc_away;
 mod gc_pages;
