@@ -14,6 +14,8 @@ SOAK_SCENARIO ?= config/sim/short.toml
 IDLE_SECONDS ?= 120
 # How often processes are killed and files damaged, how often networks fail, and for how many seconds each time.
 ROUNDS ?= 300
+# In how many orders two replicas get the same records; and how many absences are played, of those that there are.
+CASES ?= 1000000
 NET_ROUNDS ?= 3
 HOLD ?= 75
 # Twenty random lives, other ones every time.
@@ -23,7 +25,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net menu test test-tools sim soak soak-sim soak-faults check bench bench-idle deny clean-net tools
+.PHONY: help build net menu test test-tools sim soak soak-sim soak-merge soak-gc soak-faults check bench bench-idle deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,13 +49,19 @@ test-tools: ## Install what some tests need beside Rust, where that is possible 
 sim: build ## Play a scenario in a simulated network (SCENARIO=config/sim/storm.toml, ARGS="--seed 7 --out target/sim")
 	$(BIN) sim $(SCENARIO) $(ARGS)
 
-soak: tools soak-sim soak-faults ## Random faults for a long time, simulated and real (SEEDS=100..200, ROUNDS=500)
+soak: tools soak-sim soak-merge soak-gc soak-faults ## Random faults for a long time, simulated and real (SEEDS=100..200, ROUNDS=500)
 
 soak-sim: SEEDS := $(SEEDS)
 soak-sim: build ## Random faults in simulated networks (SEEDS=100..200 for certain ones, SOAK_SCENARIO=…)
 	@echo "seeds $(SEEDS)"
 	TIMELINE_SIM_SEEDS=$(SEEDS) $(CARGO) test --locked --test sim -- random_faults
 	@for seed in $$(seq $$(echo $(SEEDS) | tr . ' ') | sed '$$d'); do $(BIN) sim $(SOAK_SCENARIO) --seed $$seed || exit 1; done
+
+soak-merge: tools ## Two replicas that get the same records, in a million orders (CASES=100000)
+	TIMELINE_TEST_CASES=$(CASES) $(CARGO) test --locked --profile sim --lib -- replicas_with_the_same_records
+
+soak-gc: tools ## Absences of replicas, authors and followers, with every clock, in simulated networks (CASES=10)
+	TIMELINE_TEST_CASES=$(CASES) $(CARGO) test --locked --test sim -- nothing_comes_back_after_absences
 
 soak-faults: tools test-tools ## Kills, full disks, damaged files and failing networks (ROUNDS=500; HOLD=90 seconds a partition)
 	TIMELINE_TEST_ROUNDS=$(ROUNDS) $(CARGO) test --locked --test store -- kill flip damaged

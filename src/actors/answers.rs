@@ -3,7 +3,7 @@
 pub use super::clock::ClockState;
 pub use super::directory::{Listed, Listing};
 pub use super::feed::{FeedEvent, FeedPage, ListRequest, MissingPosts, PageRequest, PostsPage, ShownPost, Watching};
-pub use super::gc::Retention;
+pub use super::gc::{Retention, state_hash};
 pub use super::outbox::{Item, Progress, Waiting};
 pub use super::people::{Count, PeoplePage, Person, Standing, Thread, UserView};
 pub use super::routing::{BootpeerState, LookedUpFor, NearNode, Peer, PingError, PingTarget, Pong, RoutingOverview};

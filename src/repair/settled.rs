@@ -30,6 +30,11 @@ impl Settled {
         self.0.insert((peer, stretch), (sides, now));
     }
 
+    /// Forgets all of it.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Tells whether that is still all there is to it.
     pub fn is(&self, peer: NodeId, stretch: Stretch, sides: Sides, now: Duration) -> bool {
         let found = self.0.get(&(peer, stretch));
@@ -49,6 +54,11 @@ impl Declined {
             self.0.clear();
         }
         self.0.insert((by, name), now);
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Tells whether the node did not take the record of late.

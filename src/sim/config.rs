@@ -10,7 +10,7 @@ use super::links::Ways;
 use crate::actors::Retention;
 use crate::keys::SecretKey;
 use crate::node::merge_rule;
-use crate::seam::Op;
+use crate::seam::{Op, Space};
 use crate::store::Merge;
 use crate::types::Network;
 
@@ -47,6 +47,10 @@ pub struct SimConfig {
     pub merge: Merge,
     /// Changes that a node's store acknowledges and does not make: a fault of the program that has to be noticed.
     pub drops: Option<fn(node: usize, op: &Op) -> bool>,
+    /// Local state that a node's store does not find, though it is on the disk: another such fault.
+    pub blind: Option<fn(node: usize, space: Space) -> bool>,
+    /// Requests, by their number, that a node has no time for, whoever asks: another such fault.
+    pub refuses: Option<fn(node: usize, request: u8) -> bool>,
     /// Whether equal records of all nodes share their bytes in memory.
     pub share_bytes: bool,
 }
@@ -69,6 +73,8 @@ impl Default for SimConfig {
             anchors: true,
             merge: merge_rule,
             drops: None,
+            blind: None,
+            refuses: None,
             share_bytes: false,
         }
     }

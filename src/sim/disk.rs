@@ -19,6 +19,9 @@ type Told = oneshot::Sender<Result<Applied, StoreError>>;
 /// Tells of a change whether it is acknowledged and not made.
 pub(super) type Drops = Option<Box<dyn Fn(&Op) -> bool>>;
 
+/// Tells of local state whether it is not found.
+pub(super) type Blind = Option<Box<dyn Fn(Space) -> bool>>;
+
 /// What a change that is not made becomes: it changes nothing and is acknowledged.
 const NOTHING: &[u8] = b"\0nothing";
 
@@ -47,6 +50,7 @@ impl Pool {
 pub(super) struct SimStore {
     pool: Option<Rc<Pool>>,
     drops: Drops,
+    blind: Blind,
     store: Rc<MemoryStore>,
     /// Bounded by what the node's actors have under way, as in production.
     queue: mpsc::UnboundedSender<(Batch, Told)>,
@@ -61,7 +65,7 @@ impl SimStore {
         takes: Duration,
         trap: Rc<Cell<Option<Space>>>,
         pool: Option<Rc<Pool>>,
-        drops: Drops,
+        (drops, blind): (Drops, Blind),
     ) -> Self {
         let store = Rc::new(store);
         let (queue, mut commits) = mpsc::unbounded_channel::<(Batch, Told)>();
@@ -78,7 +82,7 @@ impl SimStore {
                 }
             }
         });
-        Self { pool, drops, store, queue, trap }
+        Self { pool, drops, blind, store, queue, trap }
     }
 
     fn treat(&self, op: &mut Op) {
@@ -113,6 +117,9 @@ impl Store for SimStore {
         if self.trap.get() == Some(space) {
             self.trap.set(None);
             panic!("the panic that this simulation was asked for");
+        }
+        if self.blind.as_ref().is_some_and(|blind| blind(space)) {
+            return Ok(Vec::new());
         }
         self.store.local(space, prefix, after, limit)
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::simulation::Simulation;
 use super::trace::Trace;
+use crate::actors::state_hash;
 use crate::records::Record;
 use crate::seam::{Space, Store, Usage};
 use crate::store::{MemoryDisk, MemoryStore};
@@ -50,6 +51,11 @@ impl Simulation {
             hasher.update(&[row.section.number()]).update(&row.hash.0);
         });
         Hash(*hasher.finalize().as_bytes())
+    }
+
+    /// Returns the state of a node at a key, what it has collected included: what replicas have to agree on.
+    pub fn replica_state(&self, number: usize, key: &Key) -> Hash {
+        state_hash(&self.store(number), self.now(), Some(key)).expect("a memory disk can be read")
     }
 
     /// Returns how much lies on a node's disk.

@@ -16,7 +16,7 @@ use super::crew::{Crew, Seat};
 use super::disk::{Pool, SimStore};
 use super::faults;
 use super::links::Links;
-use super::transport::SimTransport;
+use super::transport::{Refuses, SimTransport};
 use super::wire::{Process, Wire};
 use super::world::{InPlace, Servers, SimClock, SimTime, Skew};
 use crate::actors::{Doors, Settings, TimeSettings};
@@ -153,16 +153,24 @@ impl Simulation {
         assert!(machine.running.is_none(), "node {number} runs already");
         machine.trap.set(None);
         let process = self.wire.begin(machine.id, machine.address);
-        let transport = SimTransport::new(process, machine.address, self.wire.clone());
+        let config = &self.config;
+        let refuses = config.refuses.map(|refuses| Box::new(move |request| refuses(number, request)) as Refuses);
+        let transport = SimTransport::new(process, machine.address, self.wire.clone(), refuses);
         let port = Rc::downgrade(&transport.0);
         let set = Rc::new(LocalSet::new());
         let inside = set.enter();
-        let store = MemoryStore::on(machine.disk.clone(), self.config.merge);
-        let drops =
-            self.config.drops.map(|drops| Box::new(move |op: &Op| drops(number, op)) as Box<dyn Fn(&Op) -> bool>);
+        let store = MemoryStore::on(machine.disk.clone(), config.merge);
+        let drops = config.drops.map(|drops| Box::new(move |op: &Op| drops(number, op)) as Box<dyn Fn(&Op) -> bool>);
+        let blind = config.blind.map(|blind| Box::new(move |space| blind(number, space)) as Box<dyn Fn(Space) -> bool>);
         let world = World {
             net: Rc::new(transport),
-            store: Rc::new(SimStore::open(store, self.config.commit, machine.trap.clone(), self.pool.clone(), drops)),
+            store: Rc::new(SimStore::open(
+                store,
+                config.commit,
+                machine.trap.clone(),
+                self.pool.clone(),
+                (drops, blind),
+            )),
             clock: Rc::new(SimClock { began: self.began, skew: machine.skew.clone() }),
             time: (!machine.servers.is_empty()).then(|| {
                 Rc::new(SimTime { skew: machine.skew.clone(), servers: self.servers.clone() }) as Rc<dyn TimeSource>
@@ -172,11 +180,11 @@ impl Simulation {
         };
         let settings = Settings {
             bootpeers,
-            bootpeer: number < self.config.bootpeers,
-            anchors: self.config.anchors,
-            gc_interval: self.config.gc_interval,
-            retention: self.config.retention,
-            store_quota: self.config.store_quota,
+            bootpeer: number < config.bootpeers,
+            anchors: config.anchors,
+            gc_interval: config.gc_interval,
+            retention: config.retention,
+            store_quota: config.store_quota,
             store_min_free: 0,
             software: "timeline simulated".to_owned(),
             time: TimeSettings {

@@ -19,11 +19,15 @@ use super::wire::{Answered, Process, Wire};
 use crate::net::{NetLimits, Tally};
 use crate::seam::{Class, Inbound, Later, NetError, Path, Traffic, Transport};
 use crate::types::{Contact, NodeId};
+use crate::wire::{ErrorCode, encode_error};
 
 /// The end of time for a request whose caller waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 
 type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
+
+/// Tells of a request, by its number, whether this node has no time for it, whoever asks.
+pub(super) type Refuses = Box<dyn Fn(u8) -> bool>;
 
 /// A connection that this node dialled.
 struct Link {
@@ -51,6 +55,7 @@ pub(super) struct Port {
     address: SocketAddr,
     wire: Rc<Wire>,
     limits: NetLimits,
+    refuses: Option<Refuses>,
     inbound: RefCell<Option<Weak<dyn Inbound>>>,
     /// At most one for each node of the simulation.
     slots: RefCell<BTreeMap<NodeId, Slot>>,
@@ -65,6 +70,9 @@ impl Port {
     pub(super) async fn receive(&self, leg: Leg, from: Process, srtt: Duration, body: Bytes) -> Option<Answered> {
         let inbound = self.inbound.borrow().as_ref()?.upgrade()?;
         self.tally.was_asked(body.len());
+        if self.refuses.as_ref().zip(body.first()).is_some_and(|(refuses, number)| refuses(*number)) {
+            return Some(Ok(Ok(encode_error(ErrorCode::Busy, "broken on purpose"))));
+        }
         let handling = inbound.handle(from.node, body);
         drop(inbound);
         let answer = timeout(self.limits.handling, handling).await.ok()?;
@@ -198,12 +206,13 @@ impl Port {
 pub(super) struct SimTransport(pub Rc<Port>);
 
 impl SimTransport {
-    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>) -> Self {
+    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, refuses: Option<Refuses>) -> Self {
         Self(Rc::new(Port {
             me,
             address,
             wire,
             limits: NetLimits::default(),
+            refuses,
             inbound: RefCell::new(None),
             slots: RefCell::default(),
             guests: RefCell::default(),

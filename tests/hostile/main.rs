@@ -30,3 +30,4 @@ mod raw;
 mod repair;
 mod support;
 mod threads;
+mod watermarks;

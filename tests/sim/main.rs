@@ -10,6 +10,8 @@ mod delivery;
 mod devices;
 mod directory;
 mod gc;
+mod gc_absence;
+mod gc_author;
 mod gc_away;
 mod gc_pages;
 mod hidden;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use timeline::actors::state_hash;
 use timeline::seam::{Batch, Op, Space, Store, Stored};
 use timeline::store::MemoryStore;
 use timeline::types::{Hash, Section, SectionSet, WallTime};
@@ -90,6 +91,8 @@ proptest! {
                 assert_eq!(file.usage(), memory.usage());
                 assert_eq!(view(&file, page, WallTime(now)), view(&memory, page, WallTime(now)));
                 assert_eq!(file.scan_all(), memory.scan_all());
+                let state = |store: &Rc<dyn Store>| state_hash(&**store, WallTime(now), None).expect("read");
+                assert_eq!(state(&file), state(&memory));
                 for space in [Space::Node, Space::Feed] {
                     let all = memory.local(space, &prefix, None, usize::MAX);
                     assert_eq!(file.local(space, &prefix, None, usize::MAX), all);

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::actors::context::Context;
 use crate::records::{HeadsBody, Record, home};
-use crate::seam::{Batch, Op};
-use crate::types::{DeviceId, Hash, Key, Section, SectionSet};
+use crate::seam::{Batch, Op, Store};
+use crate::types::{DeviceId, Hash, Key, Section, SectionSet, WallTime};
 
 /// A slot of heads keeps one record for each of its ranks.
 const HEADS: usize = 3;
@@ -16,8 +16,8 @@ const HEADS: usize = 3;
 const READ: usize = 100;
 
 /// Tells whether the heads of a device that are held here say that a number is gone.
-pub(super) fn is_final(node: &Context, home: &Key, device: &DeviceId, seq: u64) -> bool {
-    gone(&heads(node, home, device)).iter().any(|(first, last)| (*first..=*last).contains(&seq))
+pub(super) fn is_final(store: &dyn Store, now: WallTime, home: &Key, device: &DeviceId, seq: u64) -> bool {
+    gone(&heads(store, now, home, device)).iter().any(|(first, last)| (*first..=*last).contains(&seq))
 }
 
 /// Removes the posts of a home that the heads of their device call gone, as far as new records of that home are concerned.
@@ -25,20 +25,7 @@ pub async fn drop_final(node: &Context, at: &Key, new: &[&Record]) {
     if node.clock.in_doubt() {
         return;
     }
-    let mut ops = Vec::new();
-    for record in new {
-        match record {
-            Record::Heads(r) if home(&r.body.account) == *at => {
-                for (first, last) in gone(&heads(node, at, &r.body.device)) {
-                    ops.extend(drops(node, at, &r.body.device, first, last));
-                }
-            }
-            Record::Post(r) if is_final(node, at, &r.body.device, r.body.seq) => {
-                ops.extend(drops(node, at, &r.body.device, r.body.seq, r.body.seq));
-            }
-            _ => {}
-        }
-    }
+    let ops = final_ops(&*node.store, node.horizon(), at, new);
     if !ops.is_empty()
         && let Err(error) = node.store.commit(Batch(ops)).await
     {
@@ -46,10 +33,29 @@ pub async fn drop_final(node: &Context, at: &Key, new: &[&Record]) {
     }
 }
 
-fn heads(node: &Context, home: &Key, device: &DeviceId) -> Vec<HeadsBody> {
+/// Returns the changes that remove them.
+pub(super) fn final_ops(store: &dyn Store, now: WallTime, at: &Key, new: &[&Record]) -> Vec<Op> {
+    let mut ops = Vec::new();
+    for record in new {
+        match record {
+            Record::Heads(r) if home(&r.body.account) == *at => {
+                for (first, last) in gone(&heads(store, now, at, &r.body.device)) {
+                    ops.extend(drops(store, now, at, &r.body.device, (first, last)));
+                }
+            }
+            Record::Post(r) if is_final(store, now, at, &r.body.device, r.body.seq) => {
+                ops.extend(drops(store, now, at, &r.body.device, (r.body.seq, r.body.seq)));
+            }
+            _ => {}
+        }
+    }
+    ops
+}
+
+fn heads(store: &dyn Store, now: WallTime, home: &Key, device: &DeviceId) -> Vec<HeadsBody> {
     let before = (Section::Heads, Bytes::copy_from_slice(&device.0), Hash([0; 32]));
     let sections = SectionSet::of(&[Section::Heads]);
-    let stored = node.store.read(home, sections, Some(&before), HEADS, node.horizon()).unwrap_or_default();
+    let stored = store.read(home, sections, Some(&before), HEADS, now).unwrap_or_default();
     let body = |bytes| match Record::decode(bytes) {
         Ok(Record::Heads(heads)) if heads.body.device == *device => Some(heads.body),
         _ => None,
@@ -66,12 +72,12 @@ fn gone(heads: &[HeadsBody]) -> Vec<(u64, u64)> {
 }
 
 /// Returns the changes that remove the posts of a range.
-fn drops(node: &Context, at: &Key, device: &DeviceId, first: u64, last: u64) -> Vec<Op> {
+fn drops(store: &dyn Store, now: WallTime, at: &Key, device: &DeviceId, (first, last): (u64, u64)) -> Vec<Op> {
     let slot = |seq: u64| Bytes::from([&device.0[..], &seq.to_be_bytes()].concat());
     let sections = SectionSet::of(&[Section::Post]);
     let (mut ops, mut after) = (Vec::new(), (Section::Post, slot(first), Hash([0; 32])));
     loop {
-        let mut rows = node.store.read(at, sections, Some(&after), READ, node.horizon()).unwrap_or_default();
+        let mut rows = store.read(at, sections, Some(&after), READ, now).unwrap_or_default();
         let full = rows.len() == READ;
         rows.retain(|row| row.slot <= slot(last));
         let Some(end) = rows.last().map(|row| (row.section, row.slot.clone(), row.hash)) else { break };

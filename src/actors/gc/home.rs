@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::marks::marks_in;
 use crate::actors::context::Context;
 use crate::actors::storage::split;
 use crate::records::{Record, home};
 use crate::retention::Shelf;
-use crate::seam::Stored;
+use crate::seam::{Store, Stored};
 use crate::types::{AccountId, Hash, Key, Section, SectionSet, WallTime};
 
 /// Records read at once.
@@ -31,9 +32,13 @@ pub(super) fn compared() -> SectionSet {
 
 /// Reads everything that replicas compare.
 pub(super) fn read(node: &Context, key: &Key) -> Vec<Stored> {
+    read_store(&*node.store, key, node.horizon())
+}
+
+fn read_store(store: &dyn Store, key: &Key, now: WallTime) -> Vec<Stored> {
     let (mut all, mut after) = (Vec::new(), None);
     while all.len() < MOST {
-        let some = node.store.read(key, compared(), after.as_ref(), READ, node.horizon()).unwrap_or_default();
+        let some = store.read(key, compared(), after.as_ref(), READ, now).unwrap_or_default();
         after = some.last().map(|s: &Stored| (s.section, s.slot.clone(), s.hash));
         let end = some.len() < READ;
         all.extend(some);
@@ -76,18 +81,34 @@ pub(super) struct Known {
 
 /// Reads a home as the rule sees it.
 pub(super) fn know(node: &Rc<Context>, account: &AccountId, ripening: Ripening) -> Known {
-    let (key, now) = (home(account), node.horizon());
-    let mut known =
-        Known { shelf: Shelf::default(), later: Shelf::default(), ripens: None, split: Vec::new(), posts: 0 };
-    let stored = read(node, &key);
+    let key = home(account);
+    let (mut known, stored) = know_store(&*node.store, account, ripening, node.horizon());
     for section in [Section::Followers, Section::Seen] {
         if is_split(node, &key, section, &stored) {
             known.split.push(section);
         }
     }
-    for Stored { bytes, section, stored_at, .. } in stored {
-        let Ok(record) = Record::decode(bytes) else { continue };
-        let ripe_at = ripening.at(stored_at);
+    known
+}
+
+/// Reads a home out of a store, its first pages alone; returns also what was read.
+pub(super) fn know_store(
+    store: &dyn Store,
+    account: &AccountId,
+    ripening: Ripening,
+    now: WallTime,
+) -> (Known, Vec<Stored>) {
+    let mut known =
+        Known { shelf: Shelf::default(), later: Shelf::default(), ripens: None, split: Vec::new(), posts: 0 };
+    let stored = read_store(store, &home(account), now);
+    // What was collected tells still which hash a number has: a watermark may name it, though a twin of the post came later.
+    for mark in marks_in(store, now, &home(account), usize::MAX) {
+        known.shelf.note_hash(mark.device, mark.seq, mark.hash);
+        known.later.note_hash(mark.device, mark.seq, mark.hash);
+    }
+    for Stored { bytes, section, stored_at, .. } in &stored {
+        let Ok(record) = Record::decode(bytes.clone()) else { continue };
+        let ripe_at = ripening.at(*stored_at);
         if matches!(record, Record::Post(_)) {
             known.posts += 1;
             if ripe_at > now {
@@ -95,12 +116,12 @@ pub(super) fn know(node: &Rc<Context>, account: &AccountId, ripening: Ripening) 
             }
         }
         // At a home lie the edges of both directions.
-        if section != Section::Following {
+        if *section != Section::Following {
             known.shelf.note(account, &record, ripe_at <= now);
             known.later.note(account, &record, true);
         }
     }
-    known
+    (known, stored)
 }
 
 /// Tells whether a list goes on at other pages: where the first one is full, or was, whatever this node was told of it.

@@ -11,7 +11,7 @@ use crate::actors::context::Context;
 use crate::records::home;
 use crate::retention::{Collected, Rules, Why};
 use crate::seam::{Batch, Op};
-use crate::types::{AccountId, Section};
+use crate::types::{AccountId, Key, Section};
 
 /// Homes with posts are compared with others this often, whatever happens: a replica may have missed what nobody repeats.
 const SLOW: Duration = Duration::from_secs(6 * 3600);
@@ -103,14 +103,11 @@ fn next(node: &Rc<Context>, known: &Known, rules: Rules) -> Next {
 
 /// Deletes posts, and keeps a mark of each; returns how many went.
 async fn remove(node: &Rc<Context>, account: AccountId, all: Vec<Collected>, most: usize) -> usize {
-    let key = home(&account);
-    let mut ops = Vec::new();
-    for Collected { piece, why } in all.iter().take(most) {
+    let all = &all[..most.min(all.len())];
+    for Collected { piece, why } in all {
         tracing::debug!(account = %account, seq = piece.seq, ?why, "a post is collected");
-        ops.push(Op::Delete { key, section: Section::Post, hash: piece.hash });
-        ops.push(mark_op(&key, piece));
     }
-    let count = ops.len() / 2;
+    let (ops, count) = (removal(&home(&account), all), all.len());
     if count == 0 {
         return 0;
     }
@@ -121,4 +118,10 @@ async fn remove(node: &Rc<Context>, account: AccountId, all: Vec<Collected>, mos
             0
         }
     }
+}
+
+/// Returns the changes that delete posts and keep a mark of each.
+pub(super) fn removal(key: &Key, all: &[Collected]) -> Vec<Op> {
+    let delete = |hash| Op::Delete { key: *key, section: Section::Post, hash };
+    all.iter().flat_map(|Collected { piece, .. }| [delete(piece.hash), mark_op(key, piece)]).collect()
 }

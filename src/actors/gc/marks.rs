@@ -6,7 +6,7 @@ use super::finals::is_final;
 use crate::actors::context::Context;
 use crate::records::{PostBody, Signed};
 use crate::retention::Piece;
-use crate::seam::{Op, Space};
+use crate::seam::{Op, Space, Store};
 use crate::types::{DeviceId, Hash, Key, WallTime};
 use crate::wire::Mark;
 
@@ -33,6 +33,12 @@ pub(super) fn mark_op(home: &Key, piece: &Piece) -> Op {
     Op::SetLocal(Space::Marks, disk_key(home, &piece.device, piece.seq, &piece.hash), value)
 }
 
+/// Returns the home, the mark and the end of the mark of a row.
+pub(super) fn read_row(key: &[u8], value: &[u8]) -> Option<(Key, Mark, WallTime)> {
+    let (mark, ends) = read(key, value)?;
+    Some((Key(*key.first_chunk()?), mark, ends))
+}
+
 fn read(key: &[u8], value: &[u8]) -> Option<(Mark, WallTime)> {
     let key: &[u8; KEY_BYTES] = key.try_into().ok()?;
     let ends = WallTime(u64::from_be_bytes(value.try_into().ok()?));
@@ -44,8 +50,12 @@ fn read(key: &[u8], value: &[u8]) -> Option<(Mark, WallTime)> {
 
 /// Returns the marks of a home, by device and number; where there are more than `limit`, those that end last.
 pub fn marks_at(node: &Context, home: &Key, limit: usize) -> Vec<Mark> {
-    let now = node.horizon();
-    let rows = node.store.local(Space::Marks, &home.0, None, MARKS_AT_HOME).unwrap_or_default();
+    marks_in(&*node.store, node.horizon(), home, limit)
+}
+
+/// The same by a store alone.
+pub(super) fn marks_in(store: &dyn Store, now: WallTime, home: &Key, limit: usize) -> Vec<Mark> {
+    let rows = store.local(Space::Marks, &home.0, None, MARKS_AT_HOME).unwrap_or_default();
     let live = rows.iter().filter_map(|(key, value)| read(key, value)).filter(|(_, ends)| *ends > now);
     let mut marks: Vec<Mark> = live.map(|(mark, _)| mark).collect();
     if marks.len() > limit {
@@ -75,11 +85,11 @@ pub fn marked_within(node: &Context, first: &Key, last: &Key) -> Vec<(Key, Hash)
     }
 }
 
-/// Tells whether this node has collected a post.
-pub fn is_marked(node: &Context, home: &Key, post: &Signed<PostBody>) -> bool {
+/// Tells whether a post at its home was collected by whoever has this store.
+fn is_marked(store: &dyn Store, now: WallTime, home: &Key, post: &Signed<PostBody>) -> bool {
     let key = disk_key(home, &post.body.device, post.body.seq, &post.hash());
-    let row = node.store.local(Space::Marks, &key, None, 1).unwrap_or_default();
-    row.first().and_then(|(key, value)| read(key, value)).is_some_and(|(_, ends)| ends > node.horizon())
+    let row = store.local(Space::Marks, &key, None, 1).unwrap_or_default();
+    row.first().and_then(|(key, value)| read(key, value)).is_some_and(|(_, ends)| ends > now)
 }
 
 /// Returns the hash of a post that was collected here.
@@ -91,7 +101,12 @@ pub fn marked_hash(node: &Context, home: &Key, device: &DeviceId, seq: u64) -> O
 
 /// Tells whether a post at its home is collected: here, or by its author's word in the heads that are held here.
 pub fn is_collected(node: &Context, home: &Key, post: &Signed<PostBody>) -> bool {
-    is_marked(node, home, post) || is_final(node, home, &post.body.device, post.body.seq)
+    is_gone(&*node.store, node.horizon(), home, post)
+}
+
+/// The same by a store alone.
+pub(super) fn is_gone(store: &dyn Store, now: WallTime, home: &Key, post: &Signed<PostBody>) -> bool {
+    is_marked(store, now, home, post) || is_final(store, now, home, &post.body.device, post.body.seq)
 }
 
 /// Walks some marks from behind `after`; returns the changes that drop those that have ended, where to go on, and how many

@@ -13,6 +13,7 @@ mod look;
 mod marks;
 mod reconcile;
 mod settings;
+mod state;
 
 pub use actor::{GcActor, GcHandle};
 pub use answer::{answer_reconcile, answer_summary};
@@ -20,3 +21,7 @@ pub use finals::drop_final;
 pub use homes::Homes;
 pub use marks::{is_collected, marked_hash, marked_within, marks_at};
 pub use settings::Retention;
+pub use state::state_hash;
+
+#[cfg(test)]
+mod tests;

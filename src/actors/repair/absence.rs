@@ -19,6 +19,8 @@ const ALONE: Duration = Duration::from_secs(30);
 const ENOUGH: usize = 3;
 /// After this, one other is enough: of several that answered, some never come to an end.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// A clock that moved further than this beside the time that passed was set.
+const STEP: Duration = Duration::from_secs(5);
 /// On disk: when this node last ran, as 64-bit big-endian number of milliseconds.
 const ROW: &[u8] = b"alive";
 
@@ -26,6 +28,7 @@ const ROW: &[u8] = b"alive";
 pub(super) struct Absence {
     last: Cell<(Instant, WallTime)>,
     back: Cell<Instant>,
+    stepped: Cell<bool>,
 }
 
 impl Absence {
@@ -37,20 +40,29 @@ impl Absence {
         if last.is_none_or(|last| now.1.since(last) > AWAY) {
             node.set_synced(false);
         }
-        Self { last: Cell::new(now), back: Cell::new(now.0) }
+        Self { last: Cell::new(now), back: Cell::new(now.0), stepped: Cell::new(false) }
     }
 
     /// Notes that this node runs; true when it did not for long.
     pub(super) fn watch(&self, node: &Context) -> bool {
         let now = (Instant::now(), node.now());
         let last = self.last.replace(now);
-        let away = now.0.duration_since(last.0).max(now.1.since(last.1)) > AWAY;
+        let (passed, by_clock) = (now.0.duration_since(last.0), now.1.since(last.1));
+        if by_clock.abs_diff(passed) > STEP || now.1 < last.1 {
+            self.stepped.set(true);
+        }
+        let away = passed.max(by_clock) > AWAY;
         if away {
             tracing::info!("the node was away: others may have more");
             node.set_synced(false);
             self.back.set(now.0);
         }
         away
+    }
+
+    /// Tells whether the clock was set since this was asked last.
+    pub(super) fn has_stepped(&self) -> bool {
+        self.stepped.take()
     }
 
     /// Writes down that this node runs.

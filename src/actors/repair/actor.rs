@@ -63,6 +63,12 @@ async fn rounds(shared: Rc<Shared>) {
             return;
         }
         let away = shared.absence.watch(&node);
+        if shared.absence.has_stepped() {
+            // By a wrong clock much had ended, or was from the future, and was not taken.
+            shared.declined.borrow_mut().clear();
+            shared.settled.borrow_mut().clear();
+            shared.due.set(Instant::now());
+        }
         let full = away || !node.is_synced() || Instant::now() >= shared.due.get();
         if full {
             shared.absence.keep(&node);

@@ -112,12 +112,14 @@ async fn compare_now(shared: &Rc<Shared>) {
     // Whoever is ahead of this disk knows more of why its posts are gone.
     if log.version > session.version {
         (session.why_from, session.early) = (log.why_from, log.early);
+        // What they call gone is, and nothing on this disk would say so.
+        session.ended = log.ended;
     }
     session.version = session.version.max(log.version);
     session.hlc = session.hlc.max(log.hlc);
-    if log.floor > session.floor {
-        (session.floor, session.ended) = (log.floor, log.ended);
-    }
+    let floor = session.floor.max(log.floor);
+    session.floor = floor;
+    session.ended.retain(|(first, _)| *first > floor);
     release(shared, session, held, ahead).await;
 }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::compare::{Standing, as_post};
 use super::deliver::deliver;
+use super::ends::keep_end;
 use super::mention::Owed;
 use super::state::{Session, Shared};
 use crate::actors::outbox::Item;
@@ -68,6 +69,7 @@ pub async fn release(shared: &Rc<Shared>, mut session: Session, held: Vec<Held>,
         ops.extend(records_to_store(shared, &records));
         let row = row(&session, &new);
         ops.extend([item.keep(), Op::SetLocal(Space::Feed, row.key(), row.to_bytes()), Owed::keep(&new)]);
+        ops.push(keep_end(&new.body));
         ready.push(Ready { post: new, item, anew: true });
     }
     ops.push(session.keep());

@@ -6,6 +6,7 @@ mod claim;
 mod compare;
 mod delete;
 mod deliver;
+mod ends;
 mod find;
 mod follow;
 mod handle;

@@ -9,13 +9,14 @@ use tokio::time::{Instant, timeout};
 
 use super::compare::{Standing, ensure};
 use super::deliver::deliver;
+use super::ends::{OWN_POSTS, OwnLog, forget_ends, keep_end};
 use super::mention::{Owed, tell};
 use super::messages::{PostRequest, Posted};
 use super::state::{Session, Shared};
 use crate::actors::gc::marks_at;
 use crate::actors::outbox::Item;
 use crate::records::{MAX_EARLY, PostBody, Record, ReplyTo, Signed, TextError, checked_text, home};
-use crate::seam::Op;
+use crate::seam::{Batch, Op};
 use crate::timeline::{FeedRow, Rate, Via, common, joined};
 use crate::types::{Code, DEFAULT_TTL, Hash, MAX_TTL, MIN_TTL, Problem, Section, SectionSet};
 
@@ -97,7 +98,8 @@ async fn make(
     let held = shared.standing.get() != Standing::Level;
     let item = Item { held, ..Item::pack("post", post.hash(), &records, now) };
     let row = FeedRow { post: post.clone(), author: session.username.clone(), via: Via::Local, shown: true };
-    let mut ops = vec![session.keep(), Op::SetLocal(crate::seam::Space::Feed, row.key(), row.to_bytes())];
+    let feed = Op::SetLocal(crate::seam::Space::Feed, row.key(), row.to_bytes());
+    let mut ops = vec![session.keep(), keep_end(&post.body), feed];
     ops.extend(Owed::names_somebody(&post.body).then(|| Owed::keep(&post)));
     // What is held back must not be taken for the network's when the two are compared.
     shared.commit(if held { &[] } else { &records }, &item, ops).await?;
@@ -115,9 +117,6 @@ fn text_problem(error: TextError) -> Problem {
     Problem::new(code, error.to_string())
 }
 
-/// Most own posts looked at: as many as an hour's limit gives in a month would be 216,000; ended ones are not stored.
-const OWN_POSTS: usize = 10_000;
-
 /// Notes what has ended of the own log, and says so in its heads.
 pub async fn tend_log(shared: Rc<Shared>) {
     let _turn = shared.turn.lock().await;
@@ -125,18 +124,23 @@ pub async fn tend_log(shared: Rc<Shared>) {
     if shared.standing.get() != Standing::Level {
         return;
     }
-    let Some(alive) = alive_posts(&shared, &session) else { return };
-    let (floor, mut ended) = ended(&alive, session.last_seq);
-    // The floor never falls, even where a clock was set back since.
-    ended.retain(|(first, _)| *first > session.floor);
-    if floor <= session.floor && ended == session.ended {
+    let Some(mut log) = OwnLog::read(node, &session) else { return };
+    let mut ops = log.unkept();
+    let (floor, ended) = log.gone(session.floor, node.horizon());
+    if floor == session.floor && ended == session.ended {
+        if !ops.is_empty()
+            && let Err(error) = node.store.commit(Batch(ops)).await
+        {
+            tracing::warn!(%error, "the ends of posts were not kept");
+        }
         return;
     }
-    let floor = floor.max(session.floor);
+    ops.extend(forget_ends(&*node.store, floor));
     give_reasons(&shared, &mut session, floor, ended);
     let heads = Record::Heads(session.heads(node));
     let item = Item::pack("heads", heads.hash(), std::slice::from_ref(&heads), node.now());
-    if let Err(error) = shared.commit(std::slice::from_ref(&heads), &item, vec![session.keep()]).await {
+    ops.push(session.keep());
+    if let Err(error) = shared.commit(std::slice::from_ref(&heads), &item, ops).await {
         tracing::warn!(%error, "the floor of the log was not raised");
         return;
     }
@@ -170,35 +174,6 @@ fn newest(from: u64, mut ranges: Vec<(u64, u64)>) -> (u64, Vec<(u64, u64)>) {
     (from, kept.map(|(first, last)| (first.max(from), last)).collect())
 }
 
-/// Returns the numbers of the own posts that have not ended, as many as are looked at; all above those count as alive.
-fn alive_posts(shared: &Rc<Shared>, session: &Session) -> Option<Vec<u64>> {
-    let (node, device) = (&shared.node, session.device_id());
-    // Slots of posts begin with the device.
-    let before = (Section::Post, bytes::Bytes::copy_from_slice(device.as_bytes()), Hash([0; 32]));
-    let sections = SectionSet::of(&[Section::Post]);
-    let stored = node.store.read(&home(&session.account), sections, Some(&before), OWN_POSTS, node.horizon()).ok()?;
-    let cut = stored.len() >= OWN_POSTS;
-    let posts = stored.into_iter().filter_map(|s| Signed::<PostBody>::decode(s.bytes).ok());
-    let mut own: Vec<u64> = posts.take_while(|post| post.body.device == device).map(|post| post.body.seq).collect();
-    own.dedup();
-    if cut {
-        let from = own.last().map_or(1, |last| last + 1);
-        own.extend(from..=session.last_seq);
-    }
-    Some(own)
-}
-
-/// The most ranges that heads list.
-const MAX_RANGES: usize = 16;
-
-/// Returns up to which number all posts have ended, and the first ranges of ended ones above that.
-fn ended(alive: &[u64], last_seq: u64) -> (u64, Vec<(u64, u64)>) {
-    let floor = alive.first().map_or(last_seq, |first| first - 1).min(last_seq);
-    let gaps = alive.windows(2).filter(|pair| pair[1] - pair[0] > 1).map(|pair| (pair[0] + 1, pair[1] - 1));
-    let tail = alive.last().filter(|last| **last < last_seq).map(|last| (last + 1, last_seq));
-    (floor, gaps.chain(tail).take(MAX_RANGES).collect())
-}
-
 /// Counts the posts of the last hour again after a start.
 pub fn recount(shared: &Rc<Shared>) {
     let Ok(session) = shared.session() else { return };
@@ -223,16 +198,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_ended_is_the_floor_and_ranges_above_it() {
-        assert_eq!(ended(&[1, 2, 3], 3), (0, vec![]));
-        assert_eq!(ended(&[], 5), (5, vec![]));
-        assert_eq!(ended(&[], 0), (0, vec![]));
-        assert_eq!(ended(&[3, 6, 7], 9), (2, vec![(4, 5), (8, 9)]));
+    fn reasons_are_cut_at_the_oldest() {
         assert_eq!(newest(3, vec![(1, 1), (2, 4), (9, 9)]), (3, vec![(3, 4), (9, 9)]));
         let nine: Vec<(u64, u64)> = (1..=9).map(|n| (10 * n, 10 * n + 3)).collect();
         assert_eq!(newest(1, nine.clone()), (14, nine[1..].to_vec()));
         assert_eq!(newest(1, vec![]), (1, vec![]));
-        let every_second: Vec<u64> = (1..100).step_by(2).collect();
-        assert_eq!(ended(&every_second, 99).1.len(), MAX_RANGES);
     }
 }

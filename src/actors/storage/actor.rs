@@ -94,7 +94,7 @@ impl Handler<Accept> for StorageActor {
                 first.extend(hold(&node, key, fleeting, &mut statuses).await);
             }
             if !durable.is_empty() || !first.is_empty() {
-                keep(&node, key, durable, first, &mut statuses).await;
+                keep(&node, key, (durable, wanted), first, &mut statuses).await;
             }
             statuses
         })

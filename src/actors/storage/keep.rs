@@ -15,11 +15,12 @@ use crate::wire::Status;
 /// Entries of a directory page beyond the most that are put out at once: more puts are not under way.
 const SURPLUS: usize = 1000;
 
-/// Keeps records that passed, each with its place among the statuses; `first` goes with them.
+/// Keeps records that passed, each with its place among the statuses; `first` goes with them. What was `asked` for by this
+/// node fills its store and is no news: a post among it may be gone everywhere else, which the feed finds out when it reads.
 pub async fn keep(
     node: &Rc<Context>,
     key: Key,
-    mut passed: Vec<(usize, Passed)>,
+    (mut passed, asked): (Vec<(usize, Passed)>, bool),
     first: Vec<Op>,
     statuses: &mut [Status],
 ) {
@@ -34,7 +35,7 @@ pub async fn keep(
     match node.store.commit(Batch(ops)).await {
         Ok(applied) => {
             for ((i, passed), outcome) in passed.iter_mut().zip(applied.0) {
-                statuses[*i] = done(node, passed, outcome);
+                statuses[*i] = done(node, passed, outcome, asked);
             }
             trim_directory(node, &key, &passed, statuses).await;
             let new: Vec<&Record> = passed.iter().map(|(_, p)| &p.record).collect();
@@ -55,13 +56,17 @@ pub async fn keep(
     }
 }
 
-fn done(node: &Rc<Context>, passed: &mut Passed, outcome: Outcome) -> Status {
+fn done(node: &Rc<Context>, passed: &mut Passed, outcome: Outcome, asked: bool) -> Status {
     match outcome {
         Outcome::Done => {
             passed.share.iter_mut().for_each(|share| share.keep());
             passed.charge.iter_mut().for_each(|charge| charge.keep());
             node.homes.stored(&passed.record, passed.section);
-            if matches!(passed.record, Record::Post(_) | Record::Tombstone(_)) {
+            let news = match passed.record {
+                Record::Post(_) => !asked,
+                _ => matches!(passed.record, Record::Tombstone(_)),
+            };
+            if news {
                 node.doors().feed.replicated(passed.record.bytes().clone());
             }
             Status::Stored

@@ -44,11 +44,17 @@ fn check_posts(model: &Model, seen: &Observed, found: &mut Vec<Finding>) -> Vec<
         let number = number as PostNumber;
         let is_collected = seen.collected.contains(&post.id);
         if is_collected && post.deleted == Sure::No && post.ends > seen.now.plus(super::notes::DOUBT) {
+            if !model.is_ripe(post, seen.now) {
+                found.push(Finding::CollectedYoung { author: post.author, post: short(&post.id) });
+            }
             if !model.may_be_collected(number) {
                 found.push(Finding::CollectedEarly { author: post.author, post: short(&post.id) });
             } else if !model.was_seen_by_all(number) {
                 unseen.entry(post.author).or_default().push(post);
             }
+        }
+        if seen.taken_back.contains(&post.id) && post.ends > seen.now.plus(super::notes::DOUBT) {
+            found.push(Finding::CameBack { author: post.author, post: short(&post.id), why: "collected" });
         }
         if is_collected || !model.is_due(post, seen.now) {
             continue;

@@ -21,13 +21,15 @@ pub enum Finding {
     PageUnread { of: Person, why: String },
     /// It is said to be collected, though not all followers have seen it and nothing had to make room.
     CollectedEarly { author: Person, post: String },
+    /// It is said to be collected, though nobody can have had it for long enough.
+    CollectedYoung { author: Person, post: String },
     /// A feed lacks a post.
     FeedLacks { reader: Person, author: Person, post: String },
     /// A feed has a post that was deleted, has ended, or is of somebody who is not followed.
     FeedHas { reader: Person, author: Person, post: String, why: &'static str },
     /// A feed has rows out of order, or twice.
     FeedOrder { reader: Person },
-    /// A page has a post that was deleted or has ended.
+    /// A page has a post that was deleted or has ended, or a node has one that it has collected itself.
     CameBack { author: Person, post: String, why: &'static str },
     /// Something that was acknowledged as queued is not published yet.
     Pending { of: Person, items: usize },
@@ -53,6 +55,7 @@ impl Finding {
             Finding::Unreadable { .. } => "unreadable",
             Finding::PageUnread { .. } => "page_unread",
             Finding::CollectedEarly { .. } => "collected_early",
+            Finding::CollectedYoung { .. } => "collected_young",
             Finding::FeedLacks { .. } => "feed_lacks",
             Finding::FeedHas { .. } => "feed_has",
             Finding::FeedOrder { .. } => "feed_order",

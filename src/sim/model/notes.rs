@@ -80,14 +80,16 @@ pub struct Model {
     pub(super) names: BTreeMap<Person, Option<String>>,
     /// How many posts of an account are kept.
     pub(super) kept: usize,
+    /// How long nodes keep a post at least before they collect it.
+    pub(super) min_age: Duration,
     /// Authors who had more posts at once.
     pub(super) crowded: BTreeSet<Person>,
 }
 
 impl Model {
-    /// Makes an empty model of a network that keeps so many posts of an account.
-    pub fn new(kept: usize) -> Self {
-        Self { kept, ..Self::default() }
+    /// Makes an empty model of a network that keeps so many posts of an account, each for so long at least.
+    pub fn new(kept: usize, min_age: Duration) -> Self {
+        Self { kept, min_age, ..Self::default() }
     }
 
     /// Notes a post that was acknowledged.
@@ -168,6 +170,11 @@ impl Model {
         self.by_id.contains_key(id)
     }
 
+    /// Returns a post that was acknowledged.
+    pub fn post(&self, id: &Hash) -> Option<&PostNote> {
+        self.by_id.get(id).map(|number| &self.posts[*number as usize])
+    }
+
     /// Returns all posts that were acknowledged.
     pub fn posts(&self) -> &[PostNote] {
         &self.posts
@@ -193,6 +200,11 @@ impl Model {
         post.published.is_some() && post.deleted == Sure::No && post.ends > now.plus(DOUBT)
     }
 
+    /// Tells whether a node may have had a post for long enough to collect it. What it is told of a post takes a moment.
+    pub(super) fn is_ripe(&self, post: &PostNote, now: WallTime) -> bool {
+        now.plus(MOMENT) >= post.told_at.plus(self.min_age)
+    }
+
     /// Returns how many hours all posts that were published have lived, or had to live, by `now`.
     pub fn post_hours(&self, now: WallTime) -> f64 {
         let life = |post: &PostNote| {
@@ -206,3 +218,5 @@ impl Model {
 
 /// Clocks of nodes differ by less: whether a post that ends this soon is there proves nothing.
 pub(super) const DOUBT: Duration = Duration::from_secs(15 * 60);
+/// A post was on disks at most so long before its author was told of it, clocks that drift included.
+const MOMENT: Duration = Duration::from_secs(60);

@@ -66,6 +66,8 @@ pub struct Observed {
     pub held: BTreeMap<Hash, Held>,
     /// Posts of which somebody says that they were collected.
     pub collected: BTreeSet<Hash>,
+    /// Posts that a node which is up holds, though it has collected them itself, or holds heads that call them gone.
+    pub taken_back: BTreeSet<Hash>,
     /// The highest number that the replicas' heads give for a device.
     pub heads: BTreeMap<DeviceId, u64>,
     /// How many different states the live replicas of somebody's home have.

@@ -89,7 +89,7 @@ impl<'a> Stage<'a> {
             nodes,
             by_name: people.iter().enumerate().map(|(i, someone)| (someone.name.clone(), i)).collect(),
             people,
-            model: RefCell::new(Model::new(scenario.retention.posts as usize)),
+            model: RefCell::new(Model::new(scenario.retention.posts as usize, scenario.retention.min_age)),
             measures: RefCell::default(),
             choices: RefCell::new(rng.fork("people")),
             fates: RefCell::new(rng.fork("weather")),

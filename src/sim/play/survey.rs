@@ -26,6 +26,8 @@ struct Census {
     /// What each device's heads say is gone, and its last number, as the disk with the newest has it.
     heads: BTreeMap<DeviceId, HeadsBody>,
     marked: BTreeSet<Hash>,
+    /// Posts that a node holds and should not, by what it has itself.
+    taken_back: BTreeSet<Hash>,
 }
 
 /// Counts copies; returns how many of the replicas hold each post that is due, and how many such posts nobody up holds.
@@ -104,13 +106,16 @@ fn disks(stage: &Stage<'_>) -> Observed {
         }
     }
     let heads = census.heads.iter().map(|(device, heads)| (*device, heads.last_seq)).collect();
-    Observed { now, held, collected, heads, ..Observed::default() }
+    let taken_back = census.taken_back.clone();
+    Observed { now, held, collected, taken_back, heads, ..Observed::default() }
 }
 
 fn take(stage: &Stage<'_>, node: usize, census: &mut Census) {
     let model = stage.model.borrow();
+    let (mut here, mut own) = (Vec::new(), BTreeMap::<DeviceId, HeadsBody>::new());
     stage.sim.each_record(node, |_, section, hash, bytes| match section {
         Section::Post if model.knows(hash) => {
+            here.push(*hash);
             let holders = census.holders.entry(*hash).or_default();
             // A post lies at one key, but a tombstone's home might be looked at twice.
             if holders.last() != Some(&node) {
@@ -119,14 +124,22 @@ fn take(stage: &Stage<'_>, node: usize, census: &mut Census) {
         }
         Section::Heads => {
             let Ok(Record::Heads(heads)) = Record::decode(bytes.clone()) else { return };
-            let best = census.heads.entry(heads.body.device).or_insert_with(|| heads.body.clone());
-            if heads.body.version > best.version {
-                *best = heads.body.clone();
+            for all in [&mut census.heads, &mut own] {
+                let best = all.entry(heads.body.device).or_insert_with(|| heads.body.clone());
+                if heads.body.version > best.version {
+                    *best = heads.body.clone();
+                }
             }
         }
         _ => {}
     });
-    census.marked.extend(stage.sim.marks(node));
+    let marks = stage.sim.marks(node);
+    if stage.is_up(node) {
+        let posts = here.iter().filter_map(|id| model.post(id));
+        let gone = posts.filter(|p| marks.contains(&p.id) || own.get(&p.device).is_some_and(|h| is_gone(h, p.seq)));
+        census.taken_back.extend(gone.map(|post| post.id));
+    }
+    census.marked.extend(marks);
 }
 
 fn is_gone(heads: &HeadsBody, seq: u64) -> bool {

@@ -42,7 +42,7 @@ fn row(seq: u64) -> FeedRow {
 
 /// Bob follows Alice, who has published three posts; Carol follows nobody. Everything is where it belongs.
 fn whole() -> (Model, Observed) {
-    let mut model = Model::new(10);
+    let mut model = Model::new(10, Duration::ZERO);
     model.related(BOB, ALICE, true, made(0));
     (1..=3).for_each(|seq| {
         model.posted(note(seq));
@@ -129,6 +129,22 @@ fn what_was_collected_is_neither_lost_nor_lacking_once_everybody_has_seen_it() {
 }
 
 #[test]
+fn what_was_collected_stays_away_and_waits_for_its_time() {
+    let gone = |min_age: Duration, back: bool| {
+        words(move |model, seen| {
+            model.min_age = min_age;
+            model.shown(BOB, &[id(2)]);
+            seen.collected.insert(id(2));
+            seen.taken_back.extend(back.then_some(id(2)));
+        })
+    };
+    let age = NOW.since(made(2));
+    assert_eq!(gone(age, false), [""; 0]);
+    assert_eq!(gone(age, true), ["came_back"]);
+    assert_eq!(gone(age + Duration::from_secs(61), false), ["collected_young"]);
+}
+
+#[test]
 fn a_follower_who_has_not_seen_a_post_holds_it_and_one_who_came_later_does_not() {
     let with_carol = |since: WallTime| {
         words(move |model, seen| {
@@ -159,7 +175,7 @@ fn nobody_has_seen_the_posts_of_an_author_without_followers() {
 #[test]
 fn as_many_posts_may_make_room_as_there_are_too_many() {
     let crowded = |collected: u64| {
-        let mut model = Model::new(10);
+        let mut model = Model::new(10, Duration::ZERO);
         model.related(BOB, ALICE, true, made(0));
         (1..=12).for_each(|seq| {
             model.posted(note(seq));
@@ -308,7 +324,7 @@ fn few_and_different_replicas_are_found_where_that_is_asked_for() {
 
 #[test]
 fn posts_count_for_as_long_as_they_had_to_live() {
-    let mut model = Model::new(10);
+    let mut model = Model::new(10, Duration::ZERO);
     (1..=3).for_each(|seq| {
         model.posted(note(seq));
     });
