@@ -7,6 +7,7 @@ mod bucket;
 mod dead;
 mod disjoint;
 mod lookup;
+mod nearby;
 pub mod places;
 pub mod replicas;
 mod round_trips;
@@ -15,6 +16,7 @@ mod table;
 
 pub use disjoint::{DisjointLookup, MAX_PATHS, paths};
 pub use lookup::{ALPHA, Lookup, MAX_ASKS, MAX_CANDIDATES, MAX_PARALLEL, Report, Step};
+pub use nearby::Nearby;
 pub use round_trips::{LONGEST, RoundTrips};
-pub use shares::{Share, Shares, chosen};
+pub use shares::{Share, Shares};
 pub use table::{ContactInfo, Failed, Reached, RoutingTable};

@@ -52,7 +52,12 @@ pub(super) struct Crowds(BTreeMap<Prefix, usize>);
 impl Crowds {
     /// Takes a contact unless [`PER_PREFIX`] of its prefix were taken before.
     pub(super) fn admit(&mut self, contact: &Contact) -> bool {
-        let Some(taken) = prefix(contact).map(|prefix| self.0.entry(prefix).or_default()) else { return true };
+        self.admit_of(prefix(contact))
+    }
+
+    /// Takes one of a prefix likewise; all of none.
+    pub(super) fn admit_of(&mut self, prefix: Option<Prefix>) -> bool {
+        let Some(taken) = prefix.map(|prefix| self.0.entry(prefix).or_default()) else { return true };
         let fits = *taken < PER_PREFIX;
         *taken += usize::from(fits);
         fits

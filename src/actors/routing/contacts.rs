@@ -30,7 +30,9 @@ pub async fn save(node: &Context, contacts: Vec<ContactInfo>) -> Result<(), Stor
     let now: Vec<(Bytes, Bytes)> = contacts
         .into_iter()
         .take(KEPT)
-        .filter_map(|c| c.contact.proof.map(|proof| (Bytes::copy_from_slice(&c.contact.node.0), proof.0)))
+        .filter_map(|c| {
+            c.contact.proof.as_ref().map(|proof| (Bytes::copy_from_slice(&c.contact.node.0), proof.0.clone()))
+        })
         .collect();
     let mut batch = Batch::default();
     let spared = AT_LEAST.saturating_sub(now.len());

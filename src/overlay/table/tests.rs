@@ -25,11 +25,11 @@ fn far(n: u16) -> NodeId {
 
 fn contact(node: NodeId, seq: u64) -> Contact {
     let port = 1 + (seq % 60_000) as u16;
-    Contact { node, addresses: vec![([127, 0, 0, 1], port).into()], seq, proof: None }
+    Contact::hint(node, ([127, 0, 0, 1], port).into()).but(|reach| reach.seq = seq)
 }
 
 fn at(node: NodeId, ip: [u8; 4]) -> Contact {
-    Contact { node, addresses: vec![(ip, 9).into()], seq: 1, proof: None }
+    Contact::hint(node, (ip, 9).into()).but(|reach| reach.seq = 1)
 }
 
 fn nodes(contacts: &[Contact]) -> Vec<NodeId> {
@@ -85,7 +85,7 @@ fn of_two_hints_the_one_that_works_is_kept_and_a_signed_contact_wins_over_a_hint
     table.reached(hint([127, 0, 0, 1]), RTT, NOW);
     table.reached(hint([127, 0, 0, 2]), RTT, NOW);
     assert_eq!(table.contact(&far(1)), Some(&hint([127, 0, 0, 2])));
-    let signed = Contact { proof: Some(crate::types::ContactProof(bytes::Bytes::new())), ..hint([127, 0, 0, 3]) };
+    let signed = hint([127, 0, 0, 3]).but(|reach| reach.proof = Some(crate::types::ContactProof(bytes::Bytes::new())));
     table.reached(signed.clone(), RTT, NOW);
     table.reached(hint([127, 0, 0, 4]), RTT, NOW);
     assert_eq!(table.contact(&far(1)), Some(&signed));
