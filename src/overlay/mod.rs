@@ -14,6 +14,7 @@ mod round_trips;
 mod shares;
 mod table;
 
+pub use bucket::Entry;
 pub use disjoint::{DisjointLookup, MAX_PATHS, paths};
 pub use lookup::{ALPHA, Lookup, MAX_ASKS, MAX_CANDIDATES, MAX_PARALLEL, Report, Step};
 pub use nearby::Nearby;

@@ -2,6 +2,7 @@
 //!
 //! Everybody who knows the same contacts finds the same shares, so two siblings agree on what both have to keep.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::nearby::{Nearby, Place};
@@ -101,6 +102,24 @@ impl Shares {
             in_all &= nodes.binary_search(&(place as Place)).is_ok();
         }
         in_all && covered == width(stretch)
+    }
+
+    /// Returns who is a replica now of stretches that a node held all of before, and was not one of all of them itself.
+    pub fn newcomers(&self, before: &Self, me: &NodeId) -> BTreeMap<NodeId, Vec<Stretch>> {
+        let place_before = |node: &NodeId| before.siblings.binary_search(node).ok().map(|place| place as Place);
+        let places: Vec<Option<Place>> = self.siblings.iter().map(place_before).collect();
+        let mut new: BTreeMap<NodeId, Vec<Stretch>> = BTreeMap::new();
+        for (stretch, nodes) in &self.shares {
+            if !before.holds(me, *stretch) {
+                continue;
+            }
+            let touching = &before.shares[before.touching(*stretch)];
+            let in_all = |place: Place| touching.iter().all(|(_, nodes)| nodes.binary_search(&place).is_ok());
+            let come = nodes.iter().filter(|place| !places[usize::from(**place)].is_some_and(in_all));
+            let come = come.map(|place| &self.siblings[usize::from(*place)]).filter(|node| *node != me);
+            come.for_each(|node| new.entry(*node).or_default().push(*stretch));
+        }
+        new
     }
 
     /// Returns which of them lie in a stretch, or around it.
@@ -225,6 +244,22 @@ mod tests {
         assert_eq!((shares.siblings().len(), shares.of(&NodeId([9; 32])).count()), (15, 0));
         assert!(shares.holds(&all[3].node, Stretch::WHOLE) && !shares.holds(&NodeId([9; 32]), Stretch::WHOLE));
         assert!(!Shares::default().holds(&all[3].node, Stretch::WHOLE));
+    }
+
+    #[test]
+    fn newcomers_are_those_that_did_not_hold_a_stretch() {
+        let all = network(200, false);
+        for (me, gone) in [(0, 1), (3, 40), (7, 120)] {
+            let (before, now) = (Shares::find(&all[me], &all[gone..], 8), Shares::find(&all[me], &all, 8));
+            let me = &all[me].node;
+            let mut expected: BTreeMap<NodeId, Vec<Stretch>> = BTreeMap::new();
+            for share in now.iter().filter(|share| before.holds(me, share.stretch)) {
+                let new = share.nodes().filter(|node| *node != me && !before.holds(node, share.stretch));
+                new.for_each(|node| expected.entry(*node).or_default().push(share.stretch));
+            }
+            assert_eq!(now.newcomers(&before, me), expected);
+            assert!(now.newcomers(&now, me).is_empty());
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{Known, from_bytes, to_bytes};
 use super::envelope::RecordError;
+use super::opened;
 use crate::keys::{SIGNATURE_BYTES, SecretKey, verify};
 use crate::types::{Contact, ContactProof, MAX_ADDRESSES, NetworkId, PublicKey, Reach};
 
@@ -49,6 +50,9 @@ pub fn open_contact(bytes: Bytes, network: &NetworkId) -> Result<(PublicKey, Con
     if bytes.len() > MAX_CONTACT_BYTES {
         return Err(RecordError::TooLarge);
     }
+    if let Some(before) = opened::find(&bytes, network) {
+        return Ok(before);
+    }
     let end = bytes.len().checked_sub(SIGNATURE_BYTES).ok_or(RecordError::Short)?;
     let raw: RawContact = from_bytes(&bytes[..end])?;
     if raw.addresses.is_empty() || raw.addresses.len() > MAX_ADDRESSES {
@@ -59,8 +63,10 @@ pub fn open_contact(bytes: Bytes, network: &NetworkId) -> Result<(PublicKey, Con
     if !verify(&raw.key, CONTEXT, network, &bytes[..end], &bytes[end..]) {
         return Err(RecordError::Signature);
     }
-    let reach = Reach { node: raw.key.node_id(), addresses, seq: raw.seq, proof: Some(ContactProof(bytes)) };
-    Ok((raw.key, reach.into()))
+    let proof = Some(ContactProof(bytes.clone()));
+    let contact = Reach { node: raw.key.node_id(), addresses, seq: raw.seq, proof }.into();
+    opened::note(bytes, network, raw.key, &contact);
+    Ok((raw.key, contact))
 }
 
 /// Turns an IPv4 address in IPv6 dress into the IPv4 address that it is, so that no prefix has two forms.

@@ -87,6 +87,11 @@ impl Simulation {
         self.wire.requests_of(&self.id(number))
     }
 
+    /// Returns how many requests of each number all nodes together have sent so far, HELLOs (1) included.
+    pub(super) fn requests(&self) -> BTreeMap<u8, u64> {
+        self.wire.requests()
+    }
+
     /// Returns how many bytes a node sent and received so far in requests of each number and their answers.
     pub fn bytes_of(&self, number: usize) -> BTreeMap<u8, u64> {
         self.wire.bytes_of(&self.id(number))

@@ -52,6 +52,11 @@ impl Contact {
         change(&mut self);
         self
     }
+
+    /// Tells whether nobody else keeps this one.
+    pub(crate) fn is_unique(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 impl From<Reach> for Contact {

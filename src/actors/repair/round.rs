@@ -53,10 +53,7 @@ struct Round<'a> {
 pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
     let node = &shared.node;
     let me = node.contact();
-    let peers = node.doors().routing.peers().await.unwrap_or_default();
-    let mut peers: Vec<Contact> = peers.into_iter().map(|peer| peer.contact).collect();
-    peers.sort_by_key(|peer| peer.node);
-    let peers = Rc::new(peers);
+    let peers = Rc::new(node.doors().routing.contacts().await.unwrap_or_default());
     let unchanged = *shared.known.borrow() == peers;
     if unchanged && !full && shared.owed.borrow().is_empty() {
         return;
@@ -100,12 +97,7 @@ fn wanted(before: &Shares, me: &NodeId, share: Share<'_>, full: bool) -> usize {
 impl Round<'_> {
     /// Others that have become replicas of a stretch are met about it, whoever meets them besides.
     fn note_newcomers(&mut self, before: &Shares) {
-        let me = self.shared.node.me;
-        let mut new: BTreeMap<NodeId, Vec<Stretch>> = BTreeMap::new();
-        for share in self.shares.iter().filter(|share| before.holds(&me, share.stretch)) {
-            let others = share.nodes().filter(|other| **other != me && !before.holds(other, share.stretch));
-            others.for_each(|other| new.entry(*other).or_default().push(share.stretch));
-        }
+        let new = self.shares.newcomers(before, &self.shared.node.me);
         new.into_iter().for_each(|(node, stretches)| self.owe(node, stretches));
     }
 

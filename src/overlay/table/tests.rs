@@ -1,5 +1,7 @@
 //! The routing table under every order of events.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -76,6 +78,38 @@ fn an_older_seq_never_overwrites() {
     assert_eq!(table.contact(&far(1)).map(|c| c.seq), Some(5), "hearing alone changes nothing");
     table.reached(contact(far(1), 6), RTT, NOW);
     assert_eq!(table.contact(&far(1)), Some(&contact(far(1), 6)));
+}
+
+#[test]
+fn contacts_that_stayed_for_long_or_are_heard_may_be_silent_for_longer() {
+    let mut table = RoutingTable::new(ME, 2);
+    // Two in each of four buckets: those of the nearer two are near.
+    let all = [0x80, 0x81, 0x40, 0x41, 0x20, 0x21, 0x10, 0x11].map(|first| {
+        let mut id = ME.0;
+        id[0] ^= first;
+        NodeId(id)
+    });
+    let reach = |table: &mut RoutingTable, at: Duration| {
+        for node in all {
+            table.reached(contact(node, 1), RTT, at);
+        }
+    };
+    let silent = |table: &RoutingTable, at: Duration, heard: &[NodeId]| -> BTreeSet<NodeId> {
+        let silent = table.silent(at, MINUTE, [2 * MINUTE, 10 * MINUTE], |node| heard.contains(node));
+        silent.iter().map(|contact| contact.node).collect()
+    };
+    let (near, every) = (BTreeSet::from_iter(all[4..].iter().copied()), BTreeSet::from(all));
+    reach(&mut table, NOW);
+    assert_eq!(silent(&table, NOW + MINUTE, &[]), every, "nobody has stayed for long");
+    assert_eq!(silent(&table, NOW + MINUTE, &all[4..]), &every - &near);
+    assert_eq!(silent(&table, NOW + 3 * MINUTE, &all), every, "those that ask may not hear us");
+    reach(&mut table, NOW + 6 * MINUTE);
+    assert!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2 - Duration::from_millis(1), &[]).is_empty());
+    assert_eq!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2, &[]), every);
+    reach(&mut table, NOW + 60 * MINUTE);
+    assert!(silent(&table, NOW + 61 * MINUTE, &[]).is_empty());
+    assert_eq!(silent(&table, NOW + 62 * MINUTE, &[]), near);
+    assert_eq!(silent(&table, NOW + 70 * MINUTE, &[]), every);
 }
 
 #[test]

@@ -121,12 +121,14 @@ impl Checked {
 }
 
 /// Traffic of an average node in an hour.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Traffic {
     /// Messages sent.
     pub messages: f64,
     /// Bytes sent.
     pub bytes: f64,
+    /// Requests sent, by their numbers, HELLOs (1) included.
+    pub requests: BTreeMap<u8, f64>,
 }
 
 /// Memory of an average node.

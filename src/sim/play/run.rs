@@ -1,5 +1,6 @@
 //! A run from beginning to end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
@@ -74,12 +75,13 @@ pub fn play_with(
 ) -> Report {
     let before = outside.memory();
     let _cache = scenario.share.signatures.then(crate::keys::CheckedOnce::begin);
+    let _contacts = scenario.share.records.then(crate::records::OpenedOnce::begin);
     let stage = Stage::set_up(scenario, nodes, change);
     let mut acts = Acts::default();
     let broken = stage.sim.run(async {
         let stuck = opening::open(&stage, outside).await.err();
         if stuck.is_none() {
-            acts.begin = stage.sim.trace();
+            (acts.begin, acts.requests_before) = (stage.sim.trace(), stage.sim.requests());
             act(&stage, outside, &mut acts).await;
         }
         stuck.map(|stuck| stuck.to_string())
@@ -92,6 +94,8 @@ pub fn play_with(
 struct Acts {
     begin: Trace,
     end: Trace,
+    requests_before: BTreeMap<u8, u64>,
+    requests: BTreeMap<u8, u64>,
     checks: Vec<Checked>,
     counts: Vec<Counted>,
 }
@@ -99,7 +103,8 @@ struct Acts {
 impl Default for Acts {
     fn default() -> Self {
         let none = Trace { hash: crate::types::Hash([0; 32]), messages: 0, bytes: 0 };
-        Self { begin: none, end: none, checks: Vec::new(), counts: Vec::new() }
+        let (requests_before, requests) = <(BTreeMap<u8, u64>, BTreeMap<u8, u64>)>::default();
+        Self { begin: none, end: none, requests_before, requests, checks: Vec::new(), counts: Vec::new() }
     }
 }
 
@@ -147,7 +152,7 @@ async fn act(stage: &Stage<'_>, outside: &dyn Outside, acts: &mut Acts) {
         }
     }
     until(&mut deeds, began + end).await;
-    acts.end = stage.sim.trace();
+    (acts.end, acts.requests) = (stage.sim.trace(), stage.sim.requests());
     acts.checks.push(calm_and_check(stage, &mut weather, &mut deeds, true, outside).await);
     count(stage, acts).await;
 }
@@ -187,10 +192,7 @@ fn report(stage: &Stage<'_>, acts: Acts, broken: Option<String>, grown: Option<u
         broken,
         repeat: format!("timeline sim --seed {} --nodes {}", scenario.seed, stage.nodes),
         posts: posts(stage, &acts, queued, refused),
-        traffic: Traffic {
-            messages: acts.end.messages.saturating_sub(acts.begin.messages) as f64 / node_hours,
-            bytes: acts.end.bytes.saturating_sub(acts.begin.bytes) as f64 / node_hours,
-        },
+        traffic: traffic(&acts, node_hours),
         checks: acts.checks,
         counts: acts.counts,
         publish_ms: publish.summary(),
@@ -207,6 +209,16 @@ fn report(stage: &Stage<'_>, acts: Acts, broken: Option<String>, grown: Option<u
             process_bytes: grown.map(a_node),
         },
         wall_s: None,
+    }
+}
+
+fn traffic(acts: &Acts, node_hours: f64) -> Traffic {
+    let before = |number: &u8| acts.requests_before.get(number).copied().unwrap_or(0);
+    let each = |(number, sum): (&u8, &u64)| (*number, sum.saturating_sub(before(number)) as f64 / node_hours);
+    Traffic {
+        messages: acts.end.messages.saturating_sub(acts.begin.messages) as f64 / node_hours,
+        bytes: acts.end.bytes.saturating_sub(acts.begin.bytes) as f64 / node_hours,
+        requests: acts.requests.iter().map(each).collect(),
     }
 }
 
