@@ -1,7 +1,7 @@
 //! What all actors of one node share: identity, network, the world, and what is known of accounts and peers.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::doors::Doors;
 use super::gc::Homes;
-use super::peers::Absences;
+pub use super::peers::Greeting;
+use super::peers::{Absences, Greetings, Opened};
 use super::routing::Vicinities;
 pub use super::settings::{Hidden, Settings, TimeSettings};
 use super::storage::{Origins, Quotas, kept_proofs};
@@ -28,21 +29,8 @@ use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
 use crate::types::{Contact, Hash, Hlc, Network, NodeId, PublicKey, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
-/// What a peer said of itself in its HELLO.
-#[derive(Clone, Debug)]
-pub struct Greeting {
-    /// Its signed contact.
-    pub contact: Contact,
-    /// Name and version of its program.
-    pub software: String,
-    /// Its flags.
-    pub flags: u64,
-}
-
-/// Most greetings remembered; a node talks to fewer peers than that within a day.
-const GREETINGS: usize = 4096;
-/// Most contacts whose signatures are remembered to hold: the same ones come in answer after answer.
-const OPENED: usize = 4096;
+/// Most peers that are remembered for having asked something a moment ago; others are pinged, as those that did not.
+const HEARD: usize = 1024;
 /// Most accounts whose proofs are remembered: the followees an account may have, and as many strangers.
 const PROVED_ACCOUNTS: usize = 10_000;
 
@@ -89,8 +77,10 @@ pub struct Context {
     pub vicinities: Vicinities,
     rng: Rng,
     proofs: RefCell<Proofs>,
-    greetings: RefCell<BTreeMap<NodeId, Greeting>>,
-    opened: RefCell<BTreeMap<Bytes, Contact>>,
+    greetings: RefCell<Greetings>,
+    opened: RefCell<Opened>,
+    /// Who asked something of late, at most [`HEARD`].
+    heard: RefCell<BTreeMap<NodeId, Instant>>,
     absent: RefCell<Absences>,
     round_trips: RefCell<RoundTrips>,
     contact: RefCell<Option<OwnContact>>,
@@ -124,6 +114,7 @@ impl Context {
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
             greetings: RefCell::default(),
             opened: RefCell::default(),
+            heard: RefCell::default(),
             absent: RefCell::default(),
             round_trips: RefCell::default(),
             contact: RefCell::default(),
@@ -136,8 +127,7 @@ impl Context {
 
     /// Names the doors; called once, before any actor runs.
     pub fn set_doors(&self, doors: Doors) {
-        let first = self.doors.set(doors).is_ok();
-        debug_assert!(first, "doors are named once");
+        assert!(self.doors.set(doors).is_ok(), "doors are named once");
     }
 
     /// Returns the doors to all actors.
@@ -281,19 +271,30 @@ impl Context {
         self.round_trips.borrow().hedge_after(node, connected)
     }
 
+    /// Notes that a peer asked something: it is there.
+    pub fn heard(&self, node: NodeId) {
+        let mut heard = self.heard.borrow_mut();
+        if heard.len() < HEARD || heard.contains_key(&node) {
+            heard.insert(node, Instant::now());
+        }
+    }
+
+    /// Returns who asked something within so long, and forgets all others.
+    pub fn heard_within(&self, within: Duration) -> BTreeSet<NodeId> {
+        let mut heard = self.heard.borrow_mut();
+        heard.retain(|_, at| at.elapsed() < within);
+        heard.keys().copied().collect()
+    }
+
     /// Remembers what a peer said of itself.
     pub fn greeted(&self, greeting: Greeting) {
         self.found(&greeting.contact.node);
-        let mut greetings = self.greetings.borrow_mut();
-        if greetings.len() >= GREETINGS && !greetings.contains_key(&greeting.contact.node) {
-            greetings.pop_first();
-        }
-        greetings.insert(greeting.contact.node, greeting);
+        self.greetings.borrow_mut().note(greeting);
     }
 
     /// Returns what a peer said of itself.
     pub fn greeting(&self, node: &NodeId) -> Option<Greeting> {
-        self.greetings.borrow().get(node).cloned()
+        self.greetings.borrow().of(node).cloned()
     }
 
     /// Reads signed contacts; those that do not hold, and those beyond the most that an answer may have, are passed over.
@@ -302,13 +303,10 @@ impl Context {
         let mut out = Vec::with_capacity(blobs.len().min(MAX_CONTACTS));
         for blob in blobs.into_iter().take(MAX_CONTACTS) {
             let bytes = blob.into_bytes();
-            if let Some(contact) = opened.get(&bytes) {
+            if let Some(contact) = opened.find(&bytes) {
                 out.push(contact.clone());
-            } else if let Ok((_, contact)) = open_contact(bytes.clone(), &self.network.id) {
-                if opened.len() >= OPENED {
-                    opened.pop_first();
-                }
-                opened.insert(bytes, contact.clone());
+            } else if let Ok((_, contact)) = open_contact(bytes, &self.network.id) {
+                opened.note(contact.clone());
                 out.push(contact);
             }
         }
@@ -370,8 +368,8 @@ impl Context {
             rows.into_iter().find(|row| row.slot == slot).map(|row| row.bytes)
         };
         let of_device = |section| device.and_then(|device| read(section, &device.0));
-        let at_home = [read(Section::Account, &[]), of_device(Section::Device), of_device(Section::Retirement)];
-        let all = at_home.into_iter().flatten().chain(kept_proofs(&*self.store, need));
+        let all = [read(Section::Account, &[]), of_device(Section::Device), of_device(Section::Retirement)];
+        let all = all.into_iter().flatten().chain(kept_proofs(&*self.store, need));
         self.learn(&all.filter_map(|bytes| Record::decode(bytes).ok()).collect::<Vec<Record>>());
     }
 

@@ -33,7 +33,7 @@ impl Desk {
         Hello {
             minor: MINOR_VERSION,
             network: self.node.network.id,
-            contact: Blob(self.node.contact_at(at).proof.map(|p| p.0.to_vec()).unwrap_or_default()),
+            contact: Blob(self.node.contact_at(at).proof.as_ref().map(|p| p.0.to_vec()).unwrap_or_default()),
             time: self.node.now(),
             software: self.node.settings.software.clone(),
             flags: self.node.flags(),
@@ -49,7 +49,8 @@ impl Desk {
         match opened {
             Ok((_, contact)) if contact.node == from => {
                 // A program's name is shown to people: no control characters, and not long.
-                let software = hello.software.chars().filter(|c| !c.is_control()).take(64).collect();
+                let software: String = hello.software.chars().filter(|c| !c.is_control()).take(64).collect();
+                let software = software.into();
                 Ok(Greeting { contact, software, flags: hello.flags })
             }
             _ => Err(ErrorCode::WrongNetwork),
@@ -95,6 +96,7 @@ impl Inbound for Desk {
             return Box::pin(std::future::ready(self.greet(from, &body)));
         }
         let node = self.node.clone();
+        node.heard(from);
         Box::pin(async move {
             let answer = answer(&node, from, &body).await;
             Ok(answer.unwrap_or_else(|code| encode_error(code, "")))

@@ -125,7 +125,7 @@ pub async fn resolve(bootpeers: &[Bootpeer]) -> Vec<Contact> {
             }
         };
         if let Some(first) = addresses.first() {
-            out.push(Contact { addresses: addresses.clone(), ..Contact::hint(bootpeer.node_id, *first) });
+            out.push(Contact::hint(bootpeer.node_id, *first).but(|reach| reach.addresses = addresses));
         }
     }
     out
@@ -144,7 +144,7 @@ impl Guest {
         Hello {
             minor: MINOR_VERSION,
             network: self.id,
-            contact: Blob(contact.proof.map(|p| p.0.to_vec()).unwrap_or_default()),
+            contact: Blob(contact.proof.as_ref().map(|p| p.0.to_vec()).unwrap_or_default()),
             time: SystemClock.now(),
             software: super::run::software(),
             flags: 0,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::replicas::{PER_PREFIX, prefix};
+use super::replicas::{PER_PREFIX, Prefix, prefix};
 use super::table::Reached;
 use crate::types::{Contact, NodeId};
 
@@ -11,10 +11,16 @@ pub(super) const MAX_WAITING: usize = 16;
 
 /// A peer that we reached.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) contact: Contact,
-    pub(super) rtt: Duration,
-    pub(super) last_seen: Duration,
+pub struct Entry {
+    /// Who and where.
+    pub contact: Contact,
+    /// The round trip when it was last reached.
+    pub rtt: Duration,
+    /// When it was last reached, on the clock of whoever keeps the table.
+    pub last_seen: Duration,
+    /// When it came, or came back.
+    pub(super) since: Duration,
+    prefix: Option<Prefix>,
     questionable: bool,
 }
 
@@ -22,6 +28,7 @@ impl Entry {
     fn refresh(&mut self, contact: Contact, rtt: Duration, now: Duration) {
         // Of two hints with one number, the one that has just worked is the better one.
         if contact.seq > self.contact.seq || (contact.seq == self.contact.seq && self.contact.proof.is_none()) {
+            self.prefix = prefix(&contact);
             self.contact = contact;
         }
         (self.rtt, self.last_seen, self.questionable) = (rtt, now, false);
@@ -83,7 +90,10 @@ impl Bucket {
                 entry.refresh(contact, rtt, now);
                 entry
             }
-            None => Entry { contact, rtt, last_seen: now, questionable: false },
+            None => {
+                let prefix = prefix(&contact);
+                Entry { contact, rtt, last_seen: now, since: now, prefix, questionable: false }
+            }
         };
         if self.live.len() < k {
             self.live.push(entry);
@@ -113,7 +123,7 @@ impl Bucket {
             return Loss::Questionable;
         }
         let out = self.live.remove(place);
-        let alone = self.waiting.iter().rposition(|e| self.sharing(&e.contact) < PER_PREFIX);
+        let alone = self.waiting.iter().rposition(|e| self.sharing(e.prefix) < PER_PREFIX);
         if let Some(next) = alone.or(self.waiting.len().checked_sub(1)) {
             self.live.push(self.waiting.remove(next));
         }
@@ -136,16 +146,18 @@ impl Bucket {
     /// one prefix, when the newcomer is not itself of such a crowd.
     fn gives_way(&self, newcomer: &Contact) -> Option<usize> {
         self.live.iter().position(|e| e.questionable).or_else(|| {
-            if self.sharing(newcomer) >= PER_PREFIX {
+            if self.sharing(prefix(newcomer)) >= PER_PREFIX {
                 return None;
             }
-            self.live.iter().rposition(|e| self.sharing(&e.contact) > PER_PREFIX)
+            self.live.iter().rposition(|e| self.sharing(e.prefix) > PER_PREFIX)
         })
     }
 
-    /// Returns how many live contacts have the prefix of this one.
-    fn sharing(&self, contact: &Contact) -> usize {
-        let Some(own) = prefix(contact) else { return 0 };
-        self.live.iter().filter(|e| prefix(&e.contact) == Some(own)).count()
+    /// Returns how many live contacts have a prefix.
+    fn sharing(&self, prefix: Option<Prefix>) -> usize {
+        if prefix.is_none() {
+            return 0;
+        }
+        self.live.iter().filter(|e| e.prefix == prefix).count()
     }
 }

@@ -7,14 +7,17 @@ mod bucket;
 mod dead;
 mod disjoint;
 mod lookup;
+mod nearby;
 pub mod places;
 pub mod replicas;
 mod round_trips;
 mod shares;
 mod table;
 
+pub use bucket::Entry;
 pub use disjoint::{DisjointLookup, MAX_PATHS, paths};
 pub use lookup::{ALPHA, Lookup, MAX_ASKS, MAX_CANDIDATES, MAX_PARALLEL, Report, Step};
+pub use nearby::Nearby;
 pub use round_trips::{LONGEST, RoundTrips};
-pub use shares::{Share, Shares, chosen};
+pub use shares::{Share, Shares};
 pub use table::{ContactInfo, Failed, Reached, RoutingTable};

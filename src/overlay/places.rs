@@ -56,8 +56,8 @@ mod tests {
     #[test]
     fn a_contact_with_any_private_address_stays_inside() {
         let check = |texts: &[&str], expected| {
-            let contact =
-                Contact { addresses: addresses(texts), ..Contact::hint(NodeId([1; 32]), ([1, 1, 1, 1], 9).into()) };
+            let contact = Contact::hint(NodeId([1; 32]), ([1, 1, 1, 1], 9).into())
+                .but(|reach| reach.addresses = addresses(texts));
             assert_eq!(is_public(&contact), expected, "{texts:?}");
         };
         check(&["192.0.2.1"], true);

@@ -3,7 +3,6 @@
 //! A network prefix often stands for one owner, one building, one cable. The rule depends on the contacts alone, so
 //! that everybody who knows the same contacts prefers the same ones.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::places::is_private;
@@ -45,17 +44,31 @@ pub(super) fn is_crowded(contacts: &[Contact]) -> bool {
     !contacts.iter().all(|contact| crowds.admit(contact))
 }
 
-/// How many contacts of each prefix were taken.
+/// How many contacts of each prefix were taken, in the order of prefixes.
 #[derive(Debug, Default)]
-pub(super) struct Crowds(BTreeMap<Prefix, usize>);
+pub(super) struct Crowds(Vec<(Prefix, usize)>);
 
 impl Crowds {
     /// Takes a contact unless [`PER_PREFIX`] of its prefix were taken before.
     pub(super) fn admit(&mut self, contact: &Contact) -> bool {
-        let Some(taken) = prefix(contact).map(|prefix| self.0.entry(prefix).or_default()) else { return true };
-        let fits = *taken < PER_PREFIX;
-        *taken += usize::from(fits);
-        fits
+        self.admit_of(prefix(contact))
+    }
+
+    /// Takes one of a prefix likewise; all of none.
+    pub(super) fn admit_of(&mut self, prefix: Option<Prefix>) -> bool {
+        let Some(prefix) = prefix else { return true };
+        match self.0.binary_search_by_key(&prefix, |(prefix, _)| *prefix) {
+            Ok(place) => {
+                let taken = &mut self.0[place].1;
+                let fits = *taken < PER_PREFIX;
+                *taken += usize::from(fits);
+                fits
+            }
+            Err(place) => {
+                self.0.insert(place, (prefix, 1));
+                true
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ pub const MAX_PEERS: usize = 1024;
 /// Samples of all peers together: enough to tell their 90th percentile, few enough to follow a change of network.
 pub const MAX_RECENT: usize = 64;
 /// Samples of one peer before its own spread is believed.
-const ENOUGH: u32 = 4;
+const ENOUGH: u8 = 4;
 /// The share of a mean deviation that lies between the mean and the 90th percentile, in tenths: 1.28 deviations of a
 /// normal distribution, each 1.25 mean deviations.
 const TO_P90_TENTHS: u32 = 16;
@@ -32,22 +32,43 @@ pub const LONGEST: Duration = Duration::from_secs(2);
 
 /// Doublings of that time for a peer that was late again and again, as a transport backs off (RFC 6298, section 5.5): from
 /// the shortest to the longest.
-const DOUBLINGS: u32 = 3;
+const DOUBLINGS: u8 = 3;
 
 /// Three round trips and 50 ms, within 300 ms and 2 s.
 fn answer_time(round_trip: Duration) -> Duration {
     round_trip.saturating_mul(3).saturating_add(Duration::from_millis(50)).clamp(SHORTEST, LONGEST)
 }
 
+/// Small, as there are many: times are in microseconds, and counts end where they mean nothing more.
 #[derive(Debug, Clone, Copy)]
 struct Smoothed {
-    mean: Duration,
-    deviation: Duration,
-    samples: u32,
-    /// Answers since the last one that did not come in time.
-    late: u32,
+    mean_us: u32,
+    deviation_us: u32,
     /// The number of the last sample, to tell who was unheard longest.
-    heard: u64,
+    heard: u32,
+    /// At most [`ENOUGH`].
+    samples: u8,
+    /// Answers since the last one that did not come in time, at most [`DOUBLINGS`].
+    late: u8,
+}
+
+impl Smoothed {
+    fn first(took: Duration, samples: u8, heard: u32) -> Self {
+        let mean_us = micros(took);
+        Self { mean_us, deviation_us: mean_us / 2, heard, samples, late: 0 }
+    }
+
+    fn mean(&self) -> Duration {
+        Duration::from_micros(self.mean_us.into())
+    }
+
+    fn deviation(&self) -> Duration {
+        Duration::from_micros(self.deviation_us.into())
+    }
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
 /// The round trips of the peers of one node.
@@ -56,40 +77,36 @@ pub struct RoundTrips {
     /// At most [`MAX_PEERS`].
     peers: BTreeMap<NodeId, Smoothed>,
     /// At most [`MAX_RECENT`], the newest last.
-    recent: VecDeque<Duration>,
-    counter: u64,
+    recent: VecDeque<u32>,
+    counter: u32,
 }
 
 impl RoundTrips {
     /// Notes how long a peer took to answer a request that needed no dial.
     pub fn note(&mut self, peer: NodeId, took: Duration) {
-        self.counter += 1;
-        self.recent.push_back(took);
+        self.counter = self.counter.wrapping_add(1);
+        self.recent.push_back(micros(took));
         if self.recent.len() > MAX_RECENT {
             self.recent.pop_front();
         }
         let heard = self.counter;
         match self.peers.get_mut(&peer) {
             Some(known) => {
-                known.deviation = (known.deviation * 3 + known.mean.abs_diff(took)) / 4;
-                known.mean = (known.mean * 7 + took) / 8;
-                known.samples = known.samples.saturating_add(1);
+                known.deviation_us = micros((known.deviation() * 3 + known.mean().abs_diff(took)) / 4);
+                known.mean_us = micros((known.mean() * 7 + took) / 8);
+                known.samples = (known.samples + 1).min(ENOUGH);
                 (known.late, known.heard) = (0, heard);
             }
-            None => {
-                let first = Smoothed { mean: took, deviation: took / 2, samples: 1, late: 0, heard };
-                self.peers.insert(peer, first);
-            }
+            None => drop(self.peers.insert(peer, Smoothed::first(took, 1, heard))),
         }
         self.make_room();
     }
 
     /// Notes that a peer did not answer in time, although it needed no dial.
     pub fn note_late(&mut self, peer: NodeId, waited: Duration) {
-        self.counter += 1;
-        let first = Smoothed { mean: waited, deviation: waited / 2, samples: 0, late: 0, heard: self.counter };
-        let known = self.peers.entry(peer).or_insert(first);
-        known.late = known.late.saturating_add(1);
+        self.counter = self.counter.wrapping_add(1);
+        let known = self.peers.entry(peer).or_insert(Smoothed::first(waited, 0, self.counter));
+        known.late = (known.late + 1).min(DOUBLINGS);
         self.make_room();
     }
 
@@ -99,14 +116,15 @@ impl RoundTrips {
     pub fn answer_time(&self, peer: &NodeId, srtt: Option<Duration>) -> Duration {
         let Some(srtt) = srtt else { return LONGEST };
         let known = self.peers.get(peer);
-        let round_trip = known.filter(|s| s.samples > 0).map_or(srtt, |s| s.mean.max(srtt));
-        let late = known.map_or(0, |s| s.late).min(DOUBLINGS);
+        let round_trip = known.filter(|s| s.samples > 0).map_or(srtt, |s| s.mean().max(srtt));
+        let late = known.map_or(0, |s| s.late);
         answer_time(round_trip).saturating_mul(1 << late).min(LONGEST)
     }
 
     fn make_room(&mut self) {
         if self.peers.len() > MAX_PEERS
-            && let Some(oldest) = self.peers.iter().min_by_key(|(_, s)| s.heard).map(|(node, _)| *node)
+            && let Some(oldest) =
+                self.peers.iter().max_by_key(|(_, s)| self.counter.wrapping_sub(s.heard)).map(|(node, _)| *node)
         {
             self.peers.remove(&oldest);
         }
@@ -117,15 +135,16 @@ impl RoundTrips {
     pub fn hedge_after(&self, peer: &NodeId, connected: bool) -> Duration {
         let own = self.peers.get(peer).filter(|s| s.samples >= ENOUGH);
         let p90 =
-            own.map(|s| s.mean + s.deviation * TO_P90_TENTHS / 10).or_else(|| self.p90_of_all()).unwrap_or(UNKNOWN);
+            own.map(|s| s.mean() + s.deviation() * TO_P90_TENTHS / 10).or_else(|| self.p90_of_all()).unwrap_or(UNKNOWN);
         let round_trips = if connected { 1 } else { ROUND_TRIPS_OF_A_DIAL };
         p90.saturating_mul(round_trips).clamp(SOONEST, LATEST)
     }
 
     fn p90_of_all(&self) -> Option<Duration> {
-        let mut sorted: Vec<Duration> = self.recent.iter().copied().collect();
-        sorted.sort_unstable();
-        sorted.get((sorted.len() * 9 / 10).min(sorted.len().checked_sub(1)?)).copied()
+        let mut recent: Vec<u32> = self.recent.iter().copied().collect();
+        let place = (recent.len() * 9 / 10).min(recent.len().checked_sub(1)?);
+        let (_, p90, _) = recent.select_nth_unstable(place);
+        Some(Duration::from_micros((*p90).into()))
     }
 }
 

@@ -13,6 +13,9 @@ use super::dead::Dead;
 use super::replicas::{is_crowded, preferred};
 use crate::types::{Contact, Key, NodeId, Rng};
 
+/// Full buckets that count as near: beyond the nearest two nobody is in a replica set with this node, but for rare luck.
+const NEAR: usize = 2;
+
 /// What became of a peer that answered our request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reached {
@@ -161,13 +164,47 @@ impl RoutingTable {
 
     /// Returns all contacts, bucket by bucket, nearest bucket first, the oldest of a bucket first.
     pub fn contacts(&self) -> Vec<ContactInfo> {
-        let info = |bucket: u8, e: &Entry| ContactInfo {
+        let info = |(bucket, e): (u8, &Entry)| ContactInfo {
             contact: e.contact.clone(),
             bucket,
             rtt: e.rtt,
             last_seen: e.last_seen,
         };
-        self.buckets.iter().flat_map(|(index, b)| b.live().iter().map(move |e| info(*index, e))).collect()
+        self.live().map(info).collect()
+    }
+
+    /// Returns what is known of every contact, with its bucket, in the same order.
+    pub fn live(&self) -> impl Iterator<Item = (u8, &Entry)> {
+        self.buckets.iter().flat_map(|(index, b)| b.live().iter().map(move |e| (*index, e)))
+    }
+
+    /// Returns whom to ping: contacts that were silent for long, longest first.
+    ///
+    /// That is a quarter of the time that the contact has been there, at least `soonest`: who has stayed for long will stay.
+    /// Near this node, where replica sets follow from who is there, it is at most `near`, and `far` from the third full bucket
+    /// on. One that is `heard`, as it asks us, need not be asked, but for every third time: it may not hear us.
+    pub fn silent(
+        &self,
+        now: Duration,
+        soonest: Duration,
+        [near, far]: [Duration; 2],
+        heard: impl Fn(&NodeId) -> bool,
+    ) -> Vec<Contact> {
+        let mut full = 0;
+        let mut found: Vec<(Duration, &Contact)> = Vec::new();
+        for bucket in self.buckets.values() {
+            let latest = if full >= NEAR { far } else { near };
+            full += usize::from(bucket.live().len() >= self.k);
+            for entry in bucket.live() {
+                let patience = (entry.last_seen.saturating_sub(entry.since) / 4).clamp(soonest, latest);
+                let silent = now.saturating_sub(entry.last_seen);
+                if silent >= patience && (silent >= 3 * patience || !heard(&entry.contact.node)) {
+                    found.push((entry.last_seen, &entry.contact));
+                }
+            }
+        }
+        found.sort_by_key(|(last_seen, contact)| (*last_seen, contact.node));
+        found.into_iter().map(|(_, contact)| contact.clone()).collect()
     }
 
     /// Returns the contact of a node that is in the table.

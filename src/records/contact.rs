@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{Known, from_bytes, to_bytes};
 use super::envelope::RecordError;
+use super::opened;
 use crate::keys::{SIGNATURE_BYTES, SecretKey, verify};
-use crate::types::{Contact, ContactProof, MAX_ADDRESSES, NetworkId, PublicKey};
+use crate::types::{Contact, ContactProof, MAX_ADDRESSES, NetworkId, PublicKey, Reach};
 
 const CONTEXT: &str = "timeline 1 contact";
 
@@ -38,7 +39,7 @@ pub fn sign_contact(key: &SecretKey, network: &NetworkId, addresses: &[SocketAdd
     let raw = RawContact { key: key.public(), seq, addresses: addresses.iter().map(write_address).collect() };
     let mut bytes = to_bytes(&raw);
     bytes.extend(key.sign(CONTEXT, network, &bytes));
-    Contact { node: key.public().node_id(), addresses, seq, proof: Some(ContactProof(bytes.into())) }
+    Reach { node: key.public().node_id(), addresses, seq, proof: Some(ContactProof(bytes.into())) }.into()
 }
 
 /// Reads and checks a contact; returns the node's key with it.
@@ -48,6 +49,9 @@ pub fn sign_contact(key: &SecretKey, network: &NetworkId, addresses: &[SocketAdd
 pub fn open_contact(bytes: Bytes, network: &NetworkId) -> Result<(PublicKey, Contact), RecordError> {
     if bytes.len() > MAX_CONTACT_BYTES {
         return Err(RecordError::TooLarge);
+    }
+    if let Some(before) = opened::find(&bytes, network) {
+        return Ok(before);
     }
     let end = bytes.len().checked_sub(SIGNATURE_BYTES).ok_or(RecordError::Short)?;
     let raw: RawContact = from_bytes(&bytes[..end])?;
@@ -59,7 +63,10 @@ pub fn open_contact(bytes: Bytes, network: &NetworkId) -> Result<(PublicKey, Con
     if !verify(&raw.key, CONTEXT, network, &bytes[..end], &bytes[end..]) {
         return Err(RecordError::Signature);
     }
-    Ok((raw.key, Contact { node: raw.key.node_id(), addresses, seq: raw.seq, proof: Some(ContactProof(bytes)) }))
+    let proof = Some(ContactProof(bytes.clone()));
+    let contact = Reach { node: raw.key.node_id(), addresses, seq: raw.seq, proof }.into();
+    opened::note(bytes, network, raw.key, &contact);
+    Ok((raw.key, contact))
 }
 
 /// Turns an IPv4 address in IPv6 dress into the IPv4 address that it is, so that no prefix has two forms.

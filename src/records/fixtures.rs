@@ -340,7 +340,7 @@ impl TestDevice {
 /// Returns the signed contact of a node at a documentation address.
 pub fn contact_bytes(node: &SecretKey, network: &NetworkId) -> Vec<u8> {
     let address = "192.0.2.1:4747".parse().expect("an address");
-    let ContactProof(bytes) = sign_contact(node, network, &[address], 1).proof.expect("signed here");
+    let ContactProof(bytes) = sign_contact(node, network, &[address], 1).proof.clone().expect("signed here");
     bytes.to_vec()
 }
 

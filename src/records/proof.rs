@@ -51,9 +51,10 @@ pub enum ProofError {
 pub struct Proof {
     /// The verified chain.
     pub chain: Rc<AccountChain>,
-    devices: BTreeMap<DeviceId, Signed<DeviceBody>>,
+    /// Behind pointers, as nearly every account has one device, and a map makes room for eleven.
+    devices: BTreeMap<DeviceId, Rc<Signed<DeviceBody>>>,
     /// The retirement that counts, of each device that is known to be retired.
-    retired: BTreeMap<DeviceId, Signed<RetirementBody>>,
+    retired: BTreeMap<DeviceId, Rc<Signed<RetirementBody>>>,
 }
 
 /// Most device certificates remembered of one account: the 64 that may live, and retired ones.
@@ -191,7 +192,9 @@ impl Proofs {
         let proof = self.accounts.get_mut(&cert.body.account).ok_or(ProofError::Needed)?;
         // A certificate by a state that is not known yet asks for the longer chain.
         let root = proof.chain.state(cert.body.seq).ok_or(ProofError::Needed)?.root;
-        if proof.devices.get(&cert.body.device) != Some(cert) && !cert.signed_by(&root, &network.id) {
+        if proof.devices.get(&cert.body.device).map(|known| &**known) != Some(cert)
+            && !cert.signed_by(&root, &network.id)
+        {
             return Err(ProofError::Signature);
         }
         // The order is that of merging, so that an old certificate sent again does not replace a later one.
@@ -201,7 +204,7 @@ impl Proofs {
             if known.is_none() && proof.devices.len() >= DEVICES_PER_ACCOUNT {
                 proof.devices.pop_first();
             }
-            proof.devices.insert(cert.body.device, cert.clone());
+            proof.devices.insert(cert.body.device, Rc::new(cert.clone()));
         }
         // Remembered all the same, so that what the device signs is called revoked and not in need of proof.
         if proof.chain.counts(cert) { Ok(()) } else { Err(ProofError::Revoked) }
@@ -246,7 +249,7 @@ impl Proofs {
         if known.is_none() && proof.retired.len() >= DEVICES_PER_ACCOUNT {
             proof.retired.pop_first();
         }
-        proof.retired.insert(r.body.device, r.clone());
+        proof.retired.insert(r.body.device, Rc::new(r.clone()));
     }
 
     fn verify_signed(&self, record: &Record, signed_by: impl FnOnce(&PublicKey) -> bool) -> Result<(), ProofError> {

@@ -40,19 +40,37 @@ pub(super) struct Tracer {
     hasher: blake3::Hasher,
     messages: u64,
     bytes: u64,
-    /// Requests by who sent them and their number: as many as the simulation has nodes, times the kinds of requests.
-    requests: BTreeMap<(NodeId, u8), u64>,
-    /// Bytes of requests and their answers, by who sent or answered them and the number of the request; as many as those.
-    weights: BTreeMap<(NodeId, u8), u64>,
+    /// What each node sent, by its number: as many as the simulation has nodes.
+    sums: Vec<Sums>,
+}
+
+/// What one node sent, by the numbers of requests; as many as there are kinds.
+#[derive(Clone, Default)]
+struct Sums(Vec<Sum>);
+
+#[derive(Clone, Copy)]
+struct Sum {
+    number: u8,
+    /// Requests sent.
+    requests: u32,
+    /// Bytes of requests sent or answered, and of their answers.
+    bytes: u64,
+}
+
+impl Sums {
+    fn of(&mut self, number: u8) -> &mut Sum {
+        let place = self.0.iter().position(|sum| sum.number == number).unwrap_or_else(|| {
+            self.0.push(Sum { number, requests: 0, bytes: 0 });
+            self.0.len() - 1
+        });
+        &mut self.0[place]
+    }
 }
 
 impl Tracer {
     pub(super) fn note(&mut self, at: Duration, leg: Leg, from: &NodeId, to: &NodeId, body: &[u8]) {
         self.messages += 1;
         self.bytes += body.len() as u64;
-        if leg != Leg::Answer {
-            *self.requests.entry((*from, body.first().copied().unwrap_or_default())).or_default() += 1;
-        }
         self.hasher.update(&at.as_micros().to_le_bytes());
         self.hasher.update(&[leg as u8]);
         self.hasher.update(from.as_bytes()).update(to.as_bytes());
@@ -61,20 +79,38 @@ impl Tracer {
     }
 
     /// Notes a request of so many bytes, or an answer to it, at both ends.
-    pub(super) fn weigh(&mut self, number: u8, ends: [&NodeId; 2], bytes: usize) {
+    pub(super) fn weigh(&mut self, number: u8, ends: [u32; 2], bytes: usize) {
         for node in ends {
-            *self.weights.entry((*node, number)).or_default() += bytes as u64;
+            self.of(node, number).bytes += bytes as u64;
         }
     }
 
+    /// Counts a request that a node sends.
+    pub(super) fn count(&mut self, node: u32, number: u8) {
+        self.of(node, number).requests += 1;
+    }
+
+    fn of(&mut self, node: u32, number: u8) -> &mut Sum {
+        let node = node as usize;
+        if self.sums.len() <= node {
+            self.sums.resize_with(node + 1, Sums::default);
+        }
+        self.sums[node].of(number)
+    }
+
+    fn sums(&self, node: u32) -> impl Iterator<Item = &Sum> {
+        self.sums.get(node as usize).into_iter().flat_map(|sums| &sums.0)
+    }
+
     /// Returns how many bytes went in requests of each number that a node sent or was sent, and in their answers.
-    pub(super) fn bytes_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
-        self.weights.range((*node, 0)..=(*node, u8::MAX)).map(|((_, number), bytes)| (*number, *bytes)).collect()
+    pub(super) fn bytes_of(&self, node: u32) -> BTreeMap<u8, u64> {
+        self.sums(node).filter(|sum| sum.bytes > 0).map(|sum| (sum.number, sum.bytes)).collect()
     }
 
     /// Returns how many requests of each number a node has sent.
-    pub(super) fn requests_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
-        self.requests.range((*node, 0)..=(*node, u8::MAX)).map(|((_, number), count)| (*number, *count)).collect()
+    pub(super) fn requests_of(&self, node: u32) -> BTreeMap<u8, u64> {
+        let sent = self.sums(node).filter(|sum| sum.requests > 0);
+        sent.map(|sum| (sum.number, u64::from(sum.requests))).collect()
     }
 
     pub(super) fn trace(&self) -> Trace {

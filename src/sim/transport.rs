@@ -29,14 +29,47 @@ type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
 /// Tells of a request, by its number, whether this node has no time for it, whoever asks.
 pub(super) type Refuses = Box<dyn Fn(u8) -> bool>;
 
-/// A connection that this node dialled.
+/// A connection that this node dialled. There are many, so a link is small.
 struct Link {
-    to: Process,
-    srtt: Cell<Duration>,
-    streams: Semaphore,
+    host: u32,
+    run: u32,
+    srtt_us: Cell<u32>,
+    /// When it was used last, by the count of uses.
+    used: Cell<u32>,
     lost: Cell<bool>,
+    /// Admits requests, while there are any.
+    streams: RefCell<std::rc::Weak<Semaphore>>,
 }
 
+impl Link {
+    fn srtt(&self) -> Duration {
+        Duration::from_micros(self.srtt_us.get().into())
+    }
+
+    fn note(&self, round_trip: Duration) {
+        self.srtt_us.set(micros((self.srtt() * 7 + round_trip) / 8));
+    }
+
+    fn is_busy(&self) -> bool {
+        self.streams.borrow().strong_count() > 0
+    }
+
+    /// Returns what admits requests.
+    fn streams(&self, most: u32) -> Rc<Semaphore> {
+        let mut streams = self.streams.borrow_mut();
+        streams.upgrade().unwrap_or_else(|| {
+            let fresh = Rc::new(Semaphore::new(most as usize));
+            *streams = Rc::downgrade(&fresh);
+            fresh
+        })
+    }
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+}
+
+#[derive(Clone)]
 enum Slot {
     Dialling(Dial),
     Linked(Rc<Link>),
@@ -45,8 +78,8 @@ enum Slot {
 /// A connection that a peer dialled.
 #[derive(Clone, Copy)]
 struct Guest {
-    from: Process,
-    srtt: Duration,
+    run: u32,
+    srtt_us: u32,
 }
 
 /// One process's end of the network.
@@ -57,10 +90,11 @@ pub(super) struct Port {
     limits: NetLimits,
     refuses: Option<Refuses>,
     inbound: RefCell<Option<Weak<dyn Inbound>>>,
-    /// At most one for each node of the simulation.
-    slots: RefCell<BTreeMap<NodeId, Slot>>,
-    /// At most one for each node of the simulation.
-    guests: RefCell<BTreeMap<NodeId, Guest>>,
+    /// By the numbers of nodes; as many as the pool of the real transport has, and dials under way.
+    slots: RefCell<BTreeMap<u32, Slot>>,
+    /// By the numbers of nodes; as many as the real transport accepts.
+    guests: RefCell<BTreeMap<u32, Guest>>,
+    uses: Cell<u32>,
     closed: Cell<bool>,
     tally: Tally,
 }
@@ -79,11 +113,20 @@ impl Port {
         let (Ok(bytes) | Err(bytes)) = &answer;
         self.tally.answered(bytes.len());
         if leg == Leg::Hello && answer.is_ok() {
-            self.guests.borrow_mut().insert(from.node, Guest { from, srtt });
+            self.admit(from, srtt);
         }
         match &answer {
             Ok(bytes) | Err(bytes) if bytes.len() > self.limits.message_bytes => Some(Err(NetError::TooLarge)),
             _ => Some(Ok(answer)),
+        }
+    }
+
+    /// Takes in a connection; the bootpeers, which have the lowest numbers, stay longest.
+    fn admit(&self, from: Process, srtt: Duration) {
+        let mut guests = self.guests.borrow_mut();
+        guests.insert(from.host, Guest { run: from.run, srtt_us: micros(srtt) });
+        if guests.len() > self.limits.inbound {
+            guests.pop_last();
         }
     }
 
@@ -109,7 +152,7 @@ impl Port {
         loop {
             let link = timeout_at(deadline, self.link(&to)).await.unwrap_or(Err(NetError::Unreachable))?;
             let Ok(outcome) = timeout_at(deadline, self.exchange(&link, body.clone())).await else {
-                let silent = self.wire.at(self.me.node, &to) != Some(link.to);
+                let silent = self.wire.at(self.me.node, &to) != Some(self.process(&link));
                 link.lost.set(link.lost.get() || silent);
                 return Err(NetError::Timeout(within));
             };
@@ -122,14 +165,16 @@ impl Port {
     }
 
     async fn exchange(&self, link: &Link, body: Bytes) -> Result<Bytes, NetError> {
+        link.used.set(self.uses.replace(self.uses.get().wrapping_add(1)));
+        let streams = link.streams(self.limits.streams);
         // The semaphore is never closed, so acquiring only waits.
-        let _stream = link.streams.acquire().await.ok();
-        let (answer, round_trip) = self.carry(Leg::Request, link.to, body).await;
+        let _stream = streams.acquire().await.ok();
+        let (answer, round_trip) = self.carry(Leg::Request, self.process(link), body).await;
         if answer == Err(NetError::Broken) {
             link.lost.set(true);
         }
         let answer = answer?;
-        link.srtt.set((link.srtt.get() * 7 + round_trip) / 8);
+        link.note(round_trip);
         // A refusal after HELLO has no meaning; the real transport hands the answer over too.
         Ok(answer.unwrap_or_else(|refusal| refusal))
     }
@@ -147,34 +192,56 @@ impl Port {
         if self.closed.get() {
             return Err(NetError::Closed);
         }
-        let dial = match self.slots.borrow().get(&to.node) {
-            Some(Slot::Linked(link)) if self.is_open(link) => return Ok(link.clone()),
-            Some(Slot::Dialling(dial)) if dial.peek().is_none() => Some(dial.clone()),
-            _ => None,
+        let number = self.wire.number(&to.node);
+        let dial = match number.and_then(|number| self.slots.borrow().get(&number).cloned()) {
+            Some(Slot::Linked(link)) if self.is_open(&link) => return Ok(link),
+            Some(Slot::Dialling(dial)) if dial.peek().is_none() => dial,
+            _ => self.dial(number, to.clone()),
         };
-        match dial {
-            Some(dial) => dial.await,
-            None => self.dial(to.clone()).await,
-        }
+        dial.await
     }
 
     fn is_open(&self, link: &Link) -> bool {
-        !link.lost.get() && self.wire.looks_alive(link.to)
+        !link.lost.get() && self.wire.looks_alive(link.host, link.run)
     }
 
-    fn dial(self: &Rc<Self>, to: Contact) -> Dial {
-        let (node, port) = (to.node, self.clone());
+    fn process(&self, link: &Link) -> Process {
+        Process { node: self.wire.node(link.host), host: link.host, run: link.run }
+    }
+
+    /// Dials a node; one that has never begun has no number, and nobody else waits for it.
+    fn dial(self: &Rc<Self>, number: Option<u32>, to: Contact) -> Dial {
+        let port = self.clone();
         let task = tokio::task::spawn_local(async move {
             let outcome = timeout(port.limits.dial, port.connect(&to)).await.unwrap_or(Err(NetError::Unreachable));
-            match &outcome {
-                Ok(link) => drop(port.slots.borrow_mut().insert(node, Slot::Linked(link.clone()))),
-                Err(_) => drop(port.slots.borrow_mut().remove(&node)),
+            match (&outcome, number) {
+                (Ok(link), _) => port.keep(link.clone()),
+                (Err(_), Some(number)) => drop(port.slots.borrow_mut().remove(&number)),
+                (Err(_), None) => {}
             }
             outcome
         });
         let dial = async move { task.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared();
-        self.slots.borrow_mut().insert(node, Slot::Dialling(dial.clone()));
+        if let Some(number) = number {
+            self.slots.borrow_mut().insert(number, Slot::Dialling(dial.clone()));
+        }
         dial
+    }
+
+    /// Keeps a connection; beyond the bound of the pool the one longest unused is closed.
+    fn keep(&self, link: Rc<Link>) {
+        let mut slots = self.slots.borrow_mut();
+        slots.insert(link.host, Slot::Linked(link));
+        if slots.len() > self.limits.pool {
+            let now = self.uses.get();
+            let idle = slots.iter().filter_map(|(host, slot)| match slot {
+                Slot::Linked(link) if !link.is_busy() => Some((now.wrapping_sub(link.used.get()), *host)),
+                _ => None,
+            });
+            if let Some((_, oldest)) = idle.max() {
+                slots.remove(&oldest);
+            }
+        }
     }
 
     /// A handshake, which takes a round trip, then HELLO.
@@ -190,15 +257,17 @@ impl Port {
         let answer = answer?.map_err(|_| NetError::Refused)?;
         self.inbound()?.greeted(process.node, answer).map_err(|_| NetError::Refused)?;
         Ok(Rc::new(Link {
-            to: process,
-            srtt: Cell::new(round_trip),
-            streams: Semaphore::new(self.limits.streams as usize),
+            host: process.host,
+            run: process.run,
+            srtt_us: Cell::new(micros(round_trip)),
+            used: Cell::new(self.uses.get()),
             lost: Cell::new(false),
+            streams: RefCell::default(),
         }))
     }
 
-    fn guest(&self, peer: &NodeId) -> Option<Guest> {
-        self.guests.borrow().get(peer).copied().filter(|guest| self.wire.looks_alive(guest.from))
+    fn guest(&self, peer: u32) -> Option<Guest> {
+        self.guests.borrow().get(&peer).copied().filter(|guest| self.wire.looks_alive(peer, guest.run))
     }
 }
 
@@ -216,6 +285,7 @@ impl SimTransport {
             inbound: RefCell::new(None),
             slots: RefCell::default(),
             guests: RefCell::default(),
+            uses: Cell::new(0),
             closed: Cell::new(false),
             tally: Tally::default(),
         }))
@@ -233,25 +303,28 @@ impl Transport for SimTransport {
 
     fn path(&self, peer: &NodeId) -> Option<Path> {
         let port = &self.0;
-        let dialled = match port.slots.borrow().get(peer) {
-            Some(Slot::Linked(link)) => Some(Path { srtt: link.srtt.get(), connected: port.is_open(link) }),
+        let peer = port.wire.number(peer)?;
+        let dialled = match port.slots.borrow().get(&peer) {
+            Some(Slot::Linked(link)) => Some(Path { srtt: link.srtt(), connected: port.is_open(link) }),
             _ => None,
         };
+        let guest = |guest: Guest| Path { srtt: Duration::from_micros(guest.srtt_us.into()), connected: false };
         match dialled {
             Some(path) if path.connected => dialled,
-            _ => port.guest(peer).map(|guest| Path { srtt: guest.srtt, connected: false }).or(dialled),
+            _ => port.guest(peer).map(guest).or(dialled),
         }
     }
 
     fn connected(&self) -> Vec<NodeId> {
         let port = &self.0;
-        let mut peers: Vec<NodeId> = port.guests.borrow().keys().copied().collect();
-        peers.retain(|peer| port.guest(peer).is_some());
+        let guests: Vec<u32> =
+            port.guests.borrow().keys().copied().filter(|peer| port.guest(*peer).is_some()).collect();
         let slots = port.slots.borrow();
-        peers.extend(slots.iter().filter_map(|(peer, slot)| match slot {
+        let links = slots.iter().filter_map(|(peer, slot)| match slot {
             Slot::Linked(link) if port.is_open(link) => Some(*peer),
             _ => None,
-        }));
+        });
+        let mut peers: Vec<NodeId> = guests.into_iter().chain(links).map(|peer| port.wire.node(peer)).collect();
         peers.sort_unstable();
         peers.dedup();
         peers

@@ -27,7 +27,9 @@ const IDLE: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Process {
     pub node: NodeId,
-    pub run: u64,
+    /// The number of the node, by which it is found.
+    pub host: u32,
+    pub run: u32,
 }
 
 /// What a process answered: the answer, or the one to send before it closes the connection.
@@ -38,10 +40,10 @@ struct Running {
     port: Weak<Port>,
 }
 
-#[derive(Default)]
 struct Host {
-    run: u64,
-    address: Option<SocketAddr>,
+    node: NodeId,
+    run: u32,
+    address: SocketAddr,
     running: Option<Running>,
     /// When the last run ended, and whether it said goodbye.
     ended: Option<(Instant, bool)>,
@@ -49,8 +51,9 @@ struct Host {
 
 struct State {
     /// As many as the simulation has nodes.
-    hosts: BTreeMap<NodeId, Host>,
-    places: BTreeMap<SocketAddr, NodeId>,
+    hosts: Vec<Host>,
+    numbers: BTreeMap<NodeId, u32>,
+    places: BTreeMap<SocketAddr, u32>,
     links: Links,
     tracer: Tracer,
 }
@@ -62,7 +65,13 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(links: Links) -> Rc<Self> {
-        let state = State { hosts: BTreeMap::new(), places: BTreeMap::new(), links, tracer: Tracer::default() };
+        let state = State {
+            hosts: Vec::new(),
+            numbers: BTreeMap::new(),
+            places: BTreeMap::new(),
+            links,
+            tracer: Tracer::default(),
+        };
         Rc::new(Self { began: Instant::now(), state: RefCell::new(state) })
     }
 
@@ -76,63 +85,79 @@ impl Wire {
     }
 
     pub(super) fn requests_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
-        self.state.borrow().tracer.requests_of(node)
+        let state = self.state.borrow();
+        state.numbers.get(node).map(|host| state.tracer.requests_of(*host)).unwrap_or_default()
     }
 
     pub(super) fn bytes_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
-        self.state.borrow().tracer.bytes_of(node)
+        let state = self.state.borrow();
+        state.numbers.get(node).map(|host| state.tracer.bytes_of(*host)).unwrap_or_default()
     }
 
     fn weigh(&self, number: u8, from: Process, to: Process, bytes: usize) {
-        self.state.borrow_mut().tracer.weigh(number, [&from.node, &to.node], bytes);
+        self.state.borrow_mut().tracer.weigh(number, [from.host, to.host], bytes);
     }
 
     /// Begins another run of a node.
     pub(super) fn begin(&self, node: NodeId, address: SocketAddr) -> Process {
         let mut state = self.state.borrow_mut();
-        state.places.insert(address, node);
-        let host = state.hosts.entry(node).or_default();
+        let next = state.hosts.len() as u32;
+        let number = *state.numbers.entry(node).or_insert(next);
+        if number == next {
+            state.hosts.push(Host { node, run: 0, address, running: None, ended: None });
+        }
+        state.places.insert(address, number);
+        let host = &mut state.hosts[number as usize];
         host.run += 1;
-        host.address = Some(address);
-        Process { node, run: host.run }
+        host.address = address;
+        Process { node, host: number, run: host.run }
     }
 
     /// Lets a process be reached.
     pub(super) fn plug(&self, process: Process, set: Weak<LocalSet>, port: Weak<Port>) {
         let mut state = self.state.borrow_mut();
-        let host = state.hosts.entry(process.node).or_default();
+        let host = &mut state.hosts[process.host as usize];
         (host.running, host.ended) = (Some(Running { set, port }), None);
     }
 
     /// Ends a process; with a goodbye its peers know at once.
     pub(super) fn unplug(&self, process: Process, goodbye: bool) {
-        if let Some(host) = self.state.borrow_mut().hosts.get_mut(&process.node)
-            && host.run == process.run
-            && host.running.take().is_some()
-        {
+        let host = &mut self.state.borrow_mut().hosts[process.host as usize];
+        if host.run == process.run && host.running.take().is_some() {
             host.ended = Some((Instant::now(), goodbye));
         }
     }
 
     /// Tells whether a connection to this process would still look open.
-    pub(super) fn looks_alive(&self, process: Process) -> bool {
-        let state = self.state.borrow();
-        let Some(host) = state.hosts.get(&process.node).filter(|h| h.run == process.run) else { return false };
-        host.ended.is_none_or(|(at, goodbye)| !goodbye && at.elapsed() < IDLE)
+    pub(super) fn looks_alive(&self, host: u32, run: u32) -> bool {
+        let host = &self.state.borrow().hosts[host as usize];
+        host.run == run && host.ended.is_none_or(|(at, goodbye)| !goodbye && at.elapsed() < IDLE)
+    }
+
+    /// Returns the node with a number.
+    pub(super) fn node(&self, host: u32) -> NodeId {
+        self.state.borrow().hosts[host as usize].node
+    }
+
+    /// Returns the number of a node that has begun.
+    pub(super) fn number(&self, node: &NodeId) -> Option<u32> {
+        self.state.borrow().numbers.get(node).copied()
     }
 
     /// Returns the process that can be reached now at a contact's addresses, whoever it is.
     pub(super) fn at(&self, from: NodeId, to: &Contact) -> Option<Process> {
         let state = self.state.borrow();
-        let node = *to.addresses.iter().find_map(|address| state.places.get(address))?;
-        let host = state.hosts.get(&node).filter(|h| h.running.is_some())?;
+        let number = *to.addresses.iter().find_map(|address| state.places.get(address))?;
+        let host = Some(&state.hosts[number as usize]).filter(|h| h.running.is_some())?;
+        let node = host.node;
         let open = !state.links.is_cut(from, node) && !state.links.is_cut(node, from);
-        open.then_some(Process { node, run: host.run })
+        open.then_some(Process { node, host: number, run: host.run })
     }
 
     /// Returns where a node is.
     pub(super) fn place(&self, node: &NodeId) -> Option<SocketAddr> {
-        self.state.borrow().hosts.get(node)?.address
+        let state = self.state.borrow();
+        Some(state.hosts[*state.numbers.get(node)? as usize].address)
     }
 
     /// Tells whether nothing comes from one node to another.
@@ -146,28 +171,31 @@ impl Wire {
     }
 
     /// Puts a message on its way and returns how long it takes.
-    fn send(&self, leg: Leg, from: NodeId, to: NodeId, body: &[u8]) -> Duration {
+    fn send(&self, leg: Leg, from: Process, to: Process, body: &[u8]) -> Duration {
         let mut state = self.state.borrow_mut();
-        state.tracer.note(self.began.elapsed(), leg, &from, &to, body);
-        state.links.transit(from, to)
+        if leg != Leg::Answer {
+            state.tracer.count(from.host, body.first().copied().unwrap_or_default());
+        }
+        state.tracer.note(self.began.elapsed(), leg, &from.node, &to.node, body);
+        state.links.transit(from.node, to.node)
     }
 
     fn running(&self, to: Process) -> Option<(Rc<LocalSet>, Rc<Port>)> {
         let state = self.state.borrow();
-        let host = state.hosts.get(&to.node).filter(|h| h.run == to.run)?;
+        let host = Some(&state.hosts[to.host as usize]).filter(|h| h.run == to.run)?;
         let running = host.running.as_ref()?;
         Some((running.set.upgrade()?, running.port.upgrade()?))
     }
 
     /// Tells whether somebody is there who would say that this process is gone.
     fn is_succeeded(&self, gone: Process) -> bool {
-        self.state.borrow().hosts.get(&gone.node).is_some_and(|h| h.run != gone.run && h.running.is_some())
+        let host = &self.state.borrow().hosts[gone.host as usize];
+        host.run != gone.run && host.running.is_some()
     }
 
     fn said_goodbye(&self, gone: Process) -> bool {
-        let state = self.state.borrow();
-        let host = state.hosts.get(&gone.node).filter(|h| h.run == gone.run);
-        host.is_some_and(|h| h.ended.is_some_and(|(_, goodbye)| goodbye))
+        let host = &self.state.borrow().hosts[gone.host as usize];
+        host.run == gone.run && host.ended.is_some_and(|(_, goodbye)| goodbye)
     }
 
     /// Carries a request to a process and its answer back; returns the answer and the round trip without the work on it.
@@ -184,7 +212,7 @@ impl Wire {
         let (tell, told) = oneshot::channel();
         let number = body.first().copied().unwrap_or_default();
         self.weigh(number, from, to, body.len());
-        let there = self.send(leg, from.node, to.node, &body);
+        let there = self.send(leg, from, to, &body);
         let Some((set, port)) = self.running(to).filter(|_| !self.is_cut(from.node, to.node)) else {
             if !self.is_cut(from.node, to.node) && (self.is_succeeded(to) || self.said_goodbye(to)) {
                 sleep(there * 2).await;
@@ -193,7 +221,7 @@ impl Wire {
             return pending().await;
         };
         if leg == Leg::Request && self.links(Links::comes_twice) {
-            let (again, port, body) = (self.send(leg, from.node, to.node, &body), port.clone(), body.clone());
+            let (again, port, body) = (self.send(leg, from, to, &body), port.clone(), body.clone());
             // What comes twice is answered twice, and nobody waits for the second answer.
             set.spawn_local(async move {
                 sleep(again).await;
@@ -213,7 +241,7 @@ impl Wire {
                 Err(_) => &[],
             };
             wire.weigh(number, from, to, bytes.len());
-            let back = wire.send(Leg::Answer, to.node, from.node, bytes);
+            let back = wire.send(Leg::Answer, to, from, bytes);
             // Whoever asked may have given up.
             let _ = tell.send((answer, Instant::now() + back, there + back));
         });

@@ -19,6 +19,9 @@ use crate::types::{Hash, Key, Section, SectionSet, WallTime};
 /// Where a record lies; the order of places is the order of reading.
 type Place = (Key, Section, Bytes, Hash);
 
+/// Each place is in memory once, for both orders.
+type Records = BTreeMap<Arc<Place>, Row>;
+
 #[derive(Clone)]
 struct Row {
     bytes: Bytes,
@@ -30,8 +33,8 @@ struct Row {
 #[derive(Clone, Default)]
 struct Contents {
     /// Shared with readers; copied only when a change comes while a reader is open.
-    records: Arc<BTreeMap<Place, Row>>,
-    by_end: BTreeSet<(WallTime, Place)>,
+    records: Arc<Records>,
+    by_end: BTreeSet<(WallTime, Arc<Place>)>,
     local: BTreeMap<(Space, Bytes), Bytes>,
     usage: Usage,
     full: bool,
@@ -50,7 +53,7 @@ impl MemoryDisk {
     /// Shows every record to `look`, by key, section, slot and hash; ended ones included.
     pub fn each(&self, mut look: impl FnMut(&Key, Section, &Hash, &Bytes)) {
         let contents = self.0.borrow();
-        contents.records.iter().for_each(|((key, section, _, hash), row)| look(key, *section, hash, &row.bytes));
+        contents.records.iter().for_each(|(place, row)| look(&place.0, place.1, &place.3, &row.bytes));
     }
 
     /// Returns how much is held.
@@ -102,11 +105,11 @@ impl Contents {
             Op::Put(record) => return self.put(record, merge),
             Op::Delete { key, section, hash } => {
                 let found = section_of(&self.records, key, section).filter(|(place, _)| place.3 == hash);
-                let places: Vec<Place> = found.map(|(place, _)| place.clone()).collect();
+                let places: Vec<Arc<Place>> = found.map(|(place, _)| place.clone()).collect();
                 places.iter().for_each(|place| self.remove(place));
             }
             Op::Expire(now) => {
-                let behind = (WallTime(latest_end(now).0 + 1), first_place());
+                let behind = (WallTime(latest_end(now).0 + 1), Arc::new(first_place()));
                 let live = self.by_end.split_off(&behind);
                 let gone = std::mem::replace(&mut self.by_end, live);
                 gone.iter().for_each(|(_, place)| self.remove(place));
@@ -131,9 +134,9 @@ impl Contents {
         let from = (record.key, record.section, record.slot.clone(), Hash([0; 32]));
         let slot = self
             .records
-            .range(from..)
+            .range::<Place, _>(from..)
             .take_while(|(place, _)| place.0 == record.key && place.1 == record.section && place.2 == record.slot);
-        let (places, held): (Vec<Place>, Vec<Held>) = slot
+        let (places, held): (Vec<Arc<Place>>, Vec<Held>) = slot
             .map(|(place, row)| {
                 (place.clone(), Held { hash: place.3, bytes: row.bytes.clone(), expires_at: row.expires_at })
             })
@@ -147,7 +150,7 @@ impl Contents {
     }
 
     fn insert(&mut self, record: Stored) {
-        let place = (record.key, record.section, record.slot, record.hash);
+        let place = Arc::new((record.key, record.section, record.slot, record.hash));
         let row = Row { bytes: record.bytes, expires_at: kept(record.expires_at), stored_at: kept(record.stored_at) };
         self.usage.records += 1;
         self.usage.bytes += row.bytes.len() as u64;
@@ -155,8 +158,8 @@ impl Contents {
         Arc::make_mut(&mut self.records).insert(place, row);
     }
 
-    fn remove(&mut self, place: &Place) {
-        if let Some(row) = Arc::make_mut(&mut self.records).remove(place) {
+    fn remove(&mut self, place: &Arc<Place>) {
+        if let Some(row) = Arc::make_mut(&mut self.records).remove(&**place) {
             self.usage.records -= 1;
             self.usage.bytes -= row.bytes.len() as u64;
             self.by_end.remove(&(row.expires_at, place.clone()));
@@ -175,7 +178,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Stored>, StoreError> {
         self.check_open()?;
         let contents = self.disk.0.borrow();
-        let behind = |place: &Place| after.is_none_or(|a| (place.1, &place.2, place.3) > (a.0, &a.1, a.2));
+        let behind = |place: &Arc<Place>| after.is_none_or(|a| (place.1, &place.2, place.3) > (a.0, &a.1, a.2));
         let from = after.map_or(Section::ALL[0], |a| a.0);
         Ok(sections
             .iter()
@@ -234,7 +237,7 @@ impl Store for MemoryStore {
 
 /// Sees the records as they were when it was opened.
 struct MemoryReader {
-    records: Arc<BTreeMap<Place, Row>>,
+    records: Arc<Records>,
     closed: Arc<AtomicBool>,
 }
 
@@ -244,7 +247,7 @@ impl Reader for MemoryReader {
             return Err(StoreError::Closed);
         }
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(self.records.range((from, Bound::Unbounded)).take(limit).map(stored).collect())
+        Ok(self.records.range::<Place, _>((from, Bound::Unbounded)).take(limit).map(stored).collect())
     }
 }
 
@@ -252,25 +255,21 @@ fn first_place() -> Place {
     (Key([0; 32]), Section::ALL[0], Bytes::new(), Hash([0; 32]))
 }
 
-fn section_of(
-    records: &BTreeMap<Place, Row>,
-    key: Key,
-    section: Section,
-) -> impl Iterator<Item = (&Place, &Row)> + use<'_> {
+fn section_of(records: &Records, key: Key, section: Section) -> impl Iterator<Item = (&Arc<Place>, &Row)> + use<'_> {
     section_from(records, key, section, None)
 }
 
 fn section_from(
-    records: &BTreeMap<Place, Row>,
+    records: &Records,
     key: Key,
     section: Section,
     start: Option<Place>,
-) -> impl Iterator<Item = (&Place, &Row)> + use<'_> {
+) -> impl Iterator<Item = (&Arc<Place>, &Row)> + use<'_> {
     let start = start.unwrap_or((key, section, Bytes::new(), Hash([0; 32])));
-    records.range(start..).take_while(move |(place, _)| place.0 == key && place.1 == section)
+    records.range::<Place, _>(start..).take_while(move |(place, _)| place.0 == key && place.1 == section)
 }
 
-fn stored((place, row): (&Place, &Row)) -> Stored {
+fn stored((place, row): (&Arc<Place>, &Row)) -> Stored {
     Stored {
         key: place.0,
         section: place.1,

@@ -14,7 +14,7 @@ mod stretch;
 mod time;
 
 pub use code::{Code, Problem};
-pub use contact::{Contact, ContactProof, MAX_ADDRESSES};
+pub use contact::{Contact, ContactProof, MAX_ADDRESSES, Reach};
 pub use ids::{AccountId, DeviceId, Distance, Hash, IdError, Key, NetworkId, NodeId, PublicKey};
 pub use name::{NameError, Username};
 pub use network::{

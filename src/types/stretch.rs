@@ -122,7 +122,6 @@ impl Stretch {
             if out.last().is_some_and(|last| last.covers(next)) {
                 continue;
             }
-            out.retain(|held| !next.covers(*held));
             out.push(next);
             while let [.., a, b] = out[..]
                 && let Some(whole) = a.whole_with(b)

@@ -83,7 +83,7 @@ impl Attacker {
     pub fn with(network: &Network, key: &SecretKey, limits: NetLimits) -> Self {
         let quic = bind(key, network, limits);
         let contact = sign_contact(key, &network.id, &[quic.local_addr()], 1);
-        let signed = contact.proof.expect("signed here").0.to_vec();
+        let signed = contact.proof.clone().expect("signed here").0.to_vec();
         let mouth = Rc::new(Mouth {
             hello: RefCell::new(hello(network.id, signed).to_frame()),
             greetings: Cell::new(0),

@@ -249,7 +249,7 @@ fn a_hello_of_another_node_or_network_opens_nothing() {
         let other = network(1, 4, "");
         let signed = |key: &str, id: &NetworkId| {
             let contact = sign_contact(&secret(key), id, &["127.0.0.1:9".parse().expect("an address")], 1);
-            contact.proof.expect("signed").0.to_vec()
+            contact.proof.clone().expect("signed").0.to_vec()
         };
         let own = signed("mallory", &net.id());
         let flipped = own.iter().enumerate().map(|(i, b)| if i == 60 { b ^ 1 } else { *b }).collect::<Vec<u8>>();

@@ -16,7 +16,7 @@ fn a_peer_that_says_it_is_where_nobody_answers_stays_out_until_it_says_the_truth
             let guest = Attacker::new(&net.network, &secret("somebody behind a wall"));
             let address = if let Some(address) = address { address } else { guest.quic.local_addr() };
             let contact = sign_contact(&guest.key, &guest.network, &[address], seq);
-            let signed = contact.proof.expect("signed here").0.to_vec();
+            let signed = contact.proof.clone().expect("signed here").0.to_vec();
             *guest.mouth.hello.borrow_mut() = hello(guest.network, signed).to_frame();
             guest.ping(&victim.contact).await;
             guest

@@ -108,7 +108,7 @@ fn lies(net: &TestNet, account: &TestAccount, device: &TestDevice) -> Vec<(&'sta
     // Signed contacts of nodes that never were, at ports of this machine where nobody listens.
     let nobody = |i: u16| {
         let address = ([127, 0, 0, 1], 1 + i % 9).into();
-        sign_contact(&secret(&format!("nobody {i}")), &id, &[address], u64::MAX).proof.expect("signed").0
+        sign_contact(&secret(&format!("nobody {i}")), &id, &[address], u64::MAX).proof.clone().expect("signed").0
     };
     let nobodies: Vec<Bytes> = (0..64).map(nobody).collect();
     let unsigned: Vec<Bytes> = nobodies.iter().map(|c| [&c[..c.len() - 1], &[0]].concat().into()).collect();

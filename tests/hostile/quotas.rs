@@ -194,7 +194,7 @@ fn many_names_from_few_addresses_have_one_quota() {
             (peer("other", "203.0.114.7"), peer("campus", "198.51.100.1"), peer("local", "192.168.1.1"));
         // Nobody looks at the addresses that a peer says it has.
         let forged = sign_contact(&two.key, &net.id(), &["10.0.0.1:1".parse().expect("an address")], 9);
-        *two.mouth.hello.borrow_mut() = hello(net.id(), forged.proof.expect("signed").0.to_vec()).to_frame();
+        *two.mouth.hello.borrow_mut() = hello(net.id(), forged.proof.clone().expect("signed").0.to_vec()).to_frame();
         let mut refused = 0;
         for i in 0..12 {
             let by = if i % 2 == 0 { &one } else { &two };

@@ -138,7 +138,7 @@ fn a_collection_that_removes_nothing_is_noticed() {
 
 #[test]
 fn a_collection_that_does_not_wait_for_the_age_of_posts_is_noticed() {
-    let mut scenario = Scenario { duration: Duration::from_secs(110), ..scenario(41) };
+    let mut scenario = Scenario { duration: Duration::from_secs(120), ..scenario(41) };
     scenario.retention.min_age = Duration::from_secs(3600);
     let patient = broken(&scenario, |_| ());
     assert!(patient.ok, "{}\n{:#?}", patient.for_people(), patient.checks);

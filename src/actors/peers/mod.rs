@@ -1,7 +1,9 @@
 //! What is remembered of single peers: whether they were there, and how much they asked for.
 
 mod absences;
+mod greetings;
 mod rates;
 
 pub use absences::Absences;
+pub use greetings::{Greeting, Greetings, Opened};
 pub use rates::Rates;

@@ -9,27 +9,42 @@ use crate::types::NodeId;
 
 /// Most peers that are counted; beyond that the one counted longest ago starts anew.
 const COUNTED_PEERS: usize = 4096;
+/// Peers that are counted before any is forgotten.
+const FEW: usize = 32;
 /// A peer's count starts anew after this.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// What each peer asked for within its current minute: records that it puts, or requests.
 #[derive(Default)]
-pub struct Rates(BTreeMap<NodeId, (Instant, u32)>);
+pub struct Rates {
+    /// At most [`COUNTED_PEERS`].
+    counts: BTreeMap<NodeId, (Instant, u32)>,
+    /// How many there may be before those whose minute is over are forgotten.
+    limit: usize,
+}
 
 impl Rates {
     /// Counts what a peer asks for, what is refused as well; false when it is over `most` a minute.
     pub fn admit(&mut self, peer: NodeId, asked: usize, most: u32) -> bool {
         let now = Instant::now();
-        if self.0.len() >= COUNTED_PEERS && !self.0.contains_key(&peer) {
-            let oldest = self.0.iter().min_by_key(|(id, (since, _))| (*since, **id)).map(|(id, _)| *id);
-            oldest.map(|id| self.0.remove(&id));
+        if self.counts.len() >= self.limit.max(FEW) && !self.counts.contains_key(&peer) {
+            self.make_room(now);
         }
-        let (since, count) = self.0.entry(peer).or_insert((now, 0));
+        let (since, count) = self.counts.entry(peer).or_insert((now, 0));
         if now.duration_since(*since) >= WINDOW {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(u32::try_from(asked).unwrap_or(u32::MAX));
         *count <= most
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        self.counts.retain(|_, (since, _)| now.duration_since(*since) < WINDOW);
+        if self.counts.len() >= COUNTED_PEERS {
+            let oldest = self.counts.iter().min_by_key(|(id, (since, _))| (*since, **id)).map(|(id, _)| *id);
+            oldest.map(|id| self.counts.remove(&id));
+        }
+        self.limit = (2 * self.counts.len()).min(COUNTED_PEERS);
     }
 }
 
@@ -57,6 +72,9 @@ mod tests {
             id[..4].copy_from_slice(&i.to_be_bytes());
             assert!(rates.admit(NodeId(id), 1, 1));
         }
-        assert_eq!(rates.0.len(), COUNTED_PEERS);
+        assert_eq!(rates.counts.len(), COUNTED_PEERS);
+        tokio::time::advance(WINDOW).await;
+        assert!(rates.admit(NodeId([255; 32]), 1, 1));
+        assert_eq!(rates.counts.len(), 1, "those whose minute is over make room");
     }
 }

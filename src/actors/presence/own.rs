@@ -59,7 +59,7 @@ impl Own {
 
     /// Makes the presence (no author) or interest record of this moment.
     pub fn record(&self, node: &Context, author: Option<AccountId>, online: bool, Mark { seq, hlc }: Mark) -> Bytes {
-        let contact = node.contact().proof.map(|proof| proof.0.to_vec()).unwrap_or_default();
+        let contact = node.contact().proof.as_ref().map(|proof| proof.0.to_vec()).unwrap_or_default();
         let device = self.device_id();
         match author {
             None => {

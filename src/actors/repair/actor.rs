@@ -76,7 +76,8 @@ async fn rounds(shared: Rc<Shared>) {
             let jitter = shared.rng.borrow_mut().below(2 * tenth.as_millis() as u64);
             shared.due.set(Instant::now() + INTERVAL - tenth + Duration::from_millis(jitter));
         }
-        round(&shared, full).await;
+        // In memory only while it is made: this task lives as long as the node.
+        Box::pin(round(&shared, full)).await;
         if !node.is_synced() {
             shared.due.set(shared.due.get().min(Instant::now() + HURRY));
         }

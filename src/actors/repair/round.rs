@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::meeting::{Met, meet};
 use super::shared::Shared;
-use crate::overlay::{Share, Shares, chosen};
+use crate::overlay::{Nearby, Share, Shares};
 use crate::types::{Contact, NodeId, Stretch};
 
 /// With how many of its replicas a stretch is compared in every full round.
@@ -35,8 +35,9 @@ const MORE: Duration = Duration::from_secs(60);
 /// What a round has to do, and what it has done.
 struct Round<'a> {
     shared: &'a Rc<Shared>,
-    peers: BTreeMap<NodeId, Contact>,
-    shares: Vec<Share>,
+    /// In the order of ids.
+    peers: Rc<Vec<Contact>>,
+    shares: Rc<Shares>,
     /// With how many more replicas each of the shares is to be compared.
     wanted: Vec<usize>,
     /// What has to be compared with whom, and how often that may still fail.
@@ -52,9 +53,7 @@ struct Round<'a> {
 pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
     let node = &shared.node;
     let me = node.contact();
-    let peers = node.doors().routing.peers().await.unwrap_or_default();
-    let mut peers: Vec<Contact> = peers.into_iter().map(|peer| peer.contact).collect();
-    peers.sort_by_key(|peer| peer.node);
+    let peers = Rc::new(node.doors().routing.contacts().await.unwrap_or_default());
     let unchanged = *shared.known.borrow() == peers;
     if unchanged && !full && shared.owed.borrow().is_empty() {
         return;
@@ -62,18 +61,24 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
     shared.known.replace(peers.clone());
     let shares = Rc::new(Shares::find(&me, &peers, node.network.k()));
     let before = shared.shares.replace(shares.clone());
+    let changed = *before != *shares;
+    if !changed && !full && shared.owed.borrow().is_empty() {
+        return;
+    }
     let mut round = Round {
         shared,
         wanted: shares.iter().map(|share| wanted(&before, &node.me, share, full)).collect(),
-        shares: shares.iter().cloned().collect(),
+        shares,
         must: std::mem::take(&mut *shared.owed.borrow_mut()),
-        peers: peers.iter().map(|peer| (peer.node, peer.clone())).collect(),
+        peers,
         answered: BTreeSet::new(),
         in_step: BTreeSet::new(),
         away: 0,
     };
-    round.note_newcomers(&before);
-    round.note_handoffs(&before, &shares, &me);
+    if changed {
+        round.note_newcomers(&before);
+        round.note_handoffs(&before, &me);
+    }
     round.meet_all(full).await;
     if full {
         round.meet_anchors().await;
@@ -84,7 +89,7 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
 }
 
 /// Returns with how many replicas a share is to be compared.
-fn wanted(before: &Shares, me: &NodeId, share: &Share, full: bool) -> usize {
+fn wanted(before: &Shares, me: &NodeId, share: Share<'_>, full: bool) -> usize {
     let new = !before.holds(me, share.stretch);
     if new { NEW } else { USUAL * usize::from(full) }
 }
@@ -92,26 +97,28 @@ fn wanted(before: &Shares, me: &NodeId, share: &Share, full: bool) -> usize {
 impl Round<'_> {
     /// Others that have become replicas of a stretch are met about it, whoever meets them besides.
     fn note_newcomers(&mut self, before: &Shares) {
-        let me = self.shared.node.me;
-        let mut new: BTreeMap<NodeId, Vec<Stretch>> = BTreeMap::new();
-        for share in self.shares.iter().filter(|share| before.holds(&me, share.stretch)) {
-            let others = share.nodes.iter().filter(|other| **other != me && !before.holds(other, share.stretch));
-            others.for_each(|other| new.entry(*other).or_default().push(share.stretch));
-        }
+        let new = self.shares.newcomers(before, &self.shared.node.me);
         new.into_iter().for_each(|(node, stretches)| self.owe(node, stretches));
     }
 
     /// Where this node is a replica no more, those that have taken its place get what it has.
-    fn note_handoffs(&mut self, before: &Shares, now: &Shares, me: &Contact) {
-        let k = self.shared.node.network.k();
-        let peers: Vec<Contact> = self.peers.values().cloned().collect();
-        let all: Vec<&Contact> = peers.iter().chain([me]).collect();
-        for share in before.iter().filter(|share| !now.holds(&me.node, share.stretch)) {
-            let replicas = chosen(&all, &share.stretch.keys().0, k);
-            for newcomer in replicas.difference(&share.nodes).filter(|node| **node != me.node) {
-                self.owe(*newcomer, vec![share.stretch]);
+    fn note_handoffs(&mut self, before: &Shares, me: &Contact) {
+        let (k, now) = (self.shared.node.network.k(), self.shares.clone());
+        let mut lost = before.iter().filter(|share| !now.holds(&me.node, share.stretch)).peekable();
+        if lost.peek().is_none() {
+            return;
+        }
+        let nearby = Nearby::of(self.peers.iter().chain([me]));
+        for share in lost {
+            let replicas = nearby.replicas(&share.stretch.keys().0, k);
+            for newcomer in replicas.into_iter().filter(|node| *node != me.node && !share.contains(node)) {
+                self.owe(newcomer, vec![share.stretch]);
             }
         }
+    }
+
+    fn peer(&self, node: &NodeId) -> Option<&Contact> {
+        self.peers.binary_search_by_key(node, |peer| peer.node).ok().map(|place| &self.peers[place])
     }
 
     fn owe(&mut self, node: NodeId, stretches: Vec<Stretch>) {
@@ -127,10 +134,9 @@ impl Round<'_> {
                 break;
             }
             let (must, tries) = self.must.remove(&node).unwrap_or_default();
-            let due = |(share, wanted): &(&Share, &usize)| **wanted > 0 && share.nodes.contains(&node);
-            let due: Vec<Stretch> =
-                self.shares.iter().zip(&self.wanted).filter(due).map(|(share, _)| share.stretch).collect();
-            let Some(peer) = self.peers.get(&node).cloned() else { continue };
+            let due = self.shares.of(&node).filter(|(share, _)| self.wanted[*share] > 0);
+            let due: Vec<Stretch> = due.map(|(_, stretch)| stretch).collect();
+            let Some(peer) = self.peer(&node).cloned() else { continue };
             if (must.is_empty() && due.is_empty()) || self.shared.is_shunned(&node, SHUNNED) {
                 continue;
             }
@@ -148,7 +154,7 @@ impl Round<'_> {
         }
         for (node, (stretches, tries)) in std::mem::take(&mut self.must) {
             // Those that are gone from the table are gone.
-            if self.peers.contains_key(&node) {
+            if self.peer(&node).is_some() {
                 self.shared.owe(node, stretches, tries);
             }
         }
@@ -157,9 +163,8 @@ impl Round<'_> {
     /// Returns whom to meet, in an order that is another one each time; those that have to be met come first.
     fn order(&self) -> Vec<NodeId> {
         let me = self.shared.node.me;
-        let siblings: BTreeSet<NodeId> = self.shares.iter().flat_map(|share| share.nodes.iter().copied()).collect();
-        let mut others: Vec<NodeId> =
-            siblings.into_iter().filter(|node| *node != me && !self.must.contains_key(node)).collect();
+        let is_other = |node: &&NodeId| **node != me && !self.must.contains_key(*node);
+        let mut others: Vec<NodeId> = self.shares.siblings().iter().filter(is_other).copied().collect();
         let mut rng = self.shared.rng.borrow_mut();
         for end in (1..others.len()).rev() {
             others.swap(end, rng.below(end as u64 + 1) as usize);
@@ -183,8 +188,9 @@ impl Round<'_> {
 
     /// Counts all shares of a node as compared with it.
     fn count(&mut self, node: &NodeId) {
-        let of_node = self.shares.iter().zip(&mut self.wanted).filter(|(share, _)| share.nodes.contains(node));
-        of_node.for_each(|(_, wanted)| *wanted = wanted.saturating_sub(1));
+        for (share, _) in self.shares.of(node) {
+            self.wanted[share] = self.wanted[share].saturating_sub(1);
+        }
     }
 
     /// Anchors compare everything with each other; others, once in a while, what they have with one of them.
@@ -202,7 +208,7 @@ impl Round<'_> {
         let turn = self.shared.rng.borrow_mut().below(ANCHOR_ROUNDS) == 0;
         let pick = self.shared.rng.borrow_mut().below(up.len().max(1) as u64) as usize;
         let Some(anchor) = up.into_iter().nth(pick).filter(|_| turn) else { return };
-        let lacks = |share: &&Share| !share.nodes.contains(&anchor.node);
+        let lacks = |share: &Share<'_>| !share.contains(&anchor.node);
         let mut stretches = Stretch::merged(self.shares.iter().filter(lacks).map(|share| share.stretch).collect());
         if stretches.is_empty() {
             return;

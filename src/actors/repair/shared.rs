@@ -31,7 +31,7 @@ pub(super) struct Shared {
     /// When every stretch is compared again.
     pub due: Cell<Instant>,
     /// The peers of the last round, and the shares that followed from them.
-    pub known: RefCell<Vec<Contact>>,
+    pub known: RefCell<Rc<Vec<Contact>>>,
     pub shares: RefCell<Rc<Shares>>,
     pub settled: RefCell<Settled>,
     pub declined: RefCell<Declined>,

@@ -21,8 +21,11 @@ use crate::wire::Ping;
 
 /// How often contacts are looked after.
 const TICK: Duration = Duration::from_secs(5);
-/// A contact that was silent for this long is pinged.
+/// A contact that was silent for this long is pinged, later when it has stayed for long.
 const SILENT: Duration = Duration::from_secs(60);
+/// The longest that one may be silent that has stayed for long, near this node and far away: lookups pass over a few that
+/// are gone, replica sets wait for repair.
+const SILENT_LONGEST: [Duration; 2] = [Duration::from_secs(120), Duration::from_secs(600)];
 /// A bootpeer that was silent for this long is pinged: whether anchors are up decides what counts as published.
 const BOOTPEER_SILENT: Duration = Duration::from_secs(15);
 /// A bucket without a lookup for this long is refreshed (Maymounkov and Mazières 2002, section 2.3).
@@ -149,12 +152,9 @@ impl RoutingActor {
             }
         }
         self.try_those_that_knocked();
-        let mut silent: Vec<_> =
-            self.table.contacts().into_iter().filter(|c| now.saturating_sub(c.last_seen) >= SILENT).collect();
-        silent.sort_by_key(|c| (c.last_seen, c.contact.node));
-        for info in silent {
-            self.probe(info.contact);
-        }
+        let heard = self.node.heard_within(SILENT);
+        let silent = self.table.silent(now, SILENT, SILENT_LONGEST, |node| heard.contains(node));
+        silent.into_iter().for_each(|contact| self.probe(contact));
         if self.table.is_empty() {
             // Nobody left: everybody we ever knew is worth another try.
             self.forgive();

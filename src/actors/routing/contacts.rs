@@ -27,17 +27,20 @@ pub fn load(node: &Context) -> Vec<Contact> {
 /// Those of the store.
 pub async fn save(node: &Context, contacts: Vec<ContactInfo>) -> Result<(), StoreError> {
     let before = node.store.local(Space::Contacts, &[], None, KEPT)?;
-    let now: Vec<(Bytes, Bytes)> = contacts
+    let mut now: Vec<(Bytes, Bytes)> = contacts
         .into_iter()
         .take(KEPT)
-        .filter_map(|c| c.contact.proof.map(|proof| (Bytes::copy_from_slice(&c.contact.node.0), proof.0)))
+        .filter_map(|c| {
+            c.contact.proof.as_ref().map(|proof| (Bytes::copy_from_slice(&c.contact.node.0), proof.0.clone()))
+        })
         .collect();
+    now.sort_unstable();
     let mut batch = Batch::default();
     let spared = AT_LEAST.saturating_sub(now.len());
-    for (key, _) in before.iter().filter(|(key, _)| !now.iter().any(|(k, _)| k == key)).skip(spared) {
+    for (key, _) in before.iter().filter(|(key, _)| now.binary_search_by(|(k, _)| k.cmp(key)).is_err()).skip(spared) {
         batch.0.push(Op::DropLocal(Space::Contacts, key.clone()));
     }
-    for (key, value) in now.into_iter().filter(|row| !before.contains(row)) {
+    for (key, value) in now.into_iter().filter(|row| before.binary_search(row).is_err()) {
         batch.0.push(Op::SetLocal(Space::Contacts, key, value));
     }
     if !batch.0.is_empty() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::actor::RoutingActor;
 use super::messages::{
-    AnchorHeard, Anchors, Closest, Failed, Greeted, Heard, Known, LookUp, LookedUp, MoreBootpeers, Overview, Peer,
-    Peers, Persist, PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
+    AnchorHeard, Anchors, Closest, Contacts, Failed, Greeted, Heard, Known, LookUp, LookedUp, MoreBootpeers, Overview,
+    Peer, Peers, Persist, PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
 };
 use super::people::{LookedUpFor, PingError, PingTarget, Pong};
 use crate::actors::door::{Door, Gone};
@@ -81,6 +81,14 @@ impl RoutingHandle {
     /// Returns all contacts.
     pub async fn peers(&self) -> Result<Vec<Peer>, Gone> {
         self.0.ask(Peers).await
+    }
+
+    /// Returns all contacts, in the order of ids.
+    ///
+    /// # Errors
+    /// When the actor is being rebuilt.
+    pub async fn contacts(&self) -> Result<Vec<Contact>, Gone> {
+        self.0.ask(Contacts).await
     }
 
     /// Returns a summary.

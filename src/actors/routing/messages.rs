@@ -71,6 +71,11 @@ pub struct Peer {
     pub bootpeer: bool,
 }
 
+/// Asks for all contacts, in the order of ids.
+#[derive(Message)]
+#[rtype(result = "Vec<Contact>")]
+pub struct Contacts;
+
 /// Asks for a summary.
 #[derive(Message)]
 #[rtype(result = "RoutingOverview")]

@@ -67,7 +67,7 @@ mod tests {
     fn contact(n: u16, seq: u64) -> Contact {
         let mut id = [0; 32];
         id[..2].copy_from_slice(&n.to_be_bytes());
-        Contact { seq, ..Contact::hint(NodeId(id), ([192, 0, 2, 1], 9).into()) }
+        Contact::hint(NodeId(id), ([192, 0, 2, 1], 9).into()).but(|reach| reach.seq = seq)
     }
 
     fn begun(probes: &mut Probes) -> Vec<Contact> {

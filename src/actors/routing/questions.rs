@@ -4,8 +4,8 @@ use actix::{Context as Ctx, Handler, MessageResult, ResponseFuture};
 
 use super::actor::RoutingActor;
 use super::messages::{
-    AnchorHeard, Anchors, BootpeerState, Closest, Known, LookUp, Overview, Peer, Peers, PingPeer, RoutingOverview,
-    Seeds,
+    AnchorHeard, Anchors, BootpeerState, Closest, Contacts, Known, LookUp, Overview, Peer, Peers, PingPeer,
+    RoutingOverview, Seeds,
 };
 use super::people::{self, LookedUpFor, PingError, PingTarget, Pong};
 use crate::overlay;
@@ -47,6 +47,16 @@ impl Handler<Peers> for RoutingActor {
     }
 }
 
+impl Handler<Contacts> for RoutingActor {
+    type Result = MessageResult<Contacts>;
+
+    fn handle(&mut self, _: Contacts, _: &mut Ctx<Self>) -> Self::Result {
+        let mut contacts: Vec<Contact> = self.table.live().map(|(_, entry)| entry.contact.clone()).collect();
+        contacts.sort_unstable_by_key(|contact| contact.node);
+        MessageResult(contacts)
+    }
+}
+
 impl Handler<Overview> for RoutingActor {
     type Result = MessageResult<Overview>;
 
@@ -54,7 +64,7 @@ impl Handler<Overview> for RoutingActor {
         let state = |contact: &Contact| BootpeerState {
             online: self.health.is_up(&contact.node),
             rtt: self.node.net.path(&contact.node).map(|p| p.srtt),
-            software: self.node.greeting(&contact.node).map(|g| g.software),
+            software: self.node.greeting(&contact.node).map(|g| g.software.to_string()),
             contact: contact.clone(),
         };
         let up = |id: &NodeId| *id == self.node.me || self.health.is_up(id);

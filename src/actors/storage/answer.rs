@@ -55,7 +55,7 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
 
 /// Returns the signed bytes of contacts; hints are left out.
 pub fn signed(contacts: Vec<Contact>) -> Vec<Blob> {
-    contacts.into_iter().filter_map(|c| c.proof).map(|proof| Blob::from(&proof.0)).collect()
+    contacts.iter().filter_map(|c| c.proof.as_ref()).map(|proof| Blob::from(&proof.0)).collect()
 }
 
 /// Cuts a list to `limit` records and [`MOST_BYTES`]; returns where it goes on.

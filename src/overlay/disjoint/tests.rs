@@ -10,7 +10,7 @@ use crate::overlay::RoutingTable;
 use crate::types::Rng;
 
 fn contact(node: NodeId) -> Contact {
-    Contact { node, addresses: vec![([127, 0, 0, 1], 9).into()], seq: 1, proof: None }
+    Contact::hint(node, ([127, 0, 0, 1], 9).into()).but(|reach| reach.seq = 1)
 }
 
 fn nodes(contacts: &[Contact]) -> Vec<NodeId> {

@@ -12,7 +12,7 @@ use crate::types::Rng;
 const K: usize = 20;
 
 fn contact(node: NodeId) -> Contact {
-    Contact { node, addresses: vec![([127, 0, 0, 1], 9).into()], seq: 1, proof: None }
+    Contact::hint(node, ([127, 0, 0, 1], 9).into()).but(|reach| reach.seq = 1)
 }
 
 fn nodes(contacts: &[Contact]) -> Vec<NodeId> {
@@ -386,7 +386,7 @@ fn a_slow_peer_is_backed_by_another_and_still_counts() {
 #[test]
 fn newer_addresses_replace_older_ones_until_the_peer_is_asked() {
     let id = |first: u8| NodeId([first; 32]);
-    let numbered = |n: u8, seq: u64| Contact { seq, ..contact(id(n)) };
+    let numbered = |n: u8, seq: u64| contact(id(n)).but(|reach| reach.seq = seq);
     let mut lookup = Lookup::new(Key([0; 32]), id(0xff), 1, vec![numbered(2, 1), numbered(9, 1)]);
     assert_eq!(lookup.next(), Step::Ask(numbered(2, 1)));
     lookup.on_answer(&id(2), vec![numbered(1, 3)]);

@@ -1,5 +1,7 @@
 //! The routing table under every order of events.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -25,11 +27,11 @@ fn far(n: u16) -> NodeId {
 
 fn contact(node: NodeId, seq: u64) -> Contact {
     let port = 1 + (seq % 60_000) as u16;
-    Contact { node, addresses: vec![([127, 0, 0, 1], port).into()], seq, proof: None }
+    Contact::hint(node, ([127, 0, 0, 1], port).into()).but(|reach| reach.seq = seq)
 }
 
 fn at(node: NodeId, ip: [u8; 4]) -> Contact {
-    Contact { node, addresses: vec![(ip, 9).into()], seq: 1, proof: None }
+    Contact::hint(node, (ip, 9).into()).but(|reach| reach.seq = 1)
 }
 
 fn nodes(contacts: &[Contact]) -> Vec<NodeId> {
@@ -79,13 +81,45 @@ fn an_older_seq_never_overwrites() {
 }
 
 #[test]
+fn contacts_that_stayed_for_long_or_are_heard_may_be_silent_for_longer() {
+    let mut table = RoutingTable::new(ME, 2);
+    // Two in each of four buckets: those of the nearer two are near.
+    let all = [0x80, 0x81, 0x40, 0x41, 0x20, 0x21, 0x10, 0x11].map(|first| {
+        let mut id = ME.0;
+        id[0] ^= first;
+        NodeId(id)
+    });
+    let reach = |table: &mut RoutingTable, at: Duration| {
+        for node in all {
+            table.reached(contact(node, 1), RTT, at);
+        }
+    };
+    let silent = |table: &RoutingTable, at: Duration, heard: &[NodeId]| -> BTreeSet<NodeId> {
+        let silent = table.silent(at, MINUTE, [2 * MINUTE, 10 * MINUTE], |node| heard.contains(node));
+        silent.iter().map(|contact| contact.node).collect()
+    };
+    let (near, every) = (BTreeSet::from_iter(all[4..].iter().copied()), BTreeSet::from(all));
+    reach(&mut table, NOW);
+    assert_eq!(silent(&table, NOW + MINUTE, &[]), every, "nobody has stayed for long");
+    assert_eq!(silent(&table, NOW + MINUTE, &all[4..]), &every - &near);
+    assert_eq!(silent(&table, NOW + 3 * MINUTE, &all), every, "those that ask may not hear us");
+    reach(&mut table, NOW + 6 * MINUTE);
+    assert!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2 - Duration::from_millis(1), &[]).is_empty());
+    assert_eq!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2, &[]), every);
+    reach(&mut table, NOW + 60 * MINUTE);
+    assert!(silent(&table, NOW + 61 * MINUTE, &[]).is_empty());
+    assert_eq!(silent(&table, NOW + 62 * MINUTE, &[]), near);
+    assert_eq!(silent(&table, NOW + 70 * MINUTE, &[]), every);
+}
+
+#[test]
 fn of_two_hints_the_one_that_works_is_kept_and_a_signed_contact_wins_over_a_hint() {
     let hint = |ip| Contact::hint(far(1), (ip, 9).into());
     let mut table = RoutingTable::new(ME, 20);
     table.reached(hint([127, 0, 0, 1]), RTT, NOW);
     table.reached(hint([127, 0, 0, 2]), RTT, NOW);
     assert_eq!(table.contact(&far(1)), Some(&hint([127, 0, 0, 2])));
-    let signed = Contact { proof: Some(crate::types::ContactProof(bytes::Bytes::new())), ..hint([127, 0, 0, 3]) };
+    let signed = hint([127, 0, 0, 3]).but(|reach| reach.proof = Some(crate::types::ContactProof(bytes::Bytes::new())));
     table.reached(signed.clone(), RTT, NOW);
     table.reached(hint([127, 0, 0, 4]), RTT, NOW);
     assert_eq!(table.contact(&far(1)), Some(&signed));

@@ -230,7 +230,7 @@ fn records_with_the_most_addresses_fit_their_limit() {
     let contact = sign_contact(&node, &net.id(), &[address; 20], u64::MAX);
     assert_eq!(contact.addresses.len(), MAX_ADDRESSES);
     let mut body = device.interest(1, net.account("bob").id(), &node).body;
-    body.contact = contact.proof.expect("signed").0.to_vec();
+    body.contact = contact.proof.clone().expect("signed").0.to_vec();
     body.seq = u64::MAX;
     assert!(body.contact.len() <= MAX_CONTACT_BYTES);
     let interest = Record::Interest(countersign(device.sign(body), &node, &net.id()));
@@ -242,7 +242,8 @@ fn contacts_are_bounded_and_have_one_form_for_each_address() {
     let net = samples().net.id();
     let node = secret("node");
     let open = |address: &str| {
-        let bytes = sign_contact(&node, &net, &[address.parse().expect("an address")], 1).proof.expect("signed").0;
+        let bytes =
+            sign_contact(&node, &net, &[address.parse().expect("an address")], 1).proof.clone().expect("signed").0;
         open_contact(bytes, &net).map(|(_, contact)| contact.addresses[0].to_string())
     };
     assert_eq!(open("[::ffff:192.0.2.1]:1"), Ok("192.0.2.1:1".to_owned()));

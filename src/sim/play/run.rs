@@ -76,6 +76,7 @@ pub fn play_with(
 ) -> Report {
     let before = outside.memory();
     let _cache = scenario.share.signatures.then(crate::keys::CheckedOnce::begin);
+    let _contacts = scenario.share.records.then(crate::records::OpenedOnce::begin);
     let stage = Stage::set_up(scenario, nodes, change);
     let mut acts = Acts::default();
     let broken = stage.sim.run(async {

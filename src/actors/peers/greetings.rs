@@ -1,0 +1,190 @@
+//! What peers said of themselves in their HELLO, and contacts that were opened: each kept once.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use crate::types::{Contact, NodeId};
+
+/// Most greetings remembered; a node talks to fewer peers than that within a day.
+const GREETINGS: usize = 4096;
+/// Most contacts whose signatures are remembered to hold: the same ones come in answer after answer.
+const OPENED: usize = 1024;
+/// Most names of programs that are kept once for all that run them.
+const PROGRAMS: usize = 64;
+
+/// What a peer said of itself in its HELLO.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    /// Its signed contact.
+    pub contact: Contact,
+    /// Name and version of its program.
+    pub software: Rc<str>,
+    /// Its flags.
+    pub flags: u64,
+}
+
+/// A greeting, by who sent it.
+#[derive(Debug)]
+struct ByNode(Greeting);
+
+/// A contact, by its signed bytes.
+#[derive(Debug)]
+struct ByProof(Contact);
+
+impl ByProof {
+    fn bytes(&self) -> &[u8] {
+        self.0.proof.as_ref().map_or(&[], |proof| &proof.0)
+    }
+}
+
+/// Greetings of peers.
+#[derive(Debug, Default)]
+pub struct Greetings {
+    /// At most [`GREETINGS`].
+    all: BTreeSet<ByNode>,
+    /// At most [`PROGRAMS`].
+    programs: BTreeSet<Rc<str>>,
+}
+
+impl Greetings {
+    /// Remembers one, in the place of what the peer said before.
+    pub fn note(&mut self, mut greeting: Greeting) {
+        match self.programs.get(&*greeting.software) {
+            Some(known) => greeting.software = known.clone(),
+            None if self.programs.len() < PROGRAMS => drop(self.programs.insert(greeting.software.clone())),
+            None => {}
+        }
+        if self.all.len() >= GREETINGS && !self.all.contains(&greeting.contact.node) {
+            self.all.pop_first();
+        }
+        self.all.replace(ByNode(greeting));
+    }
+
+    /// Returns what a peer said.
+    pub fn of(&self, node: &NodeId) -> Option<&Greeting> {
+        self.all.get(node).map(|by| &by.0)
+    }
+}
+
+/// Contacts whose signatures were found to hold.
+#[derive(Debug, Default)]
+pub struct Opened(BTreeSet<ByProof>);
+
+impl Opened {
+    /// Returns the contact that was signed with these bytes.
+    pub fn find(&self, bytes: &[u8]) -> Option<&Contact> {
+        self.0.get(bytes).map(|by| &by.0)
+    }
+
+    /// Remembers one.
+    pub fn note(&mut self, contact: Contact) {
+        if self.0.len() >= OPENED {
+            self.0.pop_first();
+        }
+        self.0.insert(ByProof(contact));
+    }
+}
+
+impl Borrow<NodeId> for ByNode {
+    fn borrow(&self) -> &NodeId {
+        &self.0.contact.node
+    }
+}
+
+impl Ord for ByNode {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.contact.node.cmp(&other.0.contact.node)
+    }
+}
+
+impl PartialOrd for ByNode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByNode {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByNode {}
+
+impl Borrow<[u8]> for ByProof {
+    fn borrow(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+impl Ord for ByProof {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bytes().cmp(other.bytes())
+    }
+}
+
+impl PartialOrd for ByProof {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByProof {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByProof {}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::types::ContactProof;
+
+    fn contact(n: u16, seq: u64) -> Contact {
+        let mut id = [0; 32];
+        id[..2].copy_from_slice(&n.to_be_bytes());
+        let proof = [id.as_slice(), &seq.to_be_bytes()].concat();
+        Contact::hint(NodeId(id), ([192, 0, 2, 1], 9).into()).but(|reach| {
+            reach.seq = seq;
+            reach.proof = Some(ContactProof(Bytes::from(proof)));
+        })
+    }
+
+    #[test]
+    fn the_last_word_of_a_peer_counts() {
+        let mut greetings = Greetings::default();
+        for (n, seq) in [(1, 1), (2, 1), (1, 2)] {
+            greetings.note(Greeting { contact: contact(n, seq), software: "one".into(), flags: seq });
+        }
+        let of = |n| greetings.of(&contact(n, 0).node).map(|greeting| (greeting.contact.seq, greeting.flags));
+        assert_eq!((of(1), of(2), of(3)), (Some((2, 2)), Some((1, 1)), None));
+        let software = |n| greetings.of(&contact(n, 0).node).map(|greeting| greeting.software.clone());
+        assert!(Rc::ptr_eq(&software(1).expect("known"), &software(2).expect("known")));
+    }
+
+    #[test]
+    fn contacts_are_found_by_their_bytes() {
+        let mut opened = Opened::default();
+        opened.note(contact(1, 1));
+        opened.note(contact(1, 2));
+        let bytes = |contact: &Contact| contact.proof.clone().expect("signed").0;
+        assert_eq!(opened.find(&bytes(&contact(1, 2))), Some(&contact(1, 2)));
+        assert_eq!(opened.find(&bytes(&contact(1, 3))), None);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (mut greetings, mut opened) = (Greetings::default(), Opened::default());
+        for n in 0..3 * GREETINGS as u16 {
+            greetings.note(Greeting { contact: contact(n, 1), software: format!("{n}").into(), flags: 0 });
+            opened.note(contact(n, 1));
+        }
+        assert_eq!((greetings.all.len(), greetings.programs.len(), opened.0.len()), (GREETINGS, PROGRAMS, OPENED));
+    }
+}
