@@ -1,35 +1,88 @@
-//! Contacts that were opened before, for many nodes in one thread that are told the same ones.
+//! What was opened before, for many nodes in one thread that are told the same: contacts, accounts, devices.
 //!
-//! Only simulations do this: their nodes keep one copy of each contact together. A real node remembers its own.
+//! Only simulations do this: their nodes keep one copy of each together. A real node remembers its own.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
+use super::account::AccountChain;
+use super::envelope::Signed;
+use super::kinds::DeviceBody;
 use crate::types::{Contact, NetworkId, PublicKey};
 
-/// Contacts remembered before those that nobody keeps any more are swept out for the first time.
+/// Things remembered before those that nobody keeps any more are swept out for the first time.
 const FEW: usize = 4096;
 
-/// By their bytes; as many as all nodes together keep, twice.
-struct Opened {
-    contacts: BTreeMap<Bytes, (NetworkId, PublicKey, Contact)>,
+/// Something that several nodes may keep.
+trait Kept: Clone {
+    fn is_unique(&self) -> bool;
+}
+
+impl Kept for (NetworkId, PublicKey, Contact) {
+    fn is_unique(&self) -> bool {
+        self.2.is_unique()
+    }
+}
+
+impl<T> Kept for Rc<T> {
+    fn is_unique(&self) -> bool {
+        Rc::strong_count(self) == 1
+    }
+}
+
+/// Things by their bytes; as many as all nodes together keep, twice.
+struct Pool<T> {
+    held: BTreeMap<Bytes, T>,
     limit: usize,
+}
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self { held: BTreeMap::new(), limit: FEW }
+    }
+}
+
+impl<T: Kept> Pool<T> {
+    fn note(&mut self, bytes: Bytes, thing: T) {
+        if self.held.len() >= self.limit {
+            self.held.retain(|_, thing| !thing.is_unique());
+            self.limit = FEW.max(2 * self.held.len());
+        }
+        self.held.insert(bytes, thing);
+    }
+
+    fn share(&mut self, bytes: &Bytes, make: impl FnOnce() -> T) -> T {
+        if let Some(known) = self.held.get(bytes) {
+            return known.clone();
+        }
+        let made = make();
+        self.note(bytes.clone(), made.clone());
+        made
+    }
+}
+
+#[derive(Default)]
+struct Opened {
+    contacts: Pool<(NetworkId, PublicKey, Contact)>,
+    chains: Pool<Rc<AccountChain>>,
+    devices: Pool<Rc<Signed<DeviceBody>>>,
 }
 
 thread_local! {
     static OPENED: RefCell<Option<Opened>> = const { RefCell::new(None) };
 }
 
-/// While it lives, contacts that were opened on this thread are the same ones when they come again.
+/// While it lives, what was opened on this thread is the same thing when it comes again.
 #[derive(Debug)]
 pub struct OpenedOnce(());
 
 impl OpenedOnce {
     /// Begins to remember.
     pub fn begin() -> Self {
-        OPENED.with(|opened| *opened.borrow_mut() = Some(Opened { contacts: BTreeMap::new(), limit: FEW }));
+        OPENED.with(|opened| *opened.borrow_mut() = Some(Opened::default()));
         Self(())
     }
 }
@@ -40,26 +93,38 @@ impl Drop for OpenedOnce {
     }
 }
 
-/// Returns what was opened before.
+/// Returns the contact that was opened before.
 pub(super) fn find(bytes: &Bytes, network: &NetworkId) -> Option<(PublicKey, Contact)> {
     OPENED.with(|opened| {
         let opened = opened.borrow();
-        let (of, key, contact) = opened.as_ref()?.contacts.get(bytes)?;
+        let (of, key, contact) = opened.as_ref()?.contacts.held.get(bytes)?;
         (of == network).then(|| (*key, contact.clone()))
     })
 }
 
-/// Notes what was opened now.
+/// Notes a contact that was opened now.
 pub(super) fn note(bytes: Bytes, network: &NetworkId, key: PublicKey, contact: &Contact) {
     OPENED.with(|opened| {
         if let Some(opened) = &mut *opened.borrow_mut() {
-            if opened.contacts.len() >= opened.limit {
-                opened.contacts.retain(|_, (_, _, contact)| !contact.is_unique());
-                opened.limit = FEW.max(2 * opened.contacts.len());
-            }
-            opened.contacts.insert(bytes, (*network, key, contact.clone()));
+            opened.contacts.note(bytes, (*network, key, contact.clone()));
         }
     });
+}
+
+/// Returns a chain to keep.
+pub(super) fn chain(chain: &AccountChain) -> Rc<AccountChain> {
+    OPENED.with(|opened| match &mut *opened.borrow_mut() {
+        Some(opened) => opened.chains.share(chain.bytes(), || Rc::new(chain.clone())),
+        None => Rc::new(chain.clone()),
+    })
+}
+
+/// Returns a certificate to keep.
+pub(super) fn device(device: &Signed<DeviceBody>) -> Rc<Signed<DeviceBody>> {
+    OPENED.with(|opened| match &mut *opened.borrow_mut() {
+        Some(opened) => opened.devices.share(device.bytes(), || Rc::new(device.clone())),
+        None => Rc::new(device.clone()),
+    })
 }
 
 #[cfg(test)]
@@ -86,14 +151,12 @@ mod tests {
 
     #[test]
     fn what_nobody_keeps_is_swept_out() {
-        let (key, network) = (SecretKey::generate(&mut Rng::from_seed([1; 32])), NetworkId([9; 32]));
-        let contact = sign_contact(&key, &network, &["192.0.2.1:4747".parse().expect("address")], 7);
-        let _once = OpenedOnce::begin();
+        let mut pool = Pool::<Rc<u64>>::default();
+        let kept = pool.share(&Bytes::from_static(b"kept"), || Rc::new(0));
         for i in 0..3 * FEW as u64 {
-            let bytes = Bytes::copy_from_slice(&i.to_be_bytes());
-            note(bytes, &network, key.public(), &contact.clone().but(|reach| reach.seq = i));
+            drop(pool.share(&Bytes::copy_from_slice(&i.to_be_bytes()), || Rc::new(i)));
         }
-        let count = OPENED.with(|opened| opened.borrow().as_ref().map_or(0, |opened| opened.contacts.len()));
-        assert!((1..=FEW).contains(&count), "{count}");
+        assert!((1..=FEW).contains(&pool.held.len()), "{}", pool.held.len());
+        assert!(Rc::ptr_eq(&kept, &pool.share(&Bytes::from_static(b"kept"), || Rc::new(1))));
     }
 }

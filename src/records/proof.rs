@@ -10,6 +10,7 @@ use super::account::{AccountChain, ChainError};
 use super::admission::FUTURE_TOLERANCE;
 use super::envelope::Signed;
 use super::kinds::{BundleBody, DeviceBody, RetirementBody, countersigned};
+use super::opened;
 use super::record::Record;
 use crate::types::{AccountId, DeviceId, Hash, Hlc, Network, PublicKey, Username};
 
@@ -51,11 +52,14 @@ pub enum ProofError {
 pub struct Proof {
     /// The verified chain.
     pub chain: Rc<AccountChain>,
-    /// Behind pointers, as nearly every account has one device, and a map makes room for eleven.
-    devices: BTreeMap<DeviceId, Rc<Signed<DeviceBody>>>,
+    devices: ByDevice<DeviceBody>,
     /// The retirement that counts, of each device that is known to be retired.
-    retired: BTreeMap<DeviceId, Rc<Signed<RetirementBody>>>,
+    retired: ByDevice<RetirementBody>,
 }
+
+/// Records by their devices, in order: nearly every account has one device, and a map would make room for eleven.
+#[derive(Debug)]
+struct ByDevice<B>(Vec<(DeviceId, Rc<Signed<B>>)>);
 
 /// Most device certificates remembered of one account: the 64 that may live, and retired ones.
 const DEVICES_PER_ACCOUNT: usize = 256;
@@ -174,7 +178,7 @@ impl Proofs {
         let known = self.accounts.remove(&chain.account);
         let (devices, retired) = known.map(|p| (p.devices, p.retired)).unwrap_or_default();
         self.names.insert(chain.username().clone(), chain.account);
-        self.accounts.insert(chain.account, Proof { chain: Rc::new(chain.clone()), devices, retired });
+        self.accounts.insert(chain.account, Proof { chain: opened::chain(chain), devices, retired });
         Ok(())
     }
 
@@ -192,19 +196,14 @@ impl Proofs {
         let proof = self.accounts.get_mut(&cert.body.account).ok_or(ProofError::Needed)?;
         // A certificate by a state that is not known yet asks for the longer chain.
         let root = proof.chain.state(cert.body.seq).ok_or(ProofError::Needed)?.root;
-        if proof.devices.get(&cert.body.device).map(|known| &**known) != Some(cert)
-            && !cert.signed_by(&root, &network.id)
-        {
+        if proof.devices.get(&cert.body.device) != Some(cert) && !cert.signed_by(&root, &network.id) {
             return Err(ProofError::Signature);
         }
         // The order is that of merging, so that an old certificate sent again does not replace a later one.
         let rank = |c: &Signed<DeviceBody>| (c.body.seq, c.body.hlc, c.hash());
         let known = proof.devices.get(&cert.body.device);
         if known.is_none_or(|k| rank(k) < rank(cert)) {
-            if known.is_none() && proof.devices.len() >= DEVICES_PER_ACCOUNT {
-                proof.devices.pop_first();
-            }
-            proof.devices.insert(cert.body.device, Rc::new(cert.clone()));
+            proof.devices.insert(cert.body.device, opened::device(cert));
         }
         // Remembered all the same, so that what the device signs is called revoked and not in need of proof.
         if proof.chain.counts(cert) { Ok(()) } else { Err(ProofError::Revoked) }
@@ -246,9 +245,6 @@ impl Proofs {
         if known.is_some_and(|known| rank(known) >= rank(r)) {
             return;
         }
-        if known.is_none() && proof.retired.len() >= DEVICES_PER_ACCOUNT {
-            proof.retired.pop_first();
-        }
         proof.retired.insert(r.body.device, Rc::new(r.clone()));
     }
 
@@ -283,6 +279,38 @@ enum Use {
     Post { seq: u64, hash: Hash, hlc: Hlc },
     Heads { last_seq: u64, hlc: Hlc },
     Other(Hlc),
+}
+
+impl<B> Default for ByDevice<B> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<B> Clone for ByDevice<B> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<B> ByDevice<B> {
+    fn get(&self, device: &DeviceId) -> Option<&Signed<B>> {
+        let place = self.0.binary_search_by_key(device, |(device, _)| *device).ok()?;
+        Some(&self.0[place].1)
+    }
+
+    /// Puts a record in the place of the device's last one; where there are too many, the first makes room.
+    fn insert(&mut self, device: DeviceId, record: Rc<Signed<B>>) {
+        let place = match self.0.binary_search_by_key(&device, |(device, _)| *device) {
+            Ok(place) => return self.0[place].1 = record,
+            Err(place) => place,
+        };
+        self.0.reserve_exact(1);
+        self.0.insert(place, (device, record));
+        if self.0.len() > DEVICES_PER_ACCOUNT {
+            self.0.remove(usize::from(place == 0));
+        }
+    }
 }
 
 impl Proof {

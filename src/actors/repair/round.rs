@@ -79,6 +79,8 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
         round.note_newcomers(&before);
         round.note_handoffs(&before, &me);
     }
+    // Those that took over much took over what lies side by side.
+    round.must.values_mut().for_each(|(stretches, _)| *stretches = Stretch::merged(std::mem::take(stretches)));
     round.meet_all(full).await;
     if full {
         round.meet_anchors().await;

@@ -388,10 +388,10 @@ fn the_memory_of_devices_is_bounded() {
         assert_eq!(verdict(&net, &mut proofs, Record::Device(device.cert.clone())), Ok(()));
         assert_eq!(verdict(&net, &mut proofs, Record::Device(device.cert.clone())), Ok(()), "sent twice");
     }
-    let held = proofs.account(&alice.id()).map(|p| p.devices.len());
+    let held = proofs.account(&alice.id()).map(|p| p.devices.0.len());
     assert_eq!(held, Some(DEVICES_PER_ACCOUNT));
     let last = devices.last().expect("some");
     let known: Vec<&TestDevice> =
-        devices.iter().filter(|d| proofs.accounts[&alice.id()].devices.contains_key(&d.id())).collect();
+        devices.iter().filter(|d| proofs.accounts[&alice.id()].devices.get(&d.id()).is_some()).collect();
     assert!(known.iter().any(|d| d.id() == last.id()));
 }
