@@ -16,8 +16,8 @@ use crate::repair::{Digest, Leaf, name_of, worth_repairing};
 use crate::seam::{Lane, Reader, Usage, offload};
 use crate::types::{Hash, Key, Section, Stretch, WallTime, place_of};
 
-/// Records scanned at once.
-const SCAN: usize = 1000;
+/// Records scanned at once, at first and at most: short stretches have few.
+const SCAN: [usize; 2] = [32, 1000];
 /// Sums are used for so long, whatever changes.
 const FRESH: Duration = Duration::from_secs(20);
 /// And for so many times as long as they took, so that no more than a part of one core is spent on them.
@@ -76,11 +76,12 @@ pub(super) fn scan(
 ) -> bool {
     let (first, last) = stretch.keys();
     let mut after = (first, Section::ALL[0], Bytes::new(), Hash([0; 32]));
-    let mut looked_at = 0;
+    let (mut looked_at, [mut batch, largest]) = (0, SCAN);
     loop {
-        let Ok(rows) = reader.scan(Some(&after), SCAN) else { return false };
-        let end = rows.len() < SCAN || rows.last().is_none_or(|row| row.key > last);
+        let Ok(rows) = reader.scan(Some(&after), batch) else { return false };
+        let end = rows.len() < batch || rows.last().is_none_or(|row| row.key > last);
         looked_at += rows.len();
+        batch = (2 * batch).min(largest);
         if let Some(row) = rows.last() {
             after = (row.key, row.section, row.slot.clone(), row.hash);
         }
