@@ -18,6 +18,7 @@ use crate::actors::context::Context;
 use crate::actors::gc::is_collected;
 use crate::actors::put::put_each;
 use crate::actors::routing::find_closest;
+use crate::overlay::replicas::preferred;
 use crate::records::{Record, slot};
 use crate::retention::{Anchor, Publication, wanted};
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
@@ -135,7 +136,7 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
     if parcel.complete {
         return None;
     }
-    let replicas = find_replicas(node, parcel.key).await;
+    let (replicas, sure) = find_replicas(node, parcel.key).await;
     drop_ended(node, parcel);
     if parcel.complete {
         return None;
@@ -189,7 +190,8 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
         }
         update(parcel, &standing, before, waiter);
     }
-    parcel.complete &= !fell;
+    // Those that were too busy to answer the lookup may be the replicas that others find.
+    parcel.complete &= !fell && sure;
     parcel.hopeful = !refused && standing.is_hopeful(heard_anchor(node).await);
     if parcel.published {
         return trouble.filter(|_| !parcel.complete);
@@ -247,17 +249,28 @@ fn is_deleted(node: &Context, key: &Key, blob: &Blob) -> bool {
         .any(|row| matches!(Record::decode(row.bytes), Ok(Record::Tombstone(tombstone)) if tombstone.body.post == hash))
 }
 
-/// Looks for the replica set; again where nobody is found although somebody is known: the node has only just started.
-async fn find_replicas(node: &Rc<Context>, key: Key) -> Vec<Contact> {
+/// Looks for the replica set; again where nobody is found although somebody is known: the node has only just started. False
+/// beside it where the set may be another one: somebody nearer is known and did not answer, and is not known to be gone yet.
+async fn find_replicas(node: &Rc<Context>, key: Key) -> (Vec<Contact>, bool) {
     for _ in 0..EMPTY_LOOKUPS {
         let found = find_closest(node, key).await;
         let anybody = node.doors().routing.anchors().await.iter().any(|(_, answers)| *answers);
         if !found.closest.is_empty() || !anybody {
-            return found.closest.into_iter().map(|(c, ())| c).collect();
+            let replicas: Vec<Contact> = found.closest.into_iter().map(|(c, ())| c).collect();
+            let known = node.doors().routing.closest(key, node.network.k()).await;
+            return (replicas.clone(), found.complete && answered(&key, known, &replicas, node.network.k()));
         }
         tokio::time::sleep(EMPTY_PAUSE).await;
     }
-    Vec::new()
+    (Vec::new(), false)
+}
+
+/// Tells whether those known would change nothing of the replica set that was found.
+fn answered(key: &Key, known: Vec<Contact>, found: &[Contact], k: usize) -> bool {
+    let more = known.into_iter().filter(|c| !found.iter().any(|f| f.node == c.node));
+    let mut all: Vec<Contact> = found.iter().cloned().chain(more).collect();
+    all.sort_by_cached_key(|contact| contact.node.distance(key));
+    preferred(&all, k).iter().all(|c| found.iter().any(|f| f.node == c.node))
 }
 
 /// Notes how far the parcel has come.
@@ -289,4 +302,30 @@ async fn anchors(node: &Rc<Context>, acked: &BTreeSet<NodeId>) -> Vec<(NodeId, A
         }
     };
     node.anchors().map(|id| (id, standing(id))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(id: u8, ip: [u8; 4]) -> Contact {
+        Contact::hint(NodeId([id; 32]), (ip, 9).into())
+    }
+
+    #[test]
+    fn a_set_is_doubtful_while_somebody_nearer_did_not_answer() {
+        let key = Key([0; 32]);
+        let found = [contact(1, [192, 0, 2, 1]), contact(3, [198, 51, 100, 1]), contact(4, [203, 0, 113, 1])];
+        assert!(answered(&key, found.to_vec(), &found, 3));
+        assert!(answered(&key, vec![contact(9, [10, 0, 0, 1])], &found, 3), "farther away than all");
+        assert!(!answered(&key, vec![contact(9, [10, 0, 0, 1])], &found, 4), "there is room for it");
+        assert!(!answered(&key, vec![contact(2, [10, 0, 0, 1])], &found, 3), "nearer than the last");
+    }
+
+    #[test]
+    fn whoever_is_passed_over_for_its_prefix_leaves_no_doubt() {
+        let key = Key([0; 32]);
+        let found = [contact(1, [192, 0, 2, 1]), contact(2, [192, 0, 2, 2]), contact(8, [203, 0, 113, 1])];
+        assert!(answered(&key, vec![contact(3, [192, 0, 2, 3])], &found, 3));
+    }
 }
