@@ -146,13 +146,7 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
         acked: parcel.acked.clone(),
         anchors: anchors(node, &parcel.acked).await,
     };
-    let mut targets = replicas;
-    for (contact, _) in node.doors().routing.anchors().await {
-        if !targets.iter().any(|t| t.node == contact.node) {
-            targets.push(contact);
-        }
-    }
-    targets.retain(|t| !parcel.acked.contains(&t.node));
+    let targets = targets(node, replicas, &parcel.acked).await;
     let before = parcel.published;
     update(parcel, &standing, before, waiter);
     let records = parcel.records.clone();
@@ -200,6 +194,18 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
         let anchored = standing.anchors.is_empty() || standing.anchors.iter().any(|(_, a)| *a == Anchor::Has);
         Some(if anchored { "too few replicas answered" } else { "no bootpeer could be reached" }.to_owned())
     })
+}
+
+/// Returns the replicas and all anchors, without those that have everything.
+async fn targets(node: &Context, replicas: Vec<Contact>, acked: &BTreeSet<NodeId>) -> Vec<Contact> {
+    let mut targets = replicas;
+    for (contact, _) in node.doors().routing.anchors().await {
+        if !targets.iter().any(|t| t.node == contact.node) {
+            targets.push(contact);
+        }
+    }
+    targets.retain(|t| !acked.contains(&t.node));
+    targets
 }
 
 /// Tells whether an anchor answered a moment ago.
