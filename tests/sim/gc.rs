@@ -5,6 +5,7 @@ use std::time::Duration;
 use timeline::actors::{PageRequest, Retention};
 use timeline::sim::{SimConfig, Simulation};
 use timeline::types::Hash;
+use timeline::wire::{Reconcile, Request};
 
 use super::people::{SOON, feed, flushed, follow, name, pause, publish, reads, settle, texts};
 
@@ -71,6 +72,29 @@ pub async fn three(sim: &Simulation) {
 async fn missing(sim: &Simulation, node: usize) -> Vec<(u64, &'static str)> {
     let page = sim.doors(node).feed.page(PageRequest { limit: 100, ..PageRequest::default() }).await.expect("a page");
     page.missing.into_iter().map(|m| (m.count, m.reason)).collect()
+}
+
+#[test]
+fn what_changes_at_a_home_costs_no_comparison_while_nothing_may_go() {
+    let retention = Retention { seen_interval: Duration::from_secs(1), ..Retention::default() };
+    let sim = Simulation::new(903, SimConfig { retention, ..config() });
+    let compared =
+        || (0..9).map(|node| sim.requests_of(node).get(&Reconcile::NUMBER).copied().unwrap_or(0)).sum::<u64>();
+    sim.run(async {
+        three(&sim).await;
+        publish(&sim, 3, "the first").await;
+        // All that is compared once after a start is by now.
+        pause(300).await;
+        let before = compared();
+        for number in 0..20 {
+            publish(&sim, 3, &format!("number {number}")).await;
+            pause(5).await;
+            look(&sim, 4).await;
+            look(&sim, 5).await;
+            pause(10).await;
+        }
+        assert_eq!(compared() - before, 0, "posts are kept for an hour");
+    });
 }
 
 #[test]

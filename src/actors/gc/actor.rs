@@ -50,10 +50,18 @@ struct Shared {
     state: Mutex<State>,
 }
 
+/// When a home is looked at.
+#[derive(Clone, Copy)]
+struct Due {
+    /// When what lies here is looked at.
+    at: Instant,
+    /// From when on others are asked as well, even where nothing seems to be collectable; no earlier than `at`.
+    ask: Option<Instant>,
+}
+
 /// Which homes are due when. One sweep at a time holds it.
 struct State {
-    /// Each with whether others are to be asked.
-    due: BTreeMap<AccountId, (Instant, bool)>,
+    due: BTreeMap<AccountId, Due>,
     scanned: bool,
     marks: usize,
     /// Where the walk over ended marks goes on.
@@ -124,7 +132,7 @@ impl State {
             self.jumped = wall;
         }
         if passed.max(by_clock) > node.settings.gc_interval + AWAY {
-            self.due.values_mut().for_each(|due| *due = (now, true));
+            self.due.values_mut().for_each(|due| *due = Due { at: now, ask: Some(now) });
         }
         self.last = (now, wall);
     }
@@ -136,10 +144,10 @@ impl State {
         }
         let now = Instant::now();
         for (account, ask) in node.homes.take() {
-            self.put_off(account, now, ask);
+            self.put_off(account, now, ask.then_some(now));
         }
-        let mut due: Vec<_> =
-            self.due.iter().filter(|(_, (at, _))| *at <= now).map(|(a, due)| (due.0, *a, due.1)).collect();
+        let due = self.due.iter().filter(|(_, due)| due.at <= now);
+        let mut due: Vec<_> = due.map(|(a, due)| (due.at, *a, due.ask.is_some_and(|at| at <= now))).collect();
         due.sort_unstable();
         due.truncate(HOMES);
         let min_age = node.settings.retention.min_age;
@@ -149,20 +157,24 @@ impl State {
             let looks = some.iter().map(|(_, account, ask)| look(node, *account, *ask, ripening, marks));
             for ((_, account, _), look) in some.iter().zip(join_all(looks).await) {
                 self.marks += look.collected;
-                self.due.remove(account);
+                let was = self.due.remove(account);
                 if let Next::After(wait, ask) = look.next {
-                    self.put_off(*account, Instant::now() + wait, ask);
+                    let next = Instant::now() + wait;
+                    // A change lets a home be looked at sooner; others are asked when that was due, if not just now.
+                    let put_off = was.and_then(|due| due.ask).filter(|_| !look.asked);
+                    self.put_off(*account, next, ask.then_some(next).into_iter().chain(put_off).min());
                 }
             }
         }
     }
 
-    fn put_off(&mut self, account: AccountId, until: Instant, ask: bool) {
+    fn put_off(&mut self, account: AccountId, until: Instant, ask: Option<Instant>) {
         if self.due.len() >= DUE && !self.due.contains_key(&account) {
             return;
         }
-        let due = self.due.entry(account).or_insert((until, ask));
-        *due = (due.0.min(until), due.1 | ask);
+        let due = self.due.entry(account).or_insert(Due { at: until, ask });
+        due.ask = due.ask.into_iter().chain(ask).min();
+        due.at = due.at.min(until).min(due.ask.unwrap_or(until));
     }
 
     /// Finds all homes with posts: after a start nobody knows what was missed. False when the store could not be read.
@@ -171,7 +183,7 @@ impl State {
         let job = move || authors(&mut *reader);
         let Some(found) = offload(&*node.offload, Lane::Bulk, job).await else { return false };
         let now = Instant::now();
-        found.into_iter().for_each(|account| self.put_off(account, now, true));
+        found.into_iter().for_each(|account| self.put_off(account, now, Some(now)));
         true
     }
 }

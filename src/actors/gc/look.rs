@@ -35,6 +35,8 @@ pub(super) struct Look {
     pub next: Next,
     /// How many posts went, each leaving a mark.
     pub collected: usize,
+    /// Whether a majority of the others was asked.
+    pub asked: bool,
 }
 
 /// Looks at a home; `ask` says that others may know more than this node does.
@@ -47,22 +49,22 @@ pub(super) async fn look(node: &Rc<Context>, account: AccountId, ask: bool, ripe
     let own = node.doors().session.who().await.is_ok_and(|who| who.is_some_and(|who| who.device.account == account));
     let left = known.posts.saturating_sub(collected);
     if left == 0 || !(own || node.is_anchor() || is_replica(node, &home(&account)).await) {
-        return Look { next: Next::Change, collected };
+        return Look { next: Next::Change, collected, asked: false };
     }
     let split = !known.split.is_empty();
     let room = marks < MARKS && marks_at(node, &home(&account), usize::MAX).len() < MARKS_AT_HOME;
     if !room || !(ask || split || wants(&known, rules)) {
-        return Look { next: next(node, &known, rules), collected };
+        return Look { next: next(node, &known, rules), collected, asked: false };
     }
     if !reconcile(node, account).await {
-        return Look { next: Next::After(AGAIN, true), collected };
+        return Look { next: Next::After(AGAIN, true), collected, asked: false };
     }
     let Some(known) = know_all(node, account, ripening).await else {
-        return Look { next: Next::After(AGAIN, true), collected };
+        return Look { next: Next::After(AGAIN, true), collected, asked: false };
     };
     // Time has passed: what was sure when the look began has to be sure still.
     if node.clock.in_doubt() {
-        return Look { next: Next::After(AGAIN, true), collected };
+        return Look { next: Next::After(AGAIN, true), collected, asked: false };
     }
     collected += remove(node, account, known.shelf.collectable(rules), MARKS_AT_HOME).await;
     if own && collected > 0 {
@@ -70,7 +72,7 @@ pub(super) async fn look(node: &Rc<Context>, account: AccountId, ask: bool, ripe
     }
     let known = know(node, &account, ripening);
     let next = if known.posts == 0 { Next::Change } else { next(node, &known, rules) };
-    Look { next, collected }
+    Look { next, collected, asked: true }
 }
 
 /// Reads a home with what lies on all pages of its lists; `None` when too few holders of a page answered.
