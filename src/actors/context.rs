@@ -1,7 +1,6 @@
 //! What all actors of one node share: identity, network, the world, and what is known of accounts and peers.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::time::Instant;
 use super::doors::Doors;
 use super::gc::Homes;
 pub use super::peers::Greeting;
-use super::peers::{Absences, Greetings, Opened};
+use super::peers::{Absences, Greetings, Heard, Opened};
 use super::routing::Vicinities;
 pub use super::settings::{Hidden, Settings, TimeSettings};
 use super::storage::{Origins, Quotas, kept_proofs};
@@ -29,8 +28,6 @@ use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
 use crate::types::{Contact, Hash, Hlc, Network, NodeId, PublicKey, Rng, Section, SectionSet, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
-/// Most peers that are remembered for having asked something a moment ago; others are pinged, as those that did not.
-const HEARD: usize = 1024;
 /// Most accounts whose proofs are remembered: the followees an account may have, and as many strangers.
 const PROVED_ACCOUNTS: usize = 10_000;
 
@@ -75,12 +72,14 @@ pub struct Context {
     pub homes: Homes,
     /// Replica sets found of late.
     pub vicinities: Vicinities,
+    /// Who asked something of late.
+    pub heard: Heard,
+    /// Whether somebody is logged in.
+    pub attended: Cell<bool>,
     rng: Rng,
     proofs: RefCell<Proofs>,
     greetings: RefCell<Greetings>,
     opened: RefCell<Opened>,
-    /// Who asked something of late, at most [`HEARD`].
-    heard: RefCell<BTreeMap<NodeId, Instant>>,
     absent: RefCell<Absences>,
     round_trips: RefCell<RoundTrips>,
     contact: RefCell<Option<OwnContact>>,
@@ -110,11 +109,12 @@ impl Context {
             peers_changed: Notify::new(),
             homes: Homes::default(),
             vicinities: Vicinities::default(),
+            heard: Heard::default(),
+            attended: Cell::new(false),
             rng: world.rng,
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
             greetings: RefCell::default(),
             opened: RefCell::default(),
-            heard: RefCell::default(),
             absent: RefCell::default(),
             round_trips: RefCell::default(),
             contact: RefCell::default(),
@@ -269,21 +269,6 @@ impl Context {
     pub fn hedge_after(&self, node: &NodeId) -> Duration {
         let connected = self.net.path(node).is_some_and(|path| path.connected);
         self.round_trips.borrow().hedge_after(node, connected)
-    }
-
-    /// Notes that a peer asked something: it is there.
-    pub fn heard(&self, node: NodeId) {
-        let mut heard = self.heard.borrow_mut();
-        if heard.len() < HEARD || heard.contains_key(&node) {
-            heard.insert(node, Instant::now());
-        }
-    }
-
-    /// Returns who asked something within so long, and forgets all others.
-    pub fn heard_within(&self, within: Duration) -> BTreeSet<NodeId> {
-        let mut heard = self.heard.borrow_mut();
-        heard.retain(|_, at| at.elapsed() < within);
-        heard.keys().copied().collect()
     }
 
     /// Remembers what a peer said of itself.

@@ -96,7 +96,7 @@ impl Inbound for Desk {
             return Box::pin(std::future::ready(self.greet(from, &body)));
         }
         let node = self.node.clone();
-        node.heard(from);
+        node.heard.note(from);
         Box::pin(async move {
             let answer = answer(&node, from, &body).await;
             Ok(answer.unwrap_or_else(|code| encode_error(code, "")))

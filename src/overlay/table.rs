@@ -13,9 +13,6 @@ use super::dead::Dead;
 use super::replicas::{is_crowded, preferred};
 use crate::types::{Contact, Key, NodeId, Rng};
 
-/// Full buckets that count as near: beyond the nearest two nobody is in a replica set with this node, but for rare luck.
-const NEAR: usize = 2;
-
 /// What became of a peer that answered our request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reached {
@@ -181,24 +178,26 @@ impl RoutingTable {
     /// Returns whom to ping: contacts that were silent for long, longest first.
     ///
     /// That is a quarter of the time that the contact has been there, at least `soonest`: who has stayed for long will stay.
-    /// Near this node, where replica sets follow from who is there, it is at most `near`, and `far` from the third full bucket
-    /// on. One that is `heard`, as it asks us, need not be asked, but for every third time: it may not hear us.
+    /// It is at most the first of `longest` in the buckets up to the one with the k-th nearest contact, whose nodes are in
+    /// replica sets with this one; the second in the bucket behind, and the third beyond. One that asked us something a while ago (`heard`) need not be asked, but for every third time: it may not hear us.
     pub fn silent(
         &self,
         now: Duration,
         soonest: Duration,
-        [near, far]: [Duration; 2],
-        heard: impl Fn(&NodeId) -> bool,
+        longest: [Duration; 3],
+        heard: impl Fn(&NodeId) -> Option<Duration>,
     ) -> Vec<Contact> {
-        let mut full = 0;
+        let (mut nearer, mut behind) = (0, 0);
         let mut found: Vec<(Duration, &Contact)> = Vec::new();
         for bucket in self.buckets.values() {
-            let latest = if full >= NEAR { far } else { near };
-            full += usize::from(bucket.live().len() >= self.k);
+            let latest = longest[behind];
+            nearer += bucket.live().len();
+            behind = if nearer < self.k { 0 } else { (behind + 1).min(2) };
             for entry in bucket.live() {
                 let patience = (entry.last_seen.saturating_sub(entry.since) / 4).clamp(soonest, latest);
                 let silent = now.saturating_sub(entry.last_seen);
-                if silent >= patience && (silent >= 3 * patience || !heard(&entry.contact.node)) {
+                let is_heard = || heard(&entry.contact.node).is_some_and(|ago| ago < patience);
+                if silent >= patience && (silent >= 3 * patience || !is_heard()) {
                     found.push((entry.last_seen, &entry.contact));
                 }
             }

@@ -2,8 +2,10 @@
 
 mod absences;
 mod greetings;
+mod heard;
 mod rates;
 
 pub use absences::Absences;
 pub use greetings::{Greeting, Greetings, Opened};
+pub use heard::Heard;
 pub use rates::Rates;

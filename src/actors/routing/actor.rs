@@ -23,11 +23,15 @@ use crate::wire::Ping;
 const TICK: Duration = Duration::from_secs(5);
 /// A contact that was silent for this long is pinged, later when it has stayed for long.
 const SILENT: Duration = Duration::from_secs(60);
-/// The longest that one may be silent that has stayed for long, near this node and far away: lookups pass over a few that
-/// are gone, replica sets wait for repair.
-const SILENT_LONGEST: [Duration; 2] = [Duration::from_secs(120), Duration::from_secs(600)];
-/// A bootpeer that was silent for this long is pinged: whether anchors are up decides what counts as published.
-const BOOTPEER_SILENT: Duration = Duration::from_secs(15);
+/// The longest that one may be silent that has stayed for long, near this node, farther and far away: lookups pass over a
+/// few that are gone, replica sets wait for repair.
+const SILENT_LONGEST: [Duration; 3] = [Duration::from_secs(120), Duration::from_secs(600), Duration::from_secs(1800)];
+/// A bootpeer that was silent for this long is pinged by the others, which are few.
+const BOOTPEER_SILENT_AMONG_THEM: Duration = Duration::from_secs(15);
+/// By everybody else: whether anchors are up decides what counts as published ...
+const BOOTPEER_SILENT: Duration = Duration::from_secs(45);
+/// ... which is of no interest where nobody is logged in; thousands of such nodes would keep a bootpeer busy.
+const BOOTPEER_SILENT_UNATTENDED: Duration = Duration::from_secs(300);
 /// A bucket without a lookup for this long is refreshed (Maymounkov and Mazières 2002, section 2.3).
 const STALE: Duration = Duration::from_secs(3600);
 /// How often the table is written to disk.
@@ -147,13 +151,20 @@ impl RoutingActor {
     fn tick(&mut self) {
         let now = self.now();
         for contact in self.bootpeers.clone() {
-            if self.health.last(&contact.node).is_none_or(|at| at.elapsed() >= BOOTPEER_SILENT) {
+            // One that does not answer is asked often: what waits for an anchor goes on when it is back.
+            let patient = !self.node.attended.get() && self.health.is_up(&contact.node);
+            let silent = match self.node.settings.bootpeer {
+                true => BOOTPEER_SILENT_AMONG_THEM,
+                false if patient => BOOTPEER_SILENT_UNATTENDED,
+                false => BOOTPEER_SILENT,
+            };
+            if self.health.last(&contact.node).is_none_or(|at| at.elapsed() >= silent) {
                 self.probe_first(self.known(&contact));
             }
         }
         self.try_those_that_knocked();
-        let heard = self.node.heard_within(SILENT);
-        let silent = self.table.silent(now, SILENT, SILENT_LONGEST, |node| heard.contains(node));
+        let heard = self.node.heard.within(SILENT_LONGEST[2]);
+        let silent = self.table.silent(now, SILENT, SILENT_LONGEST, |node| heard.get(node).copied());
         silent.into_iter().for_each(|contact| self.probe(contact));
         if self.table.is_empty() {
             // Nobody left: everybody we ever knew is worth another try.

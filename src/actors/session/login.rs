@@ -270,6 +270,7 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
         return Err(error.into());
     }
     *shared.session.borrow_mut() = None;
+    node.attended.set(false);
     shared.followees.borrow_mut().clear();
     shared.start_level(Privates::default());
     let last = items.pop();

@@ -266,6 +266,7 @@ impl Shared {
         let followees = self.followees.borrow().clone();
         let authors = followees.iter().map(|f| f.account).collect();
         let doors = self.node.doors();
+        self.node.attended.set(true);
         doors.feed.begin(session.account, session.username.clone(), followees).await;
         doors.seen.begin(session.account, session.device()).await;
         doors.presence.begin(session.account, session.device(), authors).await;

@@ -83,7 +83,7 @@ fn an_older_seq_never_overwrites() {
 #[test]
 fn contacts_that_stayed_for_long_or_are_heard_may_be_silent_for_longer() {
     let mut table = RoutingTable::new(ME, 2);
-    // Two in each of four buckets: those of the nearer two are near.
+    // Two in each of four buckets: the nearest k, those behind, and those beyond.
     let all = [0x80, 0x81, 0x40, 0x41, 0x20, 0x21, 0x10, 0x11].map(|first| {
         let mut id = ME.0;
         id[0] ^= first;
@@ -94,22 +94,26 @@ fn contacts_that_stayed_for_long_or_are_heard_may_be_silent_for_longer() {
             table.reached(contact(node, 1), RTT, at);
         }
     };
-    let silent = |table: &RoutingTable, at: Duration, heard: &[NodeId]| -> BTreeSet<NodeId> {
-        let silent = table.silent(at, MINUTE, [2 * MINUTE, 10 * MINUTE], |node| heard.contains(node));
+    let silent = |table: &RoutingTable, at: Duration, heard: &[NodeId], ago: Duration| -> BTreeSet<NodeId> {
+        let longest = [2 * MINUTE, 10 * MINUTE, 30 * MINUTE];
+        let silent = table.silent(at, MINUTE, longest, |node| heard.contains(node).then_some(ago));
         silent.iter().map(|contact| contact.node).collect()
     };
-    let (near, every) = (BTreeSet::from_iter(all[4..].iter().copied()), BTreeSet::from(all));
+    let of = |nodes: &[NodeId]| -> BTreeSet<NodeId> { nodes.iter().copied().collect() };
+    let (near, nearer, every, moment) = (of(&all[6..]), of(&all[4..]), of(&all), Duration::from_millis(1));
     reach(&mut table, NOW);
-    assert_eq!(silent(&table, NOW + MINUTE, &[]), every, "nobody has stayed for long");
-    assert_eq!(silent(&table, NOW + MINUTE, &all[4..]), &every - &near);
-    assert_eq!(silent(&table, NOW + 3 * MINUTE, &all), every, "those that ask may not hear us");
+    assert_eq!(silent(&table, NOW + MINUTE, &[], moment), every, "nobody has stayed for long");
+    assert_eq!(silent(&table, NOW + MINUTE, &all[4..], MINUTE - moment), &every - &nearer);
+    assert_eq!(silent(&table, NOW + MINUTE, &all[4..], MINUTE), every, "heard too long ago");
+    assert_eq!(silent(&table, NOW + 3 * MINUTE, &all, moment), every, "those that ask may not hear us");
     reach(&mut table, NOW + 6 * MINUTE);
-    assert!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2 - Duration::from_millis(1), &[]).is_empty());
-    assert_eq!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2, &[]), every);
-    reach(&mut table, NOW + 60 * MINUTE);
-    assert!(silent(&table, NOW + 61 * MINUTE, &[]).is_empty());
-    assert_eq!(silent(&table, NOW + 62 * MINUTE, &[]), near);
-    assert_eq!(silent(&table, NOW + 70 * MINUTE, &[]), every);
+    assert!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2 - moment, &[], moment).is_empty());
+    assert_eq!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2, &[], moment), every);
+    reach(&mut table, NOW + 120 * MINUTE);
+    assert!(silent(&table, NOW + 121 * MINUTE, &[], moment).is_empty());
+    assert_eq!(silent(&table, NOW + 122 * MINUTE, &[], moment), near);
+    assert_eq!(silent(&table, NOW + 130 * MINUTE, &[], moment), nearer);
+    assert_eq!(silent(&table, NOW + 150 * MINUTE, &[], moment), every);
 }
 
 #[test]
