@@ -19,7 +19,7 @@ use crate::wire::{Blob, Get};
 const MOST: u32 = 500;
 
 /// A place is read as a whole this often, whatever one holder shows.
-const WHOLE: Duration = Duration::from_secs(600);
+const WHOLE: Duration = Duration::from_secs(3600);
 /// Most records remembered of one place; where there are more, it is read as a whole every time.
 const REMEMBERED: usize = 10_000;
 

@@ -124,6 +124,14 @@ impl DisjointLookup {
         self.owners.get(node).map(|owner| owner.path)
     }
 
+    /// Returns whom the replica set is made of but for those that are late, as [`Lookup::nearly`]; of a lookup with one path.
+    pub fn nearly(&self) -> Option<Vec<(Contact, bool)>> {
+        match &self.paths[..] {
+            [path] => path.nearly(),
+            _ => None,
+        }
+    }
+
     /// Tells whether every path came to its end, or was ended because it brought what was wanted.
     pub fn has_ended(&self) -> bool {
         self.paths.iter().all(Lookup::has_ended)

@@ -209,6 +209,21 @@ impl Lookup {
         self.end.get_or_insert(End::Finished);
     }
 
+    /// Returns the peers that are preferred as replicas, each with whether it has answered, once those that have not are all
+    /// late: who is gone keeps the rest waiting for as long as it takes to be sure of that.
+    pub fn nearly(&self) -> Option<Vec<(Contact, bool)>> {
+        let mut near = Vec::with_capacity(self.k);
+        for at in self.wanted(|state| state == State::Failed) {
+            let candidate = self.candidates.get(&at)?;
+            match candidate.state {
+                State::Answered | State::Told => near.push((candidate.contact.clone(), true)),
+                State::Slow => near.push((candidate.contact.clone(), false)),
+                _ => return None,
+            }
+        }
+        Some(near)
+    }
+
     /// Tells whether it ended otherwise than for want of requests.
     pub(super) fn has_ended(&self) -> bool {
         matches!(self.end, Some(End::Complete | End::Finished))

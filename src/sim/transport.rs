@@ -24,6 +24,10 @@ use crate::wire::{ErrorCode, encode_error};
 /// The end of time for a request whose caller waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 
+/// The first packet of a handshake is sent again after this: three times the round trip that QUIC expects at first (RFC
+/// 9002, section 6.2.2).
+const RESENT: Duration = Duration::from_millis(999);
+
 type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
 
 /// Tells of a request, by its number, whether this node has no time for it, whoever asks.
@@ -248,7 +252,14 @@ impl Port {
     async fn connect(&self, to: &Contact) -> Result<Rc<Link>, NetError> {
         let round_trip = self.wire.transit(self.me.node, to.node) + self.wire.transit(to.node, self.me.node);
         sleep(round_trip).await;
-        let Some(process) = self.wire.at(self.me.node, to) else { return pending().await };
+        let there = match self.wire.at(self.me.node, to) {
+            None => {
+                sleep(RESENT).await;
+                self.wire.at(self.me.node, to)
+            }
+            there => there,
+        };
+        let Some(process) = there else { return pending().await };
         if process.node != to.node {
             return Err(NetError::WrongPeer);
         }

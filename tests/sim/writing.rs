@@ -45,6 +45,24 @@ fn inbox(sim: &Simulation, account: AccountId) -> Vec<Hash> {
 }
 
 #[test]
+fn neither_a_dead_replica_nor_a_dead_follower_keeps_a_post_waiting() {
+    let sim = network(325, 16);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        follow(&sim, 5, "alice").await;
+        publish(&sim, 4, "all are there").await;
+        reads(&sim, 5, &["all are there"], SOON).await;
+        // All of so few nodes are replicas of everything; a dial is given up after a second and a half.
+        [5, 9, 12].into_iter().for_each(|node| sim.crash(node));
+        let before = sim.elapsed();
+        publish(&sim, 4, "three are not").await;
+        let took = sim.elapsed() - before;
+        assert!(took < Duration::from_millis(1000), "{sim:?}: {took:?}");
+    });
+}
+
+#[test]
 fn any_device_of_the_author_deletes_a_post_and_nobody_else() {
     let sim = network(320, 9);
     sim.run(async {

@@ -2,6 +2,7 @@
 //! something that is not here.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix::{Context as Ctx, Handler, MessageResult};
 use bytes::Bytes;
@@ -20,6 +21,9 @@ use crate::types::{AccountId, Section, SectionSet, WallTime};
 
 /// Deletions and posts themselves are looked at each so many glances; else heads, which are small and name every post.
 const WITH_POSTS: u32 = 4;
+
+/// The own home is read as a whole this often.
+const OWN_WHOLE: Duration = Duration::from_secs(600);
 
 /// An author whose home is to be looked at.
 pub struct Errand {
@@ -59,7 +63,8 @@ impl FeedState {
             self.authors.iter_mut().filter(|(account, _)| !hidden.blocks(account)).filter_map(|(account, author)| {
                 let due = author.pace.begin(now, author.complete)?;
                 // What replicas have collected of the own posts is for this node to sign, and a glance shows too little of it.
-                let look = if Some(*account) == me { Look::Whole } else { due };
+                let owed = Some(*account) == me && author.pace.read_at.is_none_or(|at| now - at >= OWN_WHOLE);
+                let look = if owed { Look::Whole } else { due };
                 let reader = me.filter(|_| !author.followee.met);
                 Some(Errand { account: *account, look, something: !author.logs.is_empty(), reader })
             });

@@ -2,25 +2,27 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, oneshot};
 
 use super::item::{Item, Parcel, has_ended};
 use super::live::Live;
 use super::messages::Progress;
-use crate::actors::call::Patience;
+use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
 use crate::actors::gc::is_collected;
 use crate::actors::put::put_each;
-use crate::actors::routing::find_closest;
+use crate::actors::routing::{Near, find_closest, find_closest_soon};
 use crate::overlay::replicas::preferred;
 use crate::records::{Record, slot};
 use crate::retention::{Anchor, Publication, wanted};
+use crate::seam::Later;
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
 use crate::wire::{Blob, Put, Status};
 
@@ -130,63 +132,55 @@ pub async fn attempt(node: Rc<Context>, mut item: Item, waiter: Waiter) -> Item 
 }
 
 /// Sends one parcel; returns what stood in the way, if anything did.
+///
+/// Those that the lookup found are sent it while it still waits for late peers: one that is gone keeps nobody waiting.
 async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
-    let (node, waiter) = (&run.node, &run.waiter);
+    let node = &run.node;
     drop_ended(node, parcel);
     if parcel.complete {
         return None;
     }
-    let (replicas, sure) = find_replicas(node, parcel.key).await;
-    drop_ended(node, parcel);
-    if parcel.complete {
-        return None;
-    }
+    let (early, near) = oneshot::channel();
+    let (mut looking, mut near) = (pin!(find_replicas(node, parcel.key, early)), near.fuse());
     let mut standing = Publication {
-        replicas: replicas.iter().map(|c| c.node).collect(),
         acked: parcel.acked.clone(),
         anchors: anchors(node, &parcel.acked).await,
+        ..Publication::default()
     };
-    let targets = targets(node, replicas, &parcel.acked).await;
-    let before = parcel.published;
-    update(parcel, &standing, before, waiter);
-    let records = parcel.records.clone();
-    let mut sending: FuturesUnordered<_> = targets
-        .into_iter()
-        .map(|to| {
-            let (node, key, records) = (node.clone(), parcel.key, records.clone());
-            async move { (to.node, put_each(&node, &to, Put { key, records, proofs: vec![] }, Patience::Disk).await) }
-        })
-        .collect();
-    let (mut trouble, mut fell, mut refused) = (None, false, false);
-    while let Some((peer, outcome)) = sending.next().await {
-        let answer = match outcome.map(|statuses| refusal(run, parcel, &statuses)) {
-            Ok(None) => {
-                standing.acked.insert(peer);
-                parcel.acked.insert(peer);
-                Anchor::Has
+    let mut sending = Sending { sent: parcel.acked.clone(), under_way: FuturesUnordered::new() };
+    let (mut outcome, before) = (Outcome::default(), parcel.published);
+    let (mut ended, mut sure) = (false, false);
+    loop {
+        let (set, answered): (Vec<Contact>, Vec<Contact>) = tokio::select! {
+            biased;
+            (found, all) = &mut looking, if !ended => {
+                (sure, ended) = (all, true);
+                (found.clone(), found)
             }
-            Ok(Some(Status::AnchorFull)) => Anchor::Full,
-            Ok(Some(status)) => {
-                trouble = Some(format!("a peer refused: {}", status.as_str()));
-                refused = true;
-                Anchor::Owes
+            Ok(near) = &mut near, if !ended => {
+                let answered = near.iter().filter(|(_, answered)| *answered).map(|(contact, _)| contact.clone()).collect();
+                (near.into_iter().map(|(contact, _)| contact).collect(), answered)
             }
-            Err(error) if error.is_unreachable() => Anchor::Down,
-            Err(error) => {
-                trouble = Some(error.to_string());
-                Anchor::Owes
+            Some((peer, answer)) = sending.under_way.next() => {
+                outcome.note(run, parcel, &mut standing, peer, answer);
+                update(parcel, &standing, before, &run.waiter);
+                continue;
             }
+            else => break,
         };
-        if let Some((_, anchor)) = standing.anchors.iter_mut().find(|(id, _)| *id == peer) {
-            // It was up a moment ago: one lost request is not enough to go on without it for ever.
-            fell |= *anchor == Anchor::Owes && answer == Anchor::Down;
-            *anchor = answer;
+        drop_ended(node, parcel);
+        if parcel.complete {
+            return None;
         }
-        update(parcel, &standing, before, waiter);
+        standing.replicas = set.iter().map(|c| c.node).collect();
+        let targets = with_anchors(node, answered).await;
+        sending.begin(node, parcel, targets);
+        update(parcel, &standing, before, &run.waiter);
     }
     // Those that were too busy to answer the lookup may be the replicas that others find.
-    parcel.complete &= !fell && sure;
-    parcel.hopeful = !refused && standing.is_hopeful(heard_anchor(node).await);
+    parcel.complete &= !outcome.fell && sure;
+    parcel.hopeful = !outcome.refused && standing.is_hopeful(heard_anchor(node).await);
+    let trouble = outcome.trouble;
     if parcel.published {
         return trouble.filter(|_| !parcel.complete);
     }
@@ -196,15 +190,69 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
     })
 }
 
-/// Returns the replicas and all anchors, without those that have everything.
-async fn targets(node: &Context, replicas: Vec<Contact>, acked: &BTreeSet<NodeId>) -> Vec<Contact> {
-    let mut targets = replicas;
+/// What a peer said to a parcel.
+type Said = Result<Vec<Status>, CallError>;
+
+/// Puts that are under way, and to whom one was sent: nobody twice.
+struct Sending {
+    sent: BTreeSet<NodeId>,
+    under_way: FuturesUnordered<Later<(NodeId, Said)>>,
+}
+
+impl Sending {
+    fn begin(&mut self, node: &Rc<Context>, parcel: &Parcel, targets: Vec<Contact>) {
+        for to in targets.into_iter().filter(|to| self.sent.insert(to.node)) {
+            let (node, key, records) = (node.clone(), parcel.key, parcel.records.clone());
+            let put = Put { key, records, proofs: vec![] };
+            self.under_way.push(Box::pin(async move { (to.node, put_each(&node, &to, put, Patience::Disk).await) }));
+        }
+    }
+}
+
+/// What came of the puts so far.
+#[derive(Default)]
+struct Outcome {
+    trouble: Option<String>,
+    /// Whether an anchor that was up a moment ago did not answer.
+    fell: bool,
+    refused: bool,
+}
+
+impl Outcome {
+    fn note(&mut self, run: &Run, parcel: &mut Parcel, standing: &mut Publication, peer: NodeId, said: Said) {
+        let answer = match said.map(|statuses| refusal(run, parcel, &statuses)) {
+            Ok(None) => {
+                standing.acked.insert(peer);
+                parcel.acked.insert(peer);
+                Anchor::Has
+            }
+            Ok(Some(Status::AnchorFull)) => Anchor::Full,
+            Ok(Some(status)) => {
+                self.trouble = Some(format!("a peer refused: {}", status.as_str()));
+                self.refused = true;
+                Anchor::Owes
+            }
+            Err(error) if error.is_unreachable() => Anchor::Down,
+            Err(error) => {
+                self.trouble = Some(error.to_string());
+                Anchor::Owes
+            }
+        };
+        if let Some((_, anchor)) = standing.anchors.iter_mut().find(|(id, _)| *id == peer) {
+            // It was up a moment ago: one lost request is not enough to go on without it for ever.
+            self.fell |= *anchor == Anchor::Owes && answer == Anchor::Down;
+            *anchor = answer;
+        }
+    }
+}
+
+/// Returns replicas and all anchors.
+async fn with_anchors(node: &Context, mut targets: Vec<Contact>) -> Vec<Contact> {
     for (contact, _) in node.doors().routing.anchors().await {
         if !targets.iter().any(|t| t.node == contact.node) {
             targets.push(contact);
         }
     }
-    targets.retain(|t| !acked.contains(&t.node));
     targets
 }
 
@@ -257,9 +305,13 @@ fn is_deleted(node: &Context, key: &Key, blob: &Blob) -> bool {
 
 /// Looks for the replica set; again where nobody is found although somebody is known: the node has only just started. False
 /// beside it where the set may be another one: somebody nearer is known and did not answer, and is not known to be gone yet.
-async fn find_replicas(node: &Rc<Context>, key: Key) -> (Vec<Contact>, bool) {
+async fn find_replicas(node: &Rc<Context>, key: Key, early: oneshot::Sender<Near>) -> (Vec<Contact>, bool) {
+    let mut early = Some(early);
     for _ in 0..EMPTY_LOOKUPS {
-        let found = find_closest(node, key).await;
+        let found = match early.take() {
+            Some(early) => find_closest_soon(node, key, early).await,
+            None => find_closest(node, key).await,
+        };
         let anybody = node.doors().routing.anchors().await.iter().any(|(_, answers)| *answers);
         if !found.closest.is_empty() || !anybody {
             let replicas: Vec<Contact> = found.closest.into_iter().map(|(c, ())| c).collect();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
-use crate::actors::routing::{Asked, Goal, Named, search};
+use crate::actors::routing::{Asked, Goal, Named, SPARE, search};
 use crate::seam::Later;
 use crate::types::{Contact, Key};
 use crate::wire::FindNode;
@@ -23,7 +23,7 @@ pub async fn nearest(node: &Rc<Context>, target: Key, n: usize) -> Vec<Contact> 
             closer.map(|contacts| ((), contacts))
         })
     };
-    let goal = Goal { counts: |(): &()| named.borrow().is_settled(n), enough: 1, guarded: false };
+    let goal = Goal { width: n + SPARE, ..Goal::of(|(): &()| named.borrow().is_settled(n), 1) };
     let found = search(node, target, goal, ask).await;
     found.closest.into_iter().map(|(contact, ())| contact).take(n).collect()
 }

@@ -18,6 +18,6 @@ pub use actor::RoutingActor;
 pub use handle::RoutingHandle;
 pub use messages::{BootpeerState, Peer, RoutingOverview};
 pub use people::{LookedUpFor, NearNode, PingError, PingTarget, Pong};
-pub use search::{Asked, Found, Goal, find_closest, nearest_for, search};
+pub use search::{Asked, Found, Goal, Near, SPARE, find_closest, find_closest_soon, nearest_for, search};
 pub use settled::Named;
 pub use vicinity::{Vicinities, closest_of_late};

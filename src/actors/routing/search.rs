@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::actors::call::{CallError, Patience};
@@ -19,6 +20,9 @@ use crate::wire::FindNode;
 
 /// A lookup ends after this, with what it has.
 const LONGEST: Duration = Duration::from_secs(8);
+
+/// A lookup for the few nearest asks so many more than are wanted: some are late, and others know who is nearer.
+pub const SPARE: usize = 3;
 
 /// What asking one peer brought: something of value, and contacts closer to the key.
 pub type Asked<T> = Result<(T, Vec<Contact>), CallError>;
@@ -36,20 +40,34 @@ pub struct Found<T> {
     pub hops: usize,
 }
 
+/// The replica set as it is when nobody but late peers is waited for: each with whether it has answered.
+pub type Near = Vec<(Contact, bool)>;
+
 /// When a lookup has enough, and how many ways it takes.
 pub struct Goal<C> {
     /// Tells whether an answer is one of those wanted.
     pub counts: C,
     /// How many are wanted, over all paths together.
     pub enough: usize,
+    /// How many of the nearest are asked at most, but for those in whose place others failed; never more than k.
+    pub width: usize,
     /// Whether whoever would hide the answer is worth the cost of several disjoint paths.
     pub guarded: bool,
+    /// Whom to tell as soon as only late peers are waited for.
+    pub early: Option<oneshot::Sender<Near>>,
+}
+
+impl<C> Goal<C> {
+    /// So many answers that count are wanted, on one path.
+    pub fn of(counts: C, enough: usize) -> Self {
+        Self { counts, enough, width: usize::MAX, guarded: false, early: None }
+    }
 }
 
 impl<T> Goal<fn(&T) -> bool> {
     /// Everybody near the key is asked.
     pub fn everybody() -> Self {
-        Self { counts: |_| false, enough: usize::MAX, guarded: false }
+        Self::of(|_| false, usize::MAX)
     }
 }
 
@@ -62,14 +80,14 @@ enum Event<T> {
 }
 
 /// Looks for the nodes closest to `target`, asking each with `ask`, until the goal is reached or everybody near was asked.
-pub async fn search<T, A, C>(node: &Rc<Context>, target: Key, goal: Goal<C>, ask: A) -> Found<T>
+pub async fn search<T, A, C>(node: &Rc<Context>, target: Key, mut goal: Goal<C>, ask: A) -> Found<T>
 where
     T: 'static,
     A: Fn(Contact) -> Later<Asked<T>>,
     C: Fn(&T) -> bool,
 {
     let k = node.network.k();
-    let mut lookup = begin(node, target, goal.guarded).await;
+    let mut lookup = begin(node, target, goal.width, goal.guarded).await;
     let share = goal.enough.div_ceil(lookup.paths());
     let mut brought = vec![0; lookup.paths()];
     let mut asking: FuturesUnordered<Later<Event<T>>> = FuturesUnordered::new();
@@ -84,6 +102,10 @@ where
             }
             Step::Done => break,
             Step::Wait => {}
+        }
+        if let Some(near) = goal.early.as_ref().and_then(|_| lookup.nearly()) {
+            // Whoever asked to be told may have gone.
+            let _ = goal.early.take().map(|early| early.send(near));
         }
         let next = tokio::select! {
             biased;
@@ -122,7 +144,7 @@ where
 }
 
 /// Begins at the nearest in the table, on several paths where that is worth it and enough nodes are known.
-async fn begin(node: &Rc<Context>, target: Key, guarded: bool) -> DisjointLookup {
+async fn begin(node: &Rc<Context>, target: Key, width: usize, guarded: bool) -> DisjointLookup {
     let k = node.network.k();
     let (mut seeds, known) = node.doors().routing.seeds(target, k).await;
     // Where nobody was reached of late, it may have been our own fault: then all are asked again.
@@ -130,7 +152,7 @@ async fn begin(node: &Rc<Context>, target: Key, guarded: bool) -> DisjointLookup
         seeds.retain(|seed| !node.is_absent(seed));
     }
     let paths = if guarded { paths(known, k) } else { 1 };
-    DisjointLookup::new(target, node.me, k, paths, seeds)
+    DisjointLookup::new(target, node.me, k.min(width), paths, seeds)
 }
 
 /// Waits for an answer; past `slow` the peer gets company.
@@ -144,14 +166,24 @@ async fn watch<T>(contact: Contact, mut answer: Later<Asked<T>>, slow: Duration)
 /// Looks for the nodes closest to `target`, all of them asked.
 pub async fn find_closest(node: &Rc<Context>, target: Key) -> Found<()> {
     let asker = node.clone();
-    let ask = move |contact: Contact| -> Later<Asked<()>> {
-        let node = asker.clone();
-        Box::pin(async move {
-            let closer = node.call(&contact, &FindNode { key: target }, Patience::Read).await?;
-            Ok(((), node.open_contacts(closer.contacts)))
-        })
-    };
-    search(node, target, Goal::everybody(), ask).await
+    search(node, target, Goal::everybody(), move |contact| ask(&asker, contact, target)).await
+}
+
+/// Looks for the nodes closest to `target`, as [`find_closest`]; `early` hears of them as soon as only late peers are waited
+/// for, if that is before the end.
+pub async fn find_closest_soon(node: &Rc<Context>, target: Key, early: oneshot::Sender<Near>) -> Found<()> {
+    let asker = node.clone();
+    search(node, target, Goal { early: Some(early), ..Goal::everybody() }, move |contact| ask(&asker, contact, target))
+        .await
+}
+
+/// Asks one peer whom it knows near a key.
+fn ask(node: &Rc<Context>, contact: Contact, key: Key) -> Later<Asked<()>> {
+    let node = node.clone();
+    Box::pin(async move {
+        let closer = node.call(&contact, &FindNode { key }, Patience::Read).await?;
+        Ok(((), node.open_contacts(closer.contacts)))
+    })
 }
 
 /// Returns the contacts nearest to a key as they are told to a peer: without itself, and without private addresses where

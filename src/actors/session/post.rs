@@ -20,8 +20,8 @@ use crate::seam::{Batch, Op};
 use crate::timeline::{FeedRow, Rate, Via, common, joined};
 use crate::types::{Code, DEFAULT_TTL, Hash, MAX_TTL, MIN_TTL, Problem, Section, SectionSet};
 
-/// How long an answer waits for followers that are slow; their delivery goes on.
-const SLOW_FOLLOWERS: Duration = Duration::from_millis(1500);
+/// How long an answer waits for slow followers once the network has the post, or said that it has not; their delivery goes on.
+const SLOW_FOLLOWERS: Duration = Duration::from_millis(500);
 
 /// Makes and sends a post; waits for the network no longer than `within`.
 pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Duration>) -> Result<Posted, Problem> {
@@ -44,10 +44,11 @@ pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Durat
     // What is held back goes to nobody; whoever compares the log sends it on.
     let delivery = (!held).then(|| deliver(shared.node.clone(), Record::Post(post.clone())));
     let (counts, done) = delivery.map_or_else(|| (Default::default(), ready(()).boxed_local()), |d| (d.counts, d.done));
-    // Comparing the log may have taken most of the time already.
+    let progress = shared.dispatch_until(item, deadline).await;
     let left = deadline.map_or(SLOW_FOLLOWERS, |deadline| deadline.saturating_duration_since(Instant::now()));
-    let tell = timeout(left.min(SLOW_FOLLOWERS), done);
-    let (progress, _) = tokio::join!(shared.dispatch_until(item, deadline), tell);
+    if timeout(left.min(SLOW_FOLLOWERS), done).await.is_err() {
+        tracing::debug!("some followers are slow");
+    }
     Ok(Posted {
         id: post.hash(),
         published: progress.published,

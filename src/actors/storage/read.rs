@@ -13,7 +13,7 @@ use super::gone::{Gone, collected, hint, leave_out, listed};
 use super::list::add;
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
-use crate::actors::routing::{Asked, Found, Goal, Named, search};
+use crate::actors::routing::{Asked, Found, Goal, Named, SPARE, search};
 use crate::records::{AccountChain, ProofNeed, Record, admit, home, name_key, section_at, slot};
 use crate::seam::Later;
 use crate::types::{AccountId, Contact, DeviceId, Hash, Key, Section, SectionSet, Username};
@@ -113,7 +113,7 @@ async fn ask_near(node: &Rc<Context>, key: Key, sections: SectionSet, counts: im
         let ask = move |contact: Contact| -> Later<Asked<Page>> {
             Box::pin(ask_holder(asker.clone(), contact, key, sections))
         };
-        return search(node, key, Goal { counts, enough: want, guarded: is_guarded(sections) }, ask).await;
+        return search(node, key, Goal { guarded: is_guarded(sections), ..Goal::of(counts, want) }, ask).await;
     }
     let named = Rc::new(RefCell::new(Named::begin(node, key).await));
     let (asker, noted) = (node.clone(), named.clone());
@@ -126,7 +126,7 @@ async fn ask_near(node: &Rc<Context>, key: Key, sections: SectionSet, counts: im
             asked
         })
     };
-    let goal = Goal { counts: |_: &Page| named.borrow().is_settled(want), enough: 1, guarded: false };
+    let goal = Goal { width: want + SPARE, ..Goal::of(|_: &Page| named.borrow().is_settled(want), 1) };
     search(node, key, goal, ask).await
 }
 

@@ -384,6 +384,26 @@ fn a_slow_peer_is_backed_by_another_and_still_counts() {
 }
 
 #[test]
+fn the_set_is_known_as_soon_as_late_peers_alone_are_waited_for() {
+    let id = |first: u8| NodeId([first; 32]);
+    let mut lookup = Lookup::new(Key([0; 32]), id(0xff), 2, vec![contact(id(1)), contact(id(2)), contact(id(3))]);
+    assert_eq!((lookup.next(), lookup.next()), (Step::Ask(contact(id(1))), Step::Ask(contact(id(2)))));
+    lookup.on_answer(&id(2), Vec::new());
+    assert_eq!(lookup.nearly(), None, "the nearest is not late");
+    lookup.on_slow(&id(1));
+    assert_eq!(lookup.nearly(), Some(vec![(contact(id(1)), false), (contact(id(2)), true)]));
+    assert_eq!(lookup.next(), Step::Ask(contact(id(3))));
+    lookup.on_answer(&id(3), vec![contact(id(0))]);
+    assert_eq!(lookup.nearly(), None, "somebody nearer is to be asked");
+    assert_eq!(lookup.next(), Step::Ask(contact(id(0))));
+    lookup.on_answer(&id(0), Vec::new());
+    assert_eq!(lookup.nearly(), Some(vec![(contact(id(0)), true), (contact(id(1)), false)]));
+    lookup.on_failure(&id(1));
+    assert_eq!(lookup.next(), Step::Done);
+    assert_eq!(lookup.nearly(), Some(vec![(contact(id(0)), true), (contact(id(2)), true)]));
+}
+
+#[test]
 fn newer_addresses_replace_older_ones_until_the_peer_is_asked() {
     let id = |first: u8| NodeId([first; 32]);
     let numbered = |n: u8, seq: u64| contact(id(n)).but(|reach| reach.seq = seq);
