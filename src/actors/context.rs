@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::Future;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -16,17 +15,17 @@ pub use super::peers::Greeting;
 use super::peers::{Absences, Greetings, Heard, Opened};
 use super::routing::Vicinities;
 pub use super::settings::{Hidden, Settings, TimeSettings};
-use super::storage::{Origins, Quotas, kept_proofs};
+use super::storage::{Origins, Quotas};
 use crate::clock::NodeClock;
 use crate::keys::SecretKey;
 use crate::overlay::RoundTrips;
 use crate::overlay::places::{self, is_private};
-use crate::records::{
-    FUTURE_TOLERANCE, ProofError, ProofNeed, Proofs, Record, home, name_key, open_contact, sign_contact,
-};
+use crate::records::{FUTURE_TOLERANCE, Proofs, open_contact, sign_contact};
 use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
-use crate::types::{Contact, Hash, Hlc, Network, NodeId, PublicKey, Rng, Section, SectionSet, WallTime};
+use crate::types::{Contact, Hlc, Network, NodeId, PublicKey, Rng, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
+
+mod trust;
 
 /// Most accounts whose proofs are remembered: the followees an account may have, and as many strangers.
 const PROVED_ACCOUNTS: usize = 10_000;
@@ -68,6 +67,8 @@ pub struct Context {
     pub origins: Origins,
     /// Wakes whoever waits for the set of reachable peers to change.
     pub peers_changed: Notify,
+    /// Wakes whoever removes what became void.
+    pub voiding: Notify,
     /// Homes that changed since they were last looked at.
     pub homes: Homes,
     /// Replica sets found of late.
@@ -107,6 +108,7 @@ impl Context {
             quotas: Quotas::default(),
             origins: Origins::default(),
             peers_changed: Notify::new(),
+            voiding: Notify::new(),
             homes: Homes::default(),
             vicinities: Vicinities::default(),
             heard: Heard::default(),
@@ -296,66 +298,6 @@ impl Context {
             }
         }
         out
-    }
-
-    /// Verifies a record with what is known here: in memory, or in the store.
-    ///
-    /// # Errors
-    /// [`ProofError::Needed`] when the account or device is not known here.
-    pub fn verify(&self, record: &Record) -> Result<(), ProofError> {
-        match self.proofs.borrow_mut().verify(record, &self.network) {
-            Err(ProofError::Needed) => {}
-            done => return done,
-        }
-        self.recall(&record.need());
-        self.proofs.borrow_mut().verify(record, &self.network)
-    }
-
-    /// Learns account chains, device certificates and retirements; what does not hold is passed over.
-    pub fn learn(&self, proofs: &[Record]) {
-        let mut known = self.proofs.borrow_mut();
-        let accounts = proofs.iter().filter(|r| matches!(r, Record::Account(_)));
-        let devices = proofs.iter().filter(|r| matches!(r, Record::Device(_)));
-        let retirements = proofs.iter().filter(|r| matches!(r, Record::Retirement(_)));
-        for record in accounts.chain(devices).chain(retirements) {
-            if let Err(error) = known.verify(record, &self.network) {
-                tracing::debug!(%error, "a proof does not hold");
-            }
-        }
-    }
-
-    /// Returns the records that prove what is needed, from memory or the store; empty when they are not here.
-    pub fn evidence(&self, need: &ProofNeed) -> Vec<Bytes> {
-        let known = self.proofs.borrow().evidence(need);
-        if known.is_empty() && *need != ProofNeed::Nothing {
-            self.recall(need);
-            return self.proofs.borrow().evidence(need);
-        }
-        known
-    }
-
-    /// Looks at what is proved of accounts.
-    pub fn with_proofs<T>(&self, look: impl FnOnce(&Proofs) -> T) -> T {
-        look(&self.proofs.borrow())
-    }
-
-    /// Learns from the store: from homes that are kept here, and from what came with records of accounts whose home is not.
-    fn recall(&self, need: &ProofNeed) {
-        let (key, device) = match need {
-            ProofNeed::Nothing => return,
-            ProofNeed::Name(name) => (name_key(name), None),
-            ProofNeed::Account(account) => (home(account), None),
-            ProofNeed::Device(account, device) => (home(account), Some(device)),
-        };
-        let read = |section: Section, slot: &[u8]| {
-            let before = (section, Bytes::copy_from_slice(slot), Hash([0; 32]));
-            let rows = self.store.read(&key, SectionSet::of(&[section]), Some(&before), 1, self.horizon()).ok()?;
-            rows.into_iter().find(|row| row.slot == slot).map(|row| row.bytes)
-        };
-        let of_device = |section| device.and_then(|device| read(section, &device.0));
-        let all = [read(Section::Account, &[]), of_device(Section::Device), of_device(Section::Retirement)];
-        let all = all.into_iter().flatten().chain(kept_proofs(&*self.store, need));
-        self.learn(&all.filter_map(|bytes| Record::decode(bytes).ok()).collect::<Vec<Record>>());
     }
 
     /// Runs something beside the caller, on this arbiter.

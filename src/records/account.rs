@@ -295,6 +295,14 @@ impl AccountChain {
         self.links.get(usize::try_from(seq).ok()?).map(|l| &l.record.body)
     }
 
+    /// Tells whether any state takes something back: revokes a device, or changes the root key.
+    pub fn voids(&self) -> bool {
+        self.links
+            .iter()
+            .map(|l| &l.record.body)
+            .any(|state| !state.revoked.is_empty() || state.root != self.last().root)
+    }
+
     /// Returns the chain as it is stored and sent.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes

@@ -1,11 +1,12 @@
 //! Proof on demand: who may sign what, and a bounded memory of accounts and devices already proved.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use bytes::Bytes;
 use thiserror::Error;
 
+use self::by_device::ByDevice;
 use super::account::{AccountChain, ChainError};
 use super::admission::FUTURE_TOLERANCE;
 use super::envelope::Signed;
@@ -13,6 +14,8 @@ use super::kinds::{BundleBody, DeviceBody, RetirementBody, countersigned};
 use super::opened;
 use super::record::Record;
 use crate::types::{AccountId, DeviceId, Hash, Hlc, Network, PublicKey, Username};
+
+mod by_device;
 
 /// What must be known before a record can be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,20 +60,15 @@ pub struct Proof {
     retired: ByDevice<RetirementBody>,
 }
 
-/// Records by their devices, in order: nearly every account has one device, and a map would make room for eleven.
-#[derive(Debug)]
-struct ByDevice<B>(Vec<(DeviceId, Rc<Signed<B>>)>);
-
-/// Most device certificates remembered of one account: the 64 that may live, and retired ones.
-const DEVICES_PER_ACCOUNT: usize = 256;
-
 /// Accounts and devices already proved; the oldest account is forgotten first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Proofs {
     accounts: BTreeMap<AccountId, Proof>,
     names: BTreeMap<Username, AccountId>,
     order: VecDeque<AccountId>,
     capacity: usize,
+    /// Those of which something was taken back by a state that was learned since this was asked last; at most `capacity`.
+    voiding: BTreeSet<AccountId>,
 }
 
 impl Record {
@@ -92,7 +90,8 @@ impl Record {
 impl Proofs {
     /// Makes a memory for at most `capacity` accounts.
     pub fn new(capacity: usize) -> Self {
-        Self { accounts: BTreeMap::new(), names: BTreeMap::new(), order: VecDeque::new(), capacity: capacity.max(1) }
+        let (accounts, names, order, voiding) = Default::default();
+        Self { accounts, names, order, capacity: capacity.max(1), voiding }
     }
 
     /// Verifies a record with what is known, and remembers it when it is an account or a device certificate.
@@ -129,6 +128,28 @@ impl Proofs {
             Record::Interest(r) => self
                 .verify_signed(record, |key| r.signed_by(key, &network.id) && countersigned(r, &network.id).is_some()),
         }
+    }
+
+    /// Tells whether a record that its device signed, or a certificate, counts no more by what is known; `None` where too
+    /// little is known. Looks at no signature.
+    pub fn is_void(&self, record: &Record) -> Option<bool> {
+        let proof = |account: &AccountId| self.accounts.get(account);
+        match record {
+            Record::Account(_) | Record::Bundle(_) | Record::Directory(_) => Some(false),
+            Record::Device(cert) => Some(!proof(&cert.body.account)?.chain.counts(cert)),
+            Record::Retirement(r) => proof(&r.body.account)?.is_void_retirement(r),
+            _ => Proof::is_void(proof(&record.account()?)?.admits(&record.device()?, &Use::of(record))),
+        }
+    }
+
+    /// Returns accounts of which something was taken back by a state that was learned since the last call.
+    pub fn take_voiding(&mut self) -> BTreeSet<AccountId> {
+        std::mem::take(&mut self.voiding)
+    }
+
+    /// Tells whether there are any.
+    pub fn has_voiding(&self) -> bool {
+        !self.voiding.is_empty()
     }
 
     /// Returns an account that was proved.
@@ -178,7 +199,12 @@ impl Proofs {
         let known = self.accounts.remove(&chain.account);
         let (devices, retired) = known.map(|p| (p.devices, p.retired)).unwrap_or_default();
         self.names.insert(chain.username().clone(), chain.account);
-        self.accounts.insert(chain.account, Proof { chain: opened::chain(chain), devices, retired });
+        let mut proof = Proof { chain: opened::chain(chain), devices, retired };
+        proof.forget_void_retirements();
+        self.accounts.insert(chain.account, proof);
+        if chain.voids() && self.voiding.len() < self.capacity {
+            self.voiding.insert(chain.account);
+        }
         Ok(())
     }
 
@@ -252,12 +278,7 @@ impl Proofs {
         let (Some(account), Some(device)) = (record.account(), record.device()) else {
             return Err(ProofError::Signature);
         };
-        let made = match record {
-            Record::Post(r) => Use::Post { seq: r.body.seq, hash: r.hash(), hlc: r.body.hlc },
-            Record::Heads(r) => Use::Heads { last_seq: r.body.last_seq, hlc: r.body.hlc },
-            _ => Use::Other(record.hlc().unwrap_or_default()),
-        };
-        let key = self.accounts.get(&account).ok_or(ProofError::Needed)?.admits(&device, &made)?;
+        let key = self.accounts.get(&account).ok_or(ProofError::Needed)?.admits(&device, &Use::of(record))?;
         if signed_by(&key) { Ok(()) } else { Err(ProofError::Signature) }
     }
 }
@@ -281,34 +302,12 @@ enum Use {
     Other(Hlc),
 }
 
-impl<B> Default for ByDevice<B> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<B> Clone for ByDevice<B> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<B> ByDevice<B> {
-    fn get(&self, device: &DeviceId) -> Option<&Signed<B>> {
-        let place = self.0.binary_search_by_key(device, |(device, _)| *device).ok()?;
-        Some(&self.0[place].1)
-    }
-
-    /// Puts a record in the place of the device's last one; where there are too many, the first makes room.
-    fn insert(&mut self, device: DeviceId, record: Rc<Signed<B>>) {
-        let place = match self.0.binary_search_by_key(&device, |(device, _)| *device) {
-            Ok(place) => return self.0[place].1 = record,
-            Err(place) => place,
-        };
-        self.0.reserve_exact(1);
-        self.0.insert(place, (device, record));
-        if self.0.len() > DEVICES_PER_ACCOUNT {
-            self.0.remove(usize::from(place == 0));
+impl Use {
+    fn of(record: &Record) -> Self {
+        match record {
+            Record::Post(r) => Use::Post { seq: r.body.seq, hash: r.hash(), hlc: r.body.hlc },
+            Record::Heads(r) => Use::Heads { last_seq: r.body.last_seq, hlc: r.body.hlc },
+            _ => Use::Other(record.hlc().unwrap_or_default()),
         }
     }
 }
@@ -329,6 +328,27 @@ impl Proof {
             }
         }
         Ok(device.public_key())
+    }
+
+    fn is_void(admitted: Result<PublicKey, ProofError>) -> Option<bool> {
+        match admitted {
+            Err(ProofError::Needed) => None,
+            admitted => Some(admitted.is_err()),
+        }
+    }
+
+    fn is_void_retirement(&self, r: &Signed<RetirementBody>) -> Option<bool> {
+        match r.body.root_seq {
+            Some(seq) => Some(self.chain.state(seq)?.root != self.chain.last().root),
+            None => Self::is_void(self.admits(&r.body.device, &Use::Other(r.body.hlc))),
+        }
+    }
+
+    /// Retirements count for nothing when a later state has taken back the right to sign them.
+    fn forget_void_retirements(&mut self) {
+        let all = std::mem::take(&mut self.retired.0);
+        let stays = |r: &Signed<RetirementBody>| self.is_void_retirement(r) != Some(true);
+        self.retired.0 = all.iter().filter(|(_, r)| stays(r)).cloned().collect();
     }
 }
 

@@ -28,6 +28,7 @@ mod quotas;
 #[path = "../net/raw.rs"]
 mod raw;
 mod repair;
+mod revoked;
 mod support;
 mod threads;
 mod watermarks;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use timeline::actors::Item;
 use timeline::keys::{SecretKey, hash};
-use timeline::records::{AccountBody, AccountChain, DeviceBody, EdgeBody, Final, Link, Record, Signed, home};
+use timeline::records::{AccountBody, AccountChain, DeviceBody, EdgeBody, Final, Link, Record, Revoked, Signed, home};
 use timeline::sim::{SimConfig, Simulation};
 use timeline::types::{AccountId, DeviceId, Hash, Hlc, Rng, Section};
 
@@ -15,10 +15,11 @@ use super::people::{SOON, follow, joined, network, pause, publish, settle};
 const NODES: usize = 6;
 
 /// Somebody who was registered without a node: only what follows needs.
-struct Follower {
-    account: AccountId,
+pub struct Follower {
+    pub account: AccountId,
+    root: SecretKey,
     device: SecretKey,
-    proofs: [Record; 2],
+    pub proofs: [Record; 2],
 }
 
 fn key(label: &str) -> SecretKey {
@@ -26,7 +27,7 @@ fn key(label: &str) -> SecretKey {
 }
 
 /// Registers somebody with the registrars' own keys.
-fn somebody(sim: &Simulation, i: usize) -> Follower {
+pub fn somebody(sim: &Simulation, i: usize) -> Follower {
     let (root, device, network) = (key(&format!("root {i}")), key(&format!("device {i}")), sim.network());
     let body = AccountBody {
         username: format!("follower_{i}").parse().expect("a name"),
@@ -41,18 +42,32 @@ fn somebody(sim: &Simulation, i: usize) -> Follower {
     };
     let genesis = Signed::sign(body, &root, &network.id);
     let account = AccountId(genesis.hash().0);
-    let mut finals: Vec<Final> =
-        (0..network.quorum()).map(|r| Final::sign(&sim.key(r), network, account, &genesis, sim.now())).collect();
-    finals.sort_by_key(|f| f.registrar);
-    let chain = AccountChain::new(vec![Link { record: genesis, finals }]).expect("one link");
+    let chain = AccountChain::new(vec![certified(sim, account, genesis)]).expect("one link");
     let hlc = Hlc::new(sim.now(), 0);
     let cert = DeviceBody { account, device: DeviceId(device.public().0), seq: 0, hlc };
     let cert = Signed::sign(cert, &root, &network.id);
-    Follower { account, device, proofs: [Record::Account(chain), Record::Device(cert)] }
+    Follower { account, root, device, proofs: [Record::Account(chain), Record::Device(cert)] }
+}
+
+fn certified(sim: &Simulation, account: AccountId, record: Signed<AccountBody>) -> Link {
+    let sign = |r| Final::sign(&sim.key(r), sim.network(), account, &record, sim.now());
+    let mut finals: Vec<Final> = (0..sim.network().quorum()).map(sign).collect();
+    finals.sort_by_key(|f| f.registrar);
+    Link { record, finals }
 }
 
 impl Follower {
-    fn edge(&self, sim: &Simulation, followed: AccountId, follows: bool) -> Record {
+    /// The account's next state, which revokes its device.
+    pub fn revoking(&self, sim: &Simulation) -> Record {
+        let Record::Account(chain) = &self.proofs[0] else { panic!("the chain comes first") };
+        let (device, prev) = (DeviceId(self.device.public().0), Some(chain.hash()));
+        let revoked = vec![Revoked { device, last_seq: 0, last_hash: Hash([0; 32]) }];
+        let body = AccountBody { seq: 1, account: Some(self.account), prev, revoked, ..chain.last().clone() };
+        let next = certified(sim, self.account, Signed::sign(body, &self.root, &sim.network().id));
+        Record::Account(AccountChain::new([&chain.links[..], &[next]].concat()).expect("two links"))
+    }
+
+    pub fn edge(&self, sim: &Simulation, followed: AccountId, follows: bool) -> Record {
         let hlc = Hlc::new(sim.now(), 0);
         let device = DeviceId(self.device.public().0);
         let body = EdgeBody { follower: self.account, device, followed, hlc, follows, since: hlc.wall() };

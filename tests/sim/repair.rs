@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use timeline::records::home;
+use timeline::records::{Record, home};
 use timeline::seam::{Batch, Op, Store, Stored};
 use timeline::sim::{SimConfig, Simulation};
 use timeline::store::{MemoryDisk, MemoryStore, Verdict};
 use timeline::types::{AccountId, Hash, Key, Section, WallTime};
-use timeline::wire::{Compare, Fetch, Put, Request};
+use timeline::wire::{Compare, Fetch, Put, Request, Status};
 
 use super::gc::in_time;
+use super::lists::somebody;
 use super::people::{SOON, follow, joined, network, pause, publish, reads, register};
 
 /// Within this a change of the neighbourhood is noticed and mended: two requests to whoever died have to fail first.
@@ -221,6 +222,48 @@ fn anchors_bring_each_other_what_one_of_them_missed() {
 }
 
 /// A record as it lies on disk, of which repair looks at no more than key, hash and end.
+#[test]
+fn what_a_revoked_device_signed_goes_at_those_too_whom_nobody_told() {
+    const NODES: usize = 14;
+    let sim = sparse(518, NODES, 1);
+    sim.run(async {
+        for node in 0..NODES {
+            joined(&sim, node).await;
+        }
+        let bob = somebody(&sim, 1);
+        let nearest = |account: &AccountId| replicas(&sim, NODES, account, 4);
+        // Somebody's home none of whose holders, but for the anchor, keeps the home of him who follows.
+        let apart = |account: &AccountId| {
+            let keeps = nearest(&bob.account);
+            nearest(account).iter().all(|node| *node != 0 && !keeps.contains(node))
+        };
+        let followed = (0u64..).map(|n| AccountId(timeline::keys::hash(&n.to_be_bytes()).0)).find(apart);
+        let followed = followed.expect("there are endless ones");
+        let (edge, holders) = (bob.edge(&sim, followed, true), nearest(&followed));
+        let put = async |node: usize, key, records: &[&Record], proofs: &[Record]| {
+            let bytes = |r: &Record| r.bytes().clone();
+            let (records, proofs) = (records.iter().map(|r| bytes(r)).collect(), proofs.iter().map(bytes).collect());
+            sim.doors(node).storage.accept(sim.id(node), key, records, proofs).await
+        };
+        for node in &holders {
+            let statuses = put(*node, home(&followed), &[&edge], &bob.proofs).await;
+            assert_eq!(statuses, [Status::Stored], "{sim:?}");
+        }
+        let revoking = bob.revoking(&sim);
+        for node in nearest(&bob.account) {
+            let statuses = put(node, home(&bob.account), &[&revoking, &bob.proofs[1]], &[]).await;
+            assert_eq!(statuses, [Status::Stored; 2], "{sim:?}");
+        }
+        // One of those who keep the edge hears of it, as it is brought something else of the same account.
+        let proofs = [revoking, bob.proofs[1].clone()];
+        let refused = put(holders[0], home(&followed), &[&bob.edge(&sim, followed, false)], &proofs).await;
+        assert_eq!(refused, [Status::Revoked], "{sim:?}");
+        let lies = |node: &usize| !sim.stored(*node, &home(&followed), Section::Followers).is_empty();
+        let gone = async || !holders.iter().any(lies);
+        in_time(&sim, "the edge is gone everywhere", Duration::from_secs(2 * 3600), gone).await;
+    });
+}
+
 fn filler(n: u64, key: Key) -> Stored {
     let hash = timeline::keys::hash(&n.to_be_bytes());
     let slot = Bytes::copy_from_slice(&hash.0);

@@ -4,33 +4,33 @@
 //! them by the rules of intake, merging and collection, without the actors around them. `TIMELINE_TEST_CASES` sets the number of cases.
 //!
 //! Some things depend on order on purpose and are left out. Quotas, rate limits and full pages refuse what comes later, which is
-//! sent again or elsewhere. A stamp from the future is refused until its time has come. What a revoked device signed is refused
-//! after its revocation. A collection is decided by what is known at that moment, which is why a replica first compares its home
+//! sent again or elsewhere. A stamp from the future is refused until its time has come. What a record put out that turns out to be
+//! void does not come back by itself, but from others that never had that record. A collection is decided by what is known at that moment, which is why a replica first compares its home
 //! with a majority of the others: here it collects either when all edges, watermarks and heads are there ("ground"), or when both
 //! replicas know the same ("phases"). A third post of one number, which proves nothing new, is looked at without collection.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 
+use self::pool::{Letter, Role, is_void_by_hand, proofs, world};
 use super::finals::final_ops;
 use super::home::{Ripening, know_store};
 use super::look::removal;
 use super::marks::is_gone;
 use super::state_hash;
 use crate::actors::storage::put_op;
-use crate::keys::SealKey;
-use crate::records::fixtures::{NOW, TestAccount, TestDevice, TestNet, at, proofs_of, secret};
-use crate::records::{
-    Merged, Page, PostBody, PrivateKind, Proofs, Record, Signed, admit, bundle_key, home, merge, name_key, section_at,
-};
+use crate::actors::storage::void::{Walk, void_at_home};
+use crate::records::fixtures::NOW;
+use crate::records::{Merged, Proofs, Record, admit, home, merge, section_at, slot};
 use crate::retention::Rules;
-use crate::seam::{Batch, Op, Space, Store};
+use crate::seam::{Batch, Op, Space, Store, Stored};
 use crate::store::{MemoryStore, Merge, Verdict};
-use crate::types::{AccountId, Hash, Key, Limits, Rng, Section, SectionSet, WallTime};
+use crate::types::{Hash, Key, Rng, Section, WallTime};
+
+mod pool;
 
 /// Cases of a usual run.
 const CASES: u64 = 1_500;
@@ -38,236 +38,6 @@ const CASES: u64 = 1_500;
 const KEPT: usize = 3;
 /// What of the pool a case takes.
 const MOST: u64 = 26;
-
-/// A record on its way to a key.
-struct Letter {
-    key: Key,
-    record: Record,
-    section: Option<Section>,
-    /// Whether it is what it says, by the proofs of all accounts.
-    holds: bool,
-    role: Role,
-}
-
-/// What a record means for collection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// Posts.
-    Post,
-    /// What decides about posts: edges, watermarks, heads, tombstones.
-    Ground,
-    /// Heads that know the end of the log, without which watermarks count for less.
-    End,
-    /// What decides about posts, but not as soon as it comes: watermarks that claim too much, ended and third posts.
-    Doubtful,
-    /// Everything else.
-    Other,
-}
-
-struct World {
-    alice: AccountId,
-    letters: Vec<Letter>,
-    /// The twin that watermarks name.
-    named: Hash,
-    limits: Limits,
-}
-
-fn world() -> &'static World {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(|| Writer::new().write())
-}
-
-/// Makes the pool.
-struct Writer {
-    net: TestNet,
-    alice: TestAccount,
-    first: TestDevice,
-    second: TestDevice,
-    others: Vec<(TestAccount, TestDevice)>,
-    proofs: Proofs,
-    letters: Vec<Letter>,
-}
-
-impl Writer {
-    fn new() -> Self {
-        let net = TestNet::new("replicas", 1);
-        let alice = net.account("alice");
-        let (first, second) = (alice.device(&net, "1"), alice.device(&net, "2"));
-        let mut proofs = proofs_of(&net, &alice, &[&first, &second]);
-        let others = ["bob", "carol", "dave"].map(|name| {
-            let account = net.account(name);
-            let device = account.device(&net, "1");
-            for record in [account.record(), Record::Device(device.cert.clone())] {
-                assert_eq!(proofs.verify(&record, &net.network), Ok(()));
-            }
-            (account, device)
-        });
-        Self { net, alice, first, second, others: others.into(), proofs, letters: Vec::new() }
-    }
-
-    fn add(&mut self, key: Key, record: Record, role: Role) {
-        let section = section_at(&record, &key);
-        let holds = self.proofs.verify(&record, &self.net.network).is_ok();
-        self.letters.push(Letter { key, record, section, holds, role });
-    }
-
-    fn home(&mut self, record: Record, role: Role) {
-        self.add(home(&self.alice.id()), record, role);
-    }
-
-    fn write(mut self) -> World {
-        self.write_account();
-        self.write_people();
-        let posts = self.write_posts();
-        self.write_heads(&posts);
-        self.write_forged(&posts);
-        let truth = self.letters.iter().filter(|letter| letter.holds).count();
-        assert!(truth > 80 && self.letters.len() - truth >= 5, "{truth} of {}", self.letters.len());
-        let sections: SectionSet = SectionSet::of(&self.letters.iter().filter_map(|l| l.section).collect::<Vec<_>>());
-        let durable = Section::ALL.iter().filter(|section| !section.in_memory());
-        assert!(durable.clone().all(|section| sections.contains(*section)), "every section is there");
-        World { alice: self.alice.id(), letters: self.letters, named: posts[2].hash(), limits: Limits::default() }
-    }
-
-    /// The account itself: chains, bundles, certificates, retirements, profiles, private entries, the directory.
-    fn write_account(&mut self) {
-        let (alice, name) = (self.alice.clone(), self.alice.chain.username().clone());
-        let longer = alice.then(&self.net, |_| ());
-        for chain in [alice.record(), longer.record()] {
-            self.add(name_key(&name), chain.clone(), Role::Other);
-            self.home(chain, Role::Other);
-        }
-        let later = self.net.account("erin").then_new_root(&self.net, |_| ());
-        let key = bundle_key(later.chain.username());
-        assert_eq!(self.proofs.verify(&later.record(), &self.net.network), Ok(()));
-        self.add(key, Record::Bundle(self.net.account("erin").bundle), Role::Other);
-        self.add(key, Record::Bundle(later.bundle), Role::Other);
-        let newer = longer.device(&self.net, "1");
-        assert_eq!(self.proofs.verify(&longer.record(), &self.net.network), Ok(()));
-        for cert in [self.first.cert.clone(), newer.cert, self.second.cert.clone()] {
-            self.home(Record::Device(cert), Role::Other);
-        }
-        for ms in [9_000, 9_001] {
-            self.home(Record::Retirement(self.others[0].1.retirement(ms, None)), Role::Other);
-            let (account, device) = self.others[2].clone();
-            self.add(home(&account.id()), Record::Retirement(device.retirement(ms, None)), Role::Other);
-        }
-        let settings = SealKey::new([7; 32]);
-        for (i, device) in [self.first.clone(), self.second.clone(), self.first.clone()].iter().enumerate() {
-            let ms = 10 * i as i64;
-            self.home(Record::Profile(device.profile(&format!("Alice {i}"), "", ms)), Role::Other);
-            for kind in [PrivateKind::Mute, PrivateKind::Block, PrivateKind::ReadPosition] {
-                let private = device.private(kind, self.others[0].0.id(), i % 2 == 0, &settings, ms + i as i64);
-                self.home(Record::Private(private), Role::Other);
-            }
-            self.home(Record::Edge(device.edge(self.others[i].0.id(), i != 1, ms)), Role::Other);
-            self.home(Record::Edge(device.edge(self.others[0].0.id(), i == 1, ms + 5)), Role::Other);
-        }
-        for account in [alice, self.others[0].0.clone(), self.others[1].0.clone()] {
-            let entry = Record::Directory(account.directory());
-            let page = entry.destinations()[0].key;
-            self.add(page, entry, Role::Other);
-        }
-    }
-
-    /// Who follows, how far they have seen, at the home and at a page below it; whom they mention.
-    fn write_people(&mut self) {
-        let (alice, log) = (self.alice.id(), self.first.clone());
-        let posts = log.posts(8);
-        for (i, (account, device)) in self.others.clone().into_iter().enumerate() {
-            let below = |section| Page::of(section, alice, &account.id(), 1).key();
-            // Followed, unfollowed and followed again; the last word of one of them is that he does not follow.
-            for (ms, follows) in [(-9_000, true), (-8_000, false), (-7_000 + i as i64, i != 2)] {
-                let edge = Record::Edge(device.edge(alice, follows, ms));
-                self.home(edge.clone(), Role::Ground);
-                self.add(below(Section::Followers), edge, Role::Other);
-            }
-            for seen in [1, 2 + i as u64, 5] {
-                let mut body = device.watermark(&log, 8, seen, 100 + seen as i64).body;
-                body.seen_hash = Some(posts[seen as usize - 1].hash());
-                let mark = Record::Watermark(device.sign(body.clone()));
-                self.home(mark.clone(), Role::Ground);
-                self.add(below(Section::Seen), mark, Role::Other);
-                (body.received, body.hlc) = (9, at(200));
-                self.home(Record::Watermark(device.sign(body)), Role::Ground);
-            }
-            let second = Record::Watermark(device.watermark(&self.second, 9, 2, 7));
-            self.home(second, Role::Doubtful);
-            let mut lie = device.watermark(&log, 99, 8, 300).body;
-            self.home(Record::Watermark(device.sign(lie.clone())), Role::Doubtful);
-            (lie.seen, lie.seen_hash) = (77, None);
-            self.home(Record::Watermark(device.sign(lie)), Role::Doubtful);
-            let of = device.posts(1).remove(0);
-            for hours in [1, 24] {
-                let mut body = device.mention(&of, alice).body;
-                (body.hlc, body.ends) = (at(hours), NOW.plus(Duration::from_secs(3600 * hours as u64)));
-                self.home(Record::Mention(device.sign(body)), Role::Other);
-            }
-        }
-    }
-
-    /// Posts of two devices, twins, deleted ones, ones that end soon. Returns those of the first device.
-    fn write_posts(&mut self) -> Vec<Signed<PostBody>> {
-        let (first, second) = (self.first.clone(), self.second.clone());
-        let posts = first.posts(8);
-        for post in posts.iter().cloned().chain(second.posts(4)) {
-            self.home(Record::Post(post), Role::Post);
-        }
-        let twin = |text: &str| first.sign(first.post_body(3, Some(posts[1].hash()), text));
-        self.home(Record::Post(twin("a twin")), Role::Post);
-        self.home(Record::Post(twin("a third one")), Role::Doubtful);
-        self.home(Record::Post(twin("a fourth one")), Role::Doubtful);
-        for ms in [20, 30] {
-            self.home(Record::Tombstone(first.tombstone(&posts[3], ms)), Role::Ground);
-            self.home(Record::Tombstone(second.tombstone(&posts[6], ms)), Role::Ground);
-        }
-        for (seq, minutes) in [(10, 5), (11, 90)] {
-            let body = PostBody { lifetime_ms: minutes * 60_000, ..first.post_body(seq, None, "soon over") };
-            let post = first.sign(body);
-            self.home(Record::Tombstone(first.tombstone(&post, 40)), Role::Doubtful);
-            self.home(Record::Post(post), Role::Doubtful);
-        }
-        posts
-    }
-
-    /// Heads of both devices, each taking nothing back; the last ones know the end of the log.
-    fn write_heads(&mut self, posts: &[Signed<PostBody>]) {
-        for (version, last, floor, collected) in
-            [(1, 2, 0, vec![]), (2, 5, 0, vec![(2, 2)]), (3, 8, 0, vec![(2, 2), (6, 6)]), (4, 8, 2, vec![(6, 6)])]
-        {
-            let mut body = self.first.heads_body(version, last, floor);
-            (body.last_hash, body.collected) = (Some(posts[last as usize - 1].hash()), collected);
-            let role = if last == 8 { Role::End } else { Role::Ground };
-            self.home(Record::Heads(self.first.sign(body)), role);
-        }
-        for (version, last) in [(1, 2), (2, 4)] {
-            let mut body = self.second.heads_body(version, last, 0);
-            body.last_hash = Some(self.second.posts(last)[last as usize - 1].hash());
-            self.home(Record::Heads(self.second.sign(body)), if last == 4 { Role::End } else { Role::Ground });
-        }
-    }
-
-    /// What nobody takes: signed by others, at a wrong place, from the future, ended.
-    fn write_forged(&mut self, posts: &[Signed<PostBody>]) {
-        let (mallory, id) = (secret("mallory"), self.net.id());
-        let mut heads = self.first.heads_body(99, 99, 99);
-        heads.last_hash = Some(Hash([9; 32]));
-        self.home(Record::Heads(Signed::sign(heads, &mallory, &id)), Role::Other);
-        self.home(Record::Post(Signed::sign(self.first.post_body(1, None, "forged"), &mallory, &id)), Role::Other);
-        let edge = self.others[0].1.edge(self.alice.id(), false, 60_000).body;
-        self.home(Record::Edge(Signed::sign(edge, &mallory, &id)), Role::Other);
-        let mark = self.others[1].1.watermark(&self.first, 8, 8, 60_000).body;
-        self.home(Record::Watermark(Signed::sign(mark, &mallory, &id)), Role::Other);
-        let tombstone = self.first.tombstone(&posts[0], 60_000).body;
-        self.home(Record::Tombstone(Signed::sign(tombstone, &mallory, &id)), Role::Other);
-        let wrong = home(&self.others[1].0.id());
-        self.add(wrong, Record::Post(posts[0].clone()), Role::Other);
-        let ahead = PostBody { hlc: at(7 * 24 * 3_600_000), ..self.first.post_body(9, None, "from the future") };
-        self.home(Record::Post(self.first.sign(ahead)), Role::Other);
-        let over = PostBody { hlc: at(-3_600_000), lifetime_ms: 60_000, ..self.first.post_body(9, None, "over") };
-        self.home(Record::Post(self.first.sign(over)), Role::Other);
-    }
-}
 
 /// What happens at a replica.
 #[derive(Clone, Copy, Debug)]
@@ -290,9 +60,11 @@ struct Law {
     refuses: bool,
     /// Whether what heads call gone goes when they come.
     finals: bool,
+    /// Whether what a state of an account takes back goes: at that account's home, and elsewhere.
+    voids: [bool; 2],
 }
 
-const LAW: Law = Law { merge: rule, refuses: true, finals: true };
+const LAW: Law = Law { merge: rule, refuses: true, finals: true, voids: [true; 2] };
 
 fn rule(section: Section, held: &[Bytes], new: &Bytes) -> Verdict {
     match merge(section, held, new) {
@@ -304,13 +76,15 @@ fn rule(section: Section, held: &[Bytes], new: &Bytes) -> Verdict {
 struct Replica {
     law: Law,
     store: MemoryStore,
+    proofs: Proofs,
     now: WallTime,
 }
 
 impl Replica {
     fn after(law: Law, steps: &[Step]) -> Self {
-        let mut replica = Self { law, store: MemoryStore::new(law.merge), now: NOW };
+        let mut replica = Self { law, store: MemoryStore::new(law.merge), proofs: proofs(), now: NOW };
         steps.iter().for_each(|step| replica.make(*step));
+        replica.sweep();
         replica
     }
 
@@ -328,9 +102,28 @@ impl Replica {
         assert!(done.is_some_and(|done| done.is_ok()), "memory takes everything at once");
     }
 
-    fn take(&self, Letter { key, record, section, holds, .. }: &Letter) {
-        let Some(section) = section.filter(|_| *holds) else { return };
-        if admit(record, self.now, &world().limits).is_err() {
+    fn take(&mut self, letter: &Letter) {
+        if letter.takes_back() {
+            self.learn(&letter.record);
+        }
+        if letter.holds {
+            self.keep(&letter.key, &letter.record);
+        }
+    }
+
+    /// Learns a state; one that is known is not looked at again, as checking it takes longer than all the rest.
+    fn learn(&mut self, state: &Record) {
+        let Record::Account(chain) = state else { return };
+        let known = self.proofs.account(&chain.account).map_or(0, |proof| proof.chain.links.len());
+        if known < chain.links.len() {
+            assert_eq!(self.proofs.verify(state, &world().net), Ok(()));
+        }
+    }
+
+    fn keep(&self, key: &Key, record: &Record) {
+        let Some(section) = section_at(record, key) else { return };
+        let is_void = |record: &Record| self.proofs.is_void(record) == Some(true);
+        if admit(record, self.now, &world().limits).is_err() || is_void(record) {
             return;
         }
         if let Record::Post(post) = record
@@ -339,10 +132,39 @@ impl Replica {
         {
             return;
         }
-        self.commit(vec![put_op(record, *key, section, self.now)]);
+        let mut ops = vec![put_op(record, *key, section, self.now)];
+        if self.law.voids[0] {
+            let void = void_at_home(&self.store, self.now, key, &[record], &is_void);
+            ops.extend(void.into_iter().map(|(_, op)| op));
+        }
+        self.commit(ops);
         if self.law.finals {
             self.commit(final_ops(&self.store, self.now, key, &[record]));
         }
+    }
+
+    /// Removes what is void wherever it lies.
+    fn sweep(&mut self) {
+        let accounts = self.proofs.take_voiding();
+        if accounts.is_empty() || !self.law.voids[1] {
+            return;
+        }
+        let mut reader = self.store.reader().expect("memory");
+        let rows = Walk::default().signed_by(&mut *reader, &accounts).expect("memory");
+        let void = rows.into_iter().filter(|row| {
+            let record = Record::decode(row.bytes.clone()).expect("it was kept");
+            self.proofs.is_void(&record) == Some(true)
+        });
+        self.commit(void.map(|row| Op::Delete { key: row.key, section: row.section, hash: row.hash }).collect());
+    }
+
+    /// Takes what another replica has, as repair brings it.
+    fn hear(&mut self, other: &Self) {
+        let records = other.rows().into_iter().map(|row| (row.key, Record::decode(row.bytes).expect("it was kept")));
+        let (states, others): (Vec<_>, Vec<_>) = records.partition(|(_, record)| matches!(record, Record::Account(_)));
+        states.iter().for_each(|(_, state)| self.learn(state));
+        states.iter().chain(&others).for_each(|(key, record)| self.keep(key, record));
+        self.sweep();
     }
 
     fn collect(&self) {
@@ -353,8 +175,12 @@ impl Replica {
         self.commit(removal(&home(&alice), &gone));
     }
 
+    fn rows(&self) -> Vec<Stored> {
+        self.store.reader().and_then(|mut reader| reader.scan(None, usize::MAX)).expect("memory")
+    }
+
     fn told(&self) -> String {
-        let rows = self.store.reader().and_then(|mut reader| reader.scan(None, usize::MAX)).expect("memory");
+        let rows = self.rows();
         let marks = self.store.local(Space::Marks, &[], None, usize::MAX).expect("memory");
         let rows = rows.iter().map(|row| format!("{:?} {:?}", row.section, row.hash));
         rows.chain(marks.iter().map(|(key, _)| format!("mark {:02x?}", &key[64..80]))).collect::<Vec<_>>().join("\n  ")
@@ -399,9 +225,13 @@ fn strew(rng: &mut Rng, steps: &mut Vec<Step>, step: impl Fn(&mut Rng) -> Step, 
 
 /// Anything, while time passes and what has ended goes; nothing is collected.
 fn anything(rng: &mut Rng) -> Pair {
-    let records = pick(rng, MOST, |_| true);
+    let records = pick(rng, MOST, |letter| letter.role != Role::Revocation);
+    any_order(rng, &records)
+}
+
+fn any_order(rng: &mut Rng, records: &[usize]) -> Pair {
     [(); 2].map(|()| {
-        let mut steps = comes(rng, &records);
+        let mut steps = comes(rng, records);
         strew(rng, &mut steps, |_| Step::Expire, 3);
         strew(rng, &mut steps, |rng| Step::Wait(Duration::from_secs(60 * rng.below(60))), 3);
         steps
@@ -432,7 +262,7 @@ fn ground(rng: &mut Rng) -> Pair {
 /// Both get the same in each phase, what is doubtful included, and collect at its end.
 fn phases(rng: &mut Rng) -> Pair {
     let third = |letter: &Letter| matches!(&letter.record, Record::Post(post) if letter.role == Role::Doubtful && post.body.seq == 3);
-    let records = pick(rng, MOST, |letter| !third(letter));
+    let records = pick(rng, MOST, |letter| !third(letter) && letter.role != Role::Revocation);
     let cut = rng.below(records.len() as u64 + 1) as usize;
     let (before, after) = records.split_at(cut);
     [(); 2].map(|()| {
@@ -451,10 +281,14 @@ fn phases(rng: &mut Rng) -> Pair {
     })
 }
 
-fn pair(case: u64) -> (Pair, &'static str) {
+fn rng_of(case: u64) -> Rng {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&case.to_le_bytes());
-    let mut rng = Rng::from_seed(seed);
+    Rng::from_seed(seed)
+}
+
+fn pair(case: u64) -> (Pair, &'static str) {
+    let mut rng = rng_of(case);
     match case % 3 {
         0 => (anything(&mut rng), "anything"),
         1 => (ground(&mut rng), "ground"),
@@ -469,10 +303,14 @@ fn played(law: Law, steps: &Pair) -> ([Replica; 2], WallTime) {
     (both, end)
 }
 
+fn cases() -> u64 {
+    let named = std::env::var("TIMELINE_TEST_CASES").ok().and_then(|text| text.parse().ok());
+    named.unwrap_or(CASES)
+}
+
 #[test]
 fn replicas_with_the_same_records_have_the_same_state() {
-    let named = std::env::var("TIMELINE_TEST_CASES").ok().and_then(|text| text.parse().ok());
-    let cases = named.unwrap_or(CASES);
+    let cases = cases();
     let (mut collected, mut states) = (0u64, BTreeSet::new());
     for case in 0..cases {
         let (steps, class) = pair(case);
@@ -492,6 +330,54 @@ fn replicas_with_the_same_records_have_the_same_state() {
     assert!(collected > cases / 4 && states.len() as u64 > cases.min(1000) * 9 / 10, "{collected}, {}", states.len());
 }
 
+/// Letters with states among them that take something back, those states, and what is valid by them. Where it is not `contested`,
+/// nothing void takes the place of anything valid.
+fn revocations(rng: &mut Rng, contested: bool) -> (Vec<usize>, Vec<&'static Record>, Vec<usize>) {
+    let mut records = pick(rng, MOST, |letter| letter.role != Role::Revocation);
+    records.extend(pick(rng, MOST, |letter| letter.role == Role::Revocation));
+    let letter = |i: &usize| &world().letters[*i];
+    let states: Vec<&Record> =
+        records.iter().map(letter).filter(|letter| letter.takes_back()).map(|l| &l.record).collect();
+    let place = |l: &Letter| l.section.map(|section| (l.key, section, slot(&l.record, section)));
+    let (void, valid): (Vec<usize>, Vec<usize>) =
+        records.iter().partition(|i| is_void_by_hand(&letter(i).record, &states));
+    let taken: BTreeSet<_> = valid.iter().map(|i| place(letter(i))).collect();
+    let harmless = |i: &usize| contested || !taken.contains(&place(letter(i)));
+    let records = valid.iter().copied().chain(void.into_iter().filter(harmless)).collect();
+    (records, states, valid)
+}
+
+/// What is wrong when both replicas get these letters.
+fn wrong_after_revocations(law: Law, case: u64) -> Option<&'static str> {
+    let (mut rng, contested) = (rng_of(case), case.is_multiple_of(2));
+    let (records, states, valid) = revocations(&mut rng, contested);
+    let ([mut one, mut other], end) = played(law, &any_order(&mut rng, &records));
+    let is_void = |row: &Stored| Record::decode(row.bytes.clone()).is_ok_and(|r| is_void_by_hand(&r, &states));
+    if one.rows().iter().chain(&other.rows()).any(is_void) {
+        return Some("something void is held");
+    }
+    (one.now, other.now) = (end, end);
+    if contested {
+        // What something void had put out comes back from whoever had it.
+        one.hear(&other);
+        other.hear(&one);
+    } else {
+        let wanted = Replica::after(law, &valid.into_iter().map(Step::Comes).collect::<Vec<_>>());
+        if [&one, &other].iter().any(|replica| replica.state(end) != wanted.state(end)) {
+            return Some("something valid went");
+        }
+    }
+    (one.state(end) != other.state(end)).then_some("they differ")
+}
+
+#[test]
+fn replicas_with_the_same_records_agree_on_what_was_taken_back() {
+    for case in 0..cases() / 3 {
+        let wrong = wrong_after_revocations(LAW, case);
+        assert_eq!(wrong, None, "case {case}: {:?}", revocations(&mut rng_of(case), case.is_multiple_of(2)));
+    }
+}
+
 #[test]
 fn a_broken_rule_makes_a_difference() {
     let first_wins: Merge =
@@ -508,6 +394,10 @@ fn a_broken_rule_makes_a_difference() {
             one.state(end) != other.state(end)
         });
         assert!(differ, "{what}, and nobody notices");
+    }
+    for voids in [[false, false], [true, false]] {
+        let noticed = (0..300).any(|case| wrong_after_revocations(Law { voids, ..LAW }, case).is_some());
+        assert!(noticed, "{voids:?}: what is void stays, and nobody notices");
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) async fn meet(shared: &Rc<Shared>, peer: &Contact, stretches: Vec<Str
     };
     let ended = meeting.walk().await;
     meeting.taking.take_rest().await;
+    meeting.taking.catch_up();
     let Meeting { descent, taking, differed, mut met, .. } = meeting;
     met.complete = ended.is_ok() && descent.is_complete();
     (met.fetched, met.sent) = (taking.fetched, taking.sent);

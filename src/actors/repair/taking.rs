@@ -9,9 +9,10 @@ use super::holdings::Row;
 use super::shared::Shared;
 use crate::actors::call::{CallError, Patience};
 use crate::actors::put::put_each;
-use crate::records::{Record, section_at};
+use crate::actors::storage::read;
+use crate::records::{Record, home, section_at};
 use crate::repair::name_of;
-use crate::types::{Contact, Hash, Key, Stretch, place_of};
+use crate::types::{AccountId, Contact, Hash, Key, Section, SectionSet, Stretch, place_of};
 use crate::wire::{
     Blob, Fetch, Fetched, MAX_FETCHED, MAX_MARKED, MAX_PUT_RECORDS, Put, Status, pack_names, unpack_keys,
 };
@@ -25,6 +26,9 @@ const VAIN: usize = 8;
 /// Most records kept until what proves them has come.
 const UNPROVED: usize = 1_000;
 
+/// Most accounts that are read anew after one meeting.
+const BEHIND: usize = 8;
+
 /// What one meeting moves.
 pub(super) struct Taking<'a> {
     pub shared: &'a Rc<Shared>,
@@ -37,11 +41,13 @@ pub(super) struct Taking<'a> {
     vain: usize,
     /// Records that came before what proves them, at most [`UNPROVED`].
     unproved: Vec<(Key, Bytes)>,
+    /// Accounts of which the peer knows that they took something back, at most [`BEHIND`].
+    behind: BTreeSet<AccountId>,
 }
 
 impl<'a> Taking<'a> {
     pub(super) fn new(shared: &'a Rc<Shared>, peer: &'a Contact) -> Self {
-        Self { shared, peer, fetched: 0, sent: 0, offered: 0, vain: 0, unproved: Vec::new() }
+        Self { shared, peer, fetched: 0, sent: 0, offered: 0, vain: 0, unproved: Vec::new(), behind: BTreeSet::new() }
     }
 
     /// Tells whether the peer named so much that it does not have that nothing more is asked of it.
@@ -152,6 +158,17 @@ impl<'a> Taking<'a> {
         }
     }
 
+    /// Reads the accounts anew of which the peer knows a later state than this node, beside the caller: what is void by that
+    /// state goes here as well.
+    pub(super) fn catch_up(&mut self) {
+        for account in std::mem::take(&mut self.behind) {
+            let node = self.shared.node.clone();
+            node.clone().spawn(async move {
+                read(&node, home(&account), SectionSet::of(&[Section::Account, Section::Device])).await;
+            });
+        }
+    }
+
     /// Sends what the peer lacks. False when not all could be sent.
     pub(super) async fn send(&mut self, rows: Vec<Row>) -> Result<bool, CallError> {
         let (peer, now) = (self.peer.node, self.shared.clock());
@@ -174,7 +191,12 @@ impl<'a> Taking<'a> {
                     Status::Stored => self.sent += 1,
                     Status::RateLimited => return Ok(false),
                     Status::StoreFailed => {}
-                    _ => self.shared.declined.borrow_mut().note(peer, row.name, now),
+                    status => {
+                        self.shared.declined.borrow_mut().note(peer, row.name, now);
+                        if status == Status::Revoked && self.behind.len() < BEHIND {
+                            self.behind.extend(Record::decode(row.bytes.clone()).ok().and_then(|r| r.account()));
+                        }
+                    }
                 }
             }
         }

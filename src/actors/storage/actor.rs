@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use actix::fut::wrap_future;
 use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use bytes::Bytes;
+use tokio::time::{Instant, sleep};
 
 use super::intake::{Intake, Refused, put_op};
 use super::keep::keep;
@@ -13,6 +15,7 @@ use super::local::drop_ended;
 use super::messages::{Absorb, Accept, Held, HowMuch, ReadList, WholeList};
 use super::room::is_full;
 use super::splits::mark;
+use super::void::{sweep, void_ops};
 use super::{Reading, read_list};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
@@ -25,6 +28,13 @@ use crate::wire::Status;
 
 /// How often ended marks and proofs go, and what sources keep is counted anew.
 const TIDY: Duration = Duration::from_secs(3600);
+
+/// How soon what became void goes: states come together with what proves others.
+const SOON: Duration = Duration::from_secs(1);
+/// How far apart walks over the whole store are, and by how many times as long as one takes: a part of one core, whoever
+/// sends such states.
+const APART: Duration = Duration::from_secs(60);
+const TIMES: u32 = 50;
 
 /// The actor.
 pub struct StorageActor {
@@ -46,6 +56,18 @@ impl Actor for StorageActor {
     fn started(&mut self, ctx: &mut Ctx<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
         arm(ctx);
+        ctx.spawn(wrap_future(tend_void(self.node.clone())));
+    }
+}
+
+/// Has what became void removed, whenever any of what was learned takes something back.
+async fn tend_void(node: Rc<Context>) {
+    loop {
+        node.voiding.notified().await;
+        sleep(SOON).await;
+        let began = Instant::now();
+        sweep(&node).await;
+        sleep((TIMES * began.elapsed()).max(APART)).await;
     }
 }
 
@@ -166,8 +188,8 @@ impl Handler<Absorb> for StorageActor {
     /// Keeps local copies: accounts, devices, profiles, heads, posts, tombstones and edges at their authors' homes.
     fn handle(&mut self, Absorb(records): Absorb, _: &mut Ctx<Self>) -> Self::Result {
         let now = self.node.horizon();
-        let keep = |bytes: Bytes| {
-            let record = Record::decode(bytes).ok()?;
+        let records: Vec<Record> = records.into_iter().filter_map(|v| Record::decode(v.0).ok()).collect();
+        let keep = |record: &Record| {
             let at = home(&record.account()?);
             let destination = record.destinations().into_iter().find(|d| d.key == at)?;
             let wanted = matches!(
@@ -180,15 +202,17 @@ impl Handler<Absorb> for StorageActor {
                     | Section::Profile
                     | Section::Following
             );
-            if let Record::Post(post) = &record
+            if let Record::Post(post) = record
                 && is_collected(&self.node, &at, post)
             {
                 return None;
             }
-            self.node.homes.stored(&record, destination.section);
-            wanted.then(|| put_op(&record, at, destination.section, now))
+            self.node.homes.stored(record, destination.section);
+            let void = void_ops(&self.node, &at, &[record]).into_iter();
+            (wanted && !self.node.is_void(record))
+                .then(|| void.chain([put_op(record, at, destination.section, now)]).collect::<Vec<Op>>())
         };
-        let ops: Vec<Op> = records.into_iter().filter_map(|verified| keep(verified.0)).collect();
+        let ops: Vec<Op> = records.iter().filter_map(keep).flatten().collect();
         let node = self.node.clone();
         Box::pin(async move {
             if !ops.is_empty()

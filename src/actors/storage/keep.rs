@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::intake::{Passed, put_op};
 use super::kept_proofs::keep_proofs;
 use super::splits::mark;
+use super::void::{drop_late, void_ops};
 use crate::actors::context::Context;
 use crate::actors::gc::drop_final;
 use crate::records::Record;
@@ -32,12 +33,14 @@ pub async fn keep(
         ops.extend(keep_proofs(node, &key, &passed.record));
         ops.extend(passed.charge.iter().flat_map(|charge| charge.ops()));
     }
+    ops.extend(void_ops(node, &key, &passed.iter().map(|(_, p)| &p.record).collect::<Vec<_>>()));
     match node.store.commit(Batch(ops)).await {
         Ok(applied) => {
             for ((i, passed), outcome) in passed.iter_mut().zip(applied.0) {
                 statuses[*i] = done(node, passed, outcome, asked);
             }
             trim_directory(node, &key, &passed, statuses).await;
+            drop_late(node, &key, &passed, statuses).await;
             let new: Vec<&Record> = passed.iter().map(|(_, p)| &p.record).collect();
             drop_final(node, &key, &new).await;
         }

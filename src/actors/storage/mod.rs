@@ -17,6 +17,7 @@ mod read;
 mod room;
 mod sources;
 mod splits;
+pub(in crate::actors) mod void;
 
 pub use actor::StorageActor;
 pub use answer::{answer_get, proofs, signed};

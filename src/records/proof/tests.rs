@@ -1,5 +1,6 @@
 //! Whose word counts: unknown signers, devices that ended, bundles, retirements, countersignatures.
 
+use super::by_device::DEVICES_PER_ACCOUNT;
 use super::*;
 use crate::keys::SecretKey;
 use crate::records::fixtures::{TestAccount, TestDevice, TestNet, at, every_kind, proofs_of, secret};
@@ -394,4 +395,41 @@ fn the_memory_of_devices_is_bounded() {
     let known: Vec<&TestDevice> =
         devices.iter().filter(|d| proofs.accounts[&alice.id()].devices.get(&d.id()).is_some()).collect();
     assert!(known.iter().any(|d| d.id() == last.id()));
+}
+
+#[test]
+fn a_retirement_that_is_void_ends_nothing_whichever_came_first() {
+    let net = net();
+    let alice = net.account("alice");
+    let device = alice.device(&net, "1");
+    let retirement = Record::Retirement(device.retirement(-600_000, None));
+    let last_hash = device.posts(1)[0].hash();
+    let revoked = alice.then(&net, |body| {
+        body.revoked = vec![Revoked { device: device.id(), last_seq: 1, last_hash }];
+    });
+    let mut before = proofs_of(&net, &alice, &[&device]);
+    assert_eq!(before.is_void(&retirement), Some(false));
+    assert_eq!(verdict(&net, &mut before, retirement.clone()), Ok(()));
+    assert_eq!(before.is_void(&post(&device, 1)), Some(true), "it was signed after the device had ended");
+    assert_eq!(verdict(&net, &mut before, revoked.record()), Ok(()));
+    let mut after = proofs_of(&net, &revoked, &[&device]);
+    assert_eq!(verdict(&net, &mut after, retirement.clone()), Err(ProofError::Revoked));
+    for mut proofs in [before, after] {
+        assert_eq!(proofs.is_void(&retirement), Some(true));
+        assert_eq!(verdict(&net, &mut proofs, post(&device, 1)), Ok(()));
+        assert_eq!([1, 2].map(|seq| proofs.is_void(&post(&device, seq))), [Some(false), Some(true)]);
+        assert_eq!(proofs.take_voiding().into_iter().collect::<Vec<_>>(), [alice.id()]);
+        assert!(!proofs.has_voiding());
+    }
+}
+
+#[test]
+fn nothing_is_called_void_of_whom_nothing_is_known() {
+    let net = net();
+    let alice = net.account("alice");
+    let (device, unknown) = (alice.device(&net, "1"), alice.device(&net, "2"));
+    let proofs = proofs_of(&net, &alice, &[&device]);
+    assert_eq!(proofs.is_void(&post(&device, 1)), Some(false));
+    assert_eq!(proofs.is_void(&post(&unknown, 1)), None);
+    assert_eq!(Proofs::new(1).is_void(&Record::Device(device.cert.clone())), None);
 }
