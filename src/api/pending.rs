@@ -57,6 +57,7 @@ fn status(pending: &Pending) -> Value {
         "anchor": (pending.role == Role::Bootpeer).then(|| json!({ "full": false })),
         "clock": { "source": "system time", "in_doubt": false },
         "store": null,
+        "synced": false,
         "traffic": null,
         "outbox": 0,
         "outbox_oldest": null,

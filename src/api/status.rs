@@ -18,6 +18,7 @@ pub struct Sheet<'a> {
     clock: ClockState,
     outbox: Vec<Waiting>,
     who: Option<WhoAmI>,
+    synced: bool,
     now: WallTime,
 }
 
@@ -33,14 +34,15 @@ impl<'a> Sheet<'a> {
     /// When one of them is being rebuilt.
     pub async fn read(node: &'a LocalNode) -> Result<Self, Gone> {
         let doors = &node.doors;
-        let (routing, held, outbox, who, clock) = tokio::try_join!(
+        let (routing, held, outbox, who, clock, synced) = tokio::try_join!(
             doors.routing.overview(),
             doors.storage.held(),
             doors.outbox.items(),
             doors.session.who(),
-            doors.clock.state()
+            doors.clock.state(),
+            doors.repair.is_synced()
         )?;
-        Ok(Self { node, routing, held, outbox, who, now: clock.now, clock })
+        Ok(Self { node, routing, held, outbox, who, synced, now: clock.now, clock })
     }
 
     /// Writes it.
@@ -67,6 +69,7 @@ impl<'a> Sheet<'a> {
             "anchor": node.anchor.then(|| json!({ "full": held.full })),
             "clock": clock(&self.clock),
             "store": { "records": held.usage.records, "bytes": held.usage.bytes, "quota_bytes": held.quota, "commits": held.commits },
+            "synced": self.synced,
             "traffic": traffic(routing.traffic),
             "outbox": self.outbox.len(),
             "outbox_oldest": self.oldest().map(format_rfc3339),

@@ -70,6 +70,9 @@ message!(
         /// Account chains and device certificates of accounts whose home is elsewhere.
         #[serde(default)]
         proofs: Vec<Blob> = "p",
+        /// Whether the sender was away, and may lack what it should have.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unsynced: bool = "u",
     }
 );
 impl Request for Reconcile {
@@ -160,6 +163,9 @@ message!(
         /// Where it goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Cursor> = "n",
+        /// Whether the sender was away, and may lack what it should have.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unsynced: bool = "u",
     }
 );
 impl Request for Summary {

@@ -187,6 +187,7 @@ fn what_a_node_says_of_itself_and_its_network() {
     assert_eq!(status["registrars"], json!({ "n": 1, "q": 1, "reachable": 1, "epoch": 1 }));
     assert_eq!(status["anchor"], json!({ "full": false }));
     assert_eq!(status["store"]["quota_bytes"], 1 << 20);
+    assert!(status["synced"].is_boolean(), "{status}");
     let traffic = status["traffic"].as_object().expect("traffic").keys().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(traffic, ["bytes_received", "bytes_sent", "requests_received", "requests_sent"]);
     assert_eq!((&status["outbox"], &status["outbox_oldest"]), (&json!(0), &json!(null)));

@@ -1,10 +1,12 @@
 //! Peers that want posts gone, or want them back.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use timeline::actors::Retention;
-use timeline::records::{Signed, home};
+use timeline::records::{Signed, WatermarkBody, home};
 use timeline::types::{AccountId, Hash, Section, SectionSet, WallTime};
 use timeline::wire::{Closer, FindNode, Mark, Reconcile, Reconciled, Request, Status, Summary, encode_ok};
 
@@ -17,7 +19,13 @@ use crate::support::{Plan, Victim, network, run, until};
 /// A registrar that collects at once what may be collected.
 fn eager(net: &TestNet) -> Victim {
     let retention = Retention { min_age: Duration::ZERO, ..Retention::default() };
-    Victim::with(net, Plan { gc_interval: Duration::from_millis(100), retention, ..Plan::registrar(net) })
+    let gc_interval = Duration::from_millis(100);
+    Victim::with(net, Plan { gc_interval, retention, was_up: true, ..Plan::registrar(net) })
+}
+
+/// What somebody answers who compares a home.
+pub fn reconciled(hashes: Vec<u8>, marks: Vec<Mark>, unsynced: bool) -> Reconciled {
+    Reconciled { hashes, next: None, marks, records: vec![], proofs: vec![], unsynced }
 }
 
 /// Says to whoever compares a home that everything in it was collected, and that it has what nobody has.
@@ -26,8 +34,7 @@ fn lies(marks: Vec<Mark>) -> impl Fn(&[u8]) -> Option<Bytes> + 'static {
         Some(&FindNode::NUMBER) => Some(encode_ok(&Closer { contacts: vec![] })),
         Some(&Reconcile::NUMBER) => {
             let hashes = Reconciled::pack((0..200).map(|i| (Section::Post, Hash([i; 32]))));
-            let marks = marks.clone();
-            Some(encode_ok(&Reconciled { hashes, next: None, marks, records: vec![], proofs: vec![] }))
+            Some(encode_ok(&reconciled(hashes, marks.clone(), false)))
         }
         _ => None,
     }
@@ -179,6 +186,47 @@ fn no_request_about_collection_costs_more_than_its_answer_may() {
         }
         rounds(&victim).await;
         victim.unharmed(&before).await;
+        victim.end().await;
+    });
+}
+
+#[test]
+fn a_replica_that_was_away_lets_nothing_go_until_it_has_what_it_should_have() {
+    let net = network(1, 20, "");
+    run(async {
+        let victim = eager(&net);
+        let away = Rc::new(Cell::new(true));
+        let (sibling, asked) = (Attacker::new(&net.network, &secret("sibling")), Rc::new(Cell::new(0)));
+        let (says, counts) = (away.clone(), asked.clone());
+        sibling.answers(move |_, frame| match frame.first() {
+            Some(&FindNode::NUMBER) => Some(encode_ok(&Closer { contacts: vec![] })),
+            Some(&Reconcile::NUMBER) => {
+                counts.set(counts.get() + 1);
+                Some(encode_ok(&reconciled(vec![], vec![], says.get())))
+            }
+            _ => None,
+        });
+        let (alice, device) = author(&net, &victim, &sibling, "alice").await;
+        let (bob, reader) = author(&net, &victim, &sibling, "bob").await;
+        let known = async || victim.node.doors().routing.overview().await.is_ok_and(|table| table.known == 1);
+        until("both are replicas", known).await;
+        let (at, posts, with) = (home(&alice.id()), device.posts(2), proofs(&bob, &reader));
+        let bytes: Vec<Bytes> = posts.iter().map(|post| post.bytes().clone()).collect();
+        assert!(sibling.put(&victim.contact, at, &bytes, &[]).await.iter().all(|s| *s == Status::Stored));
+        let edge = reader.edge(alice.id(), true, -3_600_000).bytes().clone();
+        assert_eq!(sibling.put_one(&victim.contact, at, &edge, &with).await, Status::Stored);
+        let seen = async |seen: u64| {
+            let body = reader.watermark(&device, 2, seen, seen as i64).body;
+            let body = WatermarkBody { seen_hash: Some(posts[seen as usize - 1].hash()), ..body };
+            assert_eq!(sibling.put_one(&victim.contact, at, reader.sign(body).bytes(), &with).await, Status::Stored);
+        };
+        seen(1).await;
+        until("the sibling is asked", async || asked.get() > 0).await;
+        rounds(&victim).await;
+        assert_eq!(held(&sibling, &victim, alice.id()).await, 2, "one of two replicas was away");
+        away.set(false);
+        seen(2).await;
+        until("what was seen is collected", async || held(&sibling, &victim, alice.id()).await == 0).await;
         victim.end().await;
     });
 }

@@ -15,7 +15,7 @@ use timeline::keys::SecretKey;
 use timeline::net::{NetLimits, Quic, QuicConfig};
 use timeline::node::{Node, merge_rule, start};
 use timeline::seam::{
-    Class, Clock, Inbound, Lane, Later, NetError, Offload, Path, Space, Store, Traffic, Transport, World,
+    Batch, Class, Clock, Inbound, Lane, Later, NetError, Offload, Op, Path, Space, Store, Traffic, Transport, World,
 };
 use timeline::store::SqliteStore;
 use timeline::types::{Contact, Hash, Key, Network, NodeId, Rng, Section, WallTime};
@@ -159,6 +159,8 @@ pub struct Plan {
     pub origins: Origins,
     pub gc_interval: Duration,
     pub retention: Retention,
+    /// Whether its disk says that it ran a moment ago.
+    pub was_up: bool,
 }
 
 impl Plan {
@@ -175,6 +177,7 @@ impl Plan {
             origins: Origins::default(),
             gc_interval: Duration::from_secs(60),
             retention: Retention::default(),
+            was_up: false,
         }
     }
 }
@@ -213,6 +216,12 @@ impl Victim {
 
     pub fn with(net: &TestNet, plan: Plan) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
+        if plan.was_up {
+            let store = SqliteStore::open(&dir.path().join("store.db"), merge_rule).expect("a store");
+            let alive = Op::SetLocal(Space::Node, Bytes::from_static(b"alive"), NOW.0.to_be_bytes().to_vec().into());
+            // Made before the store is closed, which the end of this block waits for.
+            drop(store.commit(Batch(vec![alive])));
+        }
         Self::over(dir, Rc::new(net.network.clone()), plan, Rc::new(Hand(Cell::new(NOW))))
     }
 

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use timeline::actors::Retention;
 use timeline::records::{EdgeBody, Signed, WatermarkBody, home};
 use timeline::types::{AccountId, Hash, Section, SectionSet};
-use timeline::wire::{Closer, FindNode, Reconcile, Reconciled, Request as _, Status, encode_ok};
+use timeline::wire::{Closer, FindNode, Reconcile, Request as _, Status, encode_ok};
 
 use crate::attacker::Attacker;
 use crate::deliver::settle;
 use crate::fixtures::{NOW, TestAccount, TestDevice, TestNet, at, secret};
+use crate::gc::reconciled;
 use crate::puts::proofs;
 use crate::support::{Plan, Victim, network, run, until};
 
@@ -28,15 +29,13 @@ impl Home {
     /// Alice has made four posts.
     async fn of_alice(net: &TestNet) -> Self {
         let retention = Retention { min_age: Duration::ZERO, ..Retention::default() };
-        let plan = Plan { gc_interval: Duration::from_millis(100), retention, ..Plan::registrar(net) };
+        let gc_interval = Duration::from_millis(100);
+        let plan = Plan { gc_interval, retention, was_up: true, ..Plan::registrar(net) };
         let victim = Victim::with(net, plan);
         let by = Attacker::new(&net.network, &secret("mallory"));
         by.answers(|_, frame| match frame.first() {
             Some(&FindNode::NUMBER) => Some(encode_ok(&Closer { contacts: vec![] })),
-            Some(&Reconcile::NUMBER) => {
-                let nothing = Reconciled { hashes: vec![], next: None, marks: vec![], records: vec![], proofs: vec![] };
-                Some(encode_ok(&nothing))
-            }
+            Some(&Reconcile::NUMBER) => Some(encode_ok(&reconciled(vec![], vec![], false))),
             _ => None,
         });
         let alice = net.account("alice");

@@ -36,6 +36,7 @@ mod seen;
 mod threads;
 mod town;
 mod trace;
+mod unsynced;
 mod waiting;
 mod withdrawal;
 mod writing;

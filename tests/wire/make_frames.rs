@@ -199,31 +199,35 @@ fn collection(net: &TestNet) -> Vec<Value> {
     );
     let marks = vec![mark(&device)];
     let reconcile = |marks, want, after| Reconcile { account: alice.id(), marks, want, after };
+    let nothing = Reconciled { hashes: vec![], next: None, marks, records: vec![], proofs: vec![], unsynced: false };
     let summary = |section, after| Summary { key, account: alice.id(), section, after };
     let follower = FollowerEntry { follower: bob.id(), hlc: edge.body.hlc, follows: true, since: edge.body.since };
     let reach = |seen, hash| ReachEntry { follower: bob.id(), log: device.id(), seen, hash };
     vec![
-        request("RECONCILE with marks", &reconcile(marks.clone(), vec![], Some(cursor.clone()))),
+        request("RECONCILE with marks", &reconcile(nothing.marks.clone(), vec![], Some(cursor.clone()))),
         request("RECONCILE that wants records", &reconcile(vec![], vec![post.hash(), heads.hash()], None)),
         answer::<Reconcile>(
             "RECONCILE answered with hashes",
-            &Reconciled { hashes, next: Some(cursor.clone()), marks, records: vec![], proofs: vec![] },
+            &Reconciled { hashes, next: Some(cursor.clone()), ..nothing.clone() },
         ),
         answer::<Reconcile>(
             "RECONCILE answered with records",
             &Reconciled {
-                hashes: vec![],
-                next: None,
                 marks: vec![],
                 records: vec![Blob::from(post.bytes()), Blob::from(edge.bytes())],
                 proofs: vec![Blob::from(bob.chain.bytes())],
+                ..nothing.clone()
             },
+        ),
+        answer::<Reconcile>(
+            "RECONCILE answered by a node that was away",
+            &Reconciled { marks: vec![], unsynced: true, ..nothing },
         ),
         request("SUMMARY of followers", &summary(10, None)),
         request("SUMMARY of seen with a cursor", &summary(11, Some(Cursor { section: 11, ..cursor }))),
         answer::<Summary>(
             "SUMMARY answered with followers",
-            &Summed { followers: vec![follower], reaches: vec![], split: true, next: None },
+            &Summed { followers: vec![follower.clone()], reaches: vec![], split: true, next: None, unsynced: false },
         ),
         answer::<Summary>(
             "SUMMARY answered with watermarks",
@@ -232,7 +236,12 @@ fn collection(net: &TestNet) -> Vec<Value> {
                 reaches: vec![reach(1, Some(post.hash())), reach(0, None)],
                 split: false,
                 next: None,
+                unsynced: false,
             },
+        ),
+        answer::<Summary>(
+            "SUMMARY answered by a node that was away",
+            &Summed { followers: vec![follower], reaches: vec![], split: false, next: None, unsynced: true },
         ),
     ]
 }

@@ -24,7 +24,9 @@ fn cursor(last: &Stored) -> Cursor {
 /// Says what lies at a home; what the peer has collected is a hint to look at it.
 pub fn answer_reconcile(node: &Rc<Context>, request: Reconcile) -> Reconciled {
     let key = home(&request.account);
-    let mut answer = Reconciled { hashes: vec![], next: None, marks: vec![], records: vec![], proofs: vec![] };
+    let unsynced = !node.is_synced();
+    let mut answer =
+        Reconciled { hashes: vec![], next: None, marks: vec![], records: vec![], proofs: vec![], unsynced };
     if !request.want.is_empty() {
         let wanted: BTreeSet<_> = request.want.into_iter().take(MAX_WANTED).collect();
         let found: Vec<Bytes> =
@@ -65,7 +67,8 @@ pub(super) fn take_hint(node: &Rc<Context>, account: AccountId, marks: &[Mark]) 
 
 /// Says what lies on a page of followers, or of watermarks, in brief.
 pub fn answer_summary(node: &Rc<Context>, request: Summary) -> Summed {
-    let mut answer = Summed { followers: vec![], reaches: vec![], split: false, next: None };
+    let unsynced = !node.is_synced();
+    let mut answer = Summed { followers: vec![], reaches: vec![], split: false, next: None, unsynced };
     let section = Section::from_number(request.section);
     let Some(section) = section.filter(|s| matches!(s, Section::Followers | Section::Seen)) else { return answer };
     let after = request.after.and_then(Cursor::position);

@@ -37,7 +37,7 @@ pub(super) async fn add(node: &Rc<Context>, owner: AccountId, section: Section, 
     Some(())
 }
 
-/// Asks all holders of a page; `None` when fewer than a majority of them answered.
+/// Asks all holders of a page; `None` when fewer than a majority of them answered who have what they should have.
 async fn ask(node: &Rc<Context>, page: Page) -> Option<Vec<Summed>> {
     let key = page.key();
     let k = node.network.k();
@@ -51,12 +51,20 @@ async fn ask(node: &Rc<Context>, page: Page) -> Option<Vec<Summed>> {
         let request = Summary { key, account: page.owner, section: page.section.number(), after: None };
         said.push(answer_summary(node, request));
     }
-    (said.len() >= majority(set.len())).then_some(said)
+    believed(said, set.len())
+}
+
+/// Returns the words that count of a page with so many holders: whoever was away may lack what decides, and counts only where
+/// all were. `None` where too few are left.
+fn believed(mut said: Vec<Summed>, holders: usize) -> Option<Vec<Summed>> {
+    let all_away = said.iter().all(|summed| summed.unsynced);
+    said.retain(|summed| all_away || !summed.unsynced);
+    (said.len() >= majority(holders)).then_some(said)
 }
 
 /// Reads one holder's page.
 async fn summary_of(node: &Rc<Context>, contact: Contact, page: Page) -> Option<Summed> {
-    let mut all = Summed { followers: vec![], reaches: vec![], split: false, next: None };
+    let mut all = Summed { followers: vec![], reaches: vec![], split: false, next: None, unsynced: false };
     let mut after = None;
     for _ in 0..ANSWERS {
         let request = Summary { key: page.key(), account: page.owner, section: page.section.number(), after };
@@ -68,6 +76,7 @@ async fn summary_of(node: &Rc<Context>, contact: Contact, page: Page) -> Option<
         all.followers.extend(summed.followers);
         all.reaches.extend(summed.reaches);
         all.split |= summed.split;
+        all.unsynced |= summed.unsynced;
         after = summed.next;
         if after.is_none() {
             return Some(all);
@@ -135,6 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_was_away_has_no_voice() {
+        let summed = |unsynced| Summed { followers: vec![], reaches: vec![], split: true, next: None, unsynced };
+        let check = |away: &[bool], holders: usize, expected: Option<usize>| {
+            let said = away.iter().map(|away| summed(*away)).collect();
+            assert_eq!(believed(said, holders).map(|said| said.len()), expected, "{away:?} of {holders}");
+        };
+        check(&[false, false], 3, Some(2));
+        check(&[false, true], 3, None);
+        check(&[false, true, false, true], 3, Some(2));
+        check(&[true, true], 3, Some(2));
+        check(&[true], 2, None);
+    }
+
+    #[test]
     fn how_far_somebody_has_seen_is_what_most_confirm() {
         let (owner, log) = (AccountId([1; 32]), DeviceId([2; 32]));
         let first = Page::first(Section::Seen, owner);
@@ -146,6 +169,7 @@ mod tests {
             reaches: vec![ReachEntry { follower: who, log, seen, hash: None }],
             split: false,
             next: None,
+            unsynced: false,
         };
         let check = |said: &[u64], expected: Option<u64>| {
             let mut shelf = Shelf::default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::children;
 use super::home::{Known, Ripening, know};
 use super::marks::{MARKS, MARKS_AT_HOME, mark_op, marks_at};
-use super::reconcile::{is_replica, reconcile};
+use super::reconcile::{Verdict, is_replica, reconcile};
 use crate::actors::context::Context;
 use crate::records::home;
 use crate::retention::{Collected, Rules, Why};
@@ -19,6 +19,8 @@ const SLOW: Duration = Duration::from_secs(6 * 3600);
 const SPLIT: Duration = Duration::from_secs(600);
 /// Where too few answered.
 const AGAIN: Duration = Duration::from_secs(60);
+/// Where some had been away: they have what they should have within a few rounds of repair.
+const AWAY: Duration = Duration::from_secs(10);
 
 /// When a home is looked at next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +58,10 @@ pub(super) async fn look(node: &Rc<Context>, account: AccountId, ask: bool, ripe
     if !room || !(ask || split || wants(&known, rules)) {
         return Look { next: next(node, &known, rules), collected, asked: false };
     }
-    if !reconcile(node, account).await {
-        return Look { next: Next::After(AGAIN, true), collected, asked: false };
+    match reconcile(node, account).await {
+        Verdict::Agreed => {}
+        Verdict::Few => return Look { next: Next::After(AGAIN, true), collected, asked: false },
+        Verdict::Away => return Look { next: Next::After(AWAY, true), collected, asked: false },
     }
     let Some(known) = know_all(node, account, ripening).await else {
         return Look { next: Next::After(AGAIN, true), collected, asked: false };

@@ -40,6 +40,8 @@ struct Said {
     contact: Contact,
     has: BTreeMap<Hash, Section>,
     marks: Vec<Mark>,
+    /// Whether it was away, and may lack what decides.
+    unsynced: bool,
 }
 
 /// Tells whether this node is one of the nodes closest to a key that it knows of.
@@ -50,34 +52,51 @@ pub(super) async fn is_replica(node: &Rc<Context>, key: &Key) -> bool {
     nearer < k
 }
 
-/// Compares a home with a majority of its replicas, and with an anchor where this node is none. False when too few answered.
-pub(super) async fn reconcile(node: &Rc<Context>, account: AccountId) -> bool {
+/// What came of comparing a home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is in step with enough others.
+    Agreed,
+    /// Too few answered, or one kept something back.
+    Few,
+    /// Enough answered, and some of them may lack what they should have: soon they will not.
+    Away,
+}
+
+/// Compares a home with a majority of its replicas, and with an anchor where this node is none.
+pub(super) async fn reconcile(node: &Rc<Context>, account: AccountId) -> Verdict {
     let key = home(&account);
     let Replicas { set, ask, anchors } = replicas(node, key).await;
     let mut said: Vec<Said> = Vec::new();
     let mut ask = ask.into_iter();
-    let enough = |said: &[Said]| {
-        let agreed =
-            said.iter().filter(|s| set.contains(&s.contact.node)).count() + usize::from(set.contains(&node.me));
-        let anchored = said.iter().any(|s| anchors.contains(&s.contact.node));
-        (agreed >= majority(set.len()), node.is_anchor() || !node.has_anchors() || anchored)
+    // What those have who were away is fetched as well. They have a voice only where nobody else has.
+    let voices = |said: &[Said], away: bool| {
+        let heard = said.iter().filter(|s| away || !s.unsynced).map(|s| s.contact.node);
+        let own = Some(node.me).filter(|_| away || node.is_synced());
+        let agreed = heard.clone().chain(own).filter(|id| set.contains(id)).count();
+        let anchored = node.is_anchor() || !node.has_anchors() || heard.clone().any(|id| anchors.contains(&id));
+        (majority(set.len()).saturating_sub(agreed), anchored)
     };
     loop {
-        let (agreed, anchored) = enough(&said);
-        if agreed && anchored {
+        let (lacking, anchored) = voices(&said, false);
+        if lacking == 0 && anchored {
             break;
         }
-        let lacking = majority(set.len()).saturating_sub(said.len());
         let wave: Vec<Contact> = ask.by_ref().take(lacking.max(1)).collect();
         if wave.is_empty() {
-            return false;
+            let all_away = !node.is_synced() && said.iter().all(|s| s.unsynced);
+            match voices(&said, true) {
+                (0, true) if all_away => break,
+                (0, true) => return Verdict::Away,
+                _ => return Verdict::Few,
+            }
         }
         said.extend(join_all(wave.into_iter().map(|c| list(node, c, account))).await.into_iter().flatten());
     }
     said.iter().for_each(|s| take_hint(node, account, &s.marks));
     let fetched = fetch(node, account, &said).await;
     push(node, key, said);
-    fetched
+    if fetched { Verdict::Agreed } else { Verdict::Few }
 }
 
 async fn replicas(node: &Rc<Context>, key: Key) -> Replicas {
@@ -104,7 +123,7 @@ async fn replicas(node: &Rc<Context>, key: Key) -> Replicas {
 /// Asks one peer what it has; `None` when it did not say all of it.
 async fn list(node: &Rc<Context>, contact: Contact, account: AccountId) -> Option<Said> {
     let key = home(&account);
-    let mut said = Said { contact, has: BTreeMap::new(), marks: Vec::new() };
+    let mut said = Said { contact, has: BTreeMap::new(), marks: Vec::new(), unsynced: false };
     let mut marks = marks_at(node, &key, MAX_MARKS);
     let mut after = None;
     for _ in 0..LISTS {
@@ -115,6 +134,7 @@ async fn list(node: &Rc<Context>, contact: Contact, account: AccountId) -> Optio
         }
         said.has.extend(answer.entries().map(|(section, hash)| (hash, section)));
         said.marks.extend(answer.marks);
+        said.unsynced |= answer.unsynced;
         after = answer.next;
         if after.is_none() {
             return Some(said);
@@ -154,7 +174,7 @@ async fn fetch(node: &Rc<Context>, account: AccountId, said: &[Said]) -> bool {
 /// Sends each peer what it lacks and has not collected itself, beside the caller.
 fn push(node: &Rc<Context>, key: Key, said: Vec<Said>) {
     let own = read(node, &key);
-    for Said { contact, has, marks } in said {
+    for Said { contact, has, marks, .. } in said {
         let marked: BTreeSet<Hash> = marks.into_iter().map(|mark| mark.hash).collect();
         let lacks = |s: &&Stored| !has.contains_key(&s.hash) && !marked.contains(&s.hash);
         let records: Vec<Blob> = own.iter().filter(lacks).take(PUSHED).map(|s| Blob::from(&s.bytes)).collect();

@@ -38,6 +38,10 @@ pub fn sheet(status: &Value, style: Style) -> String {
     if status.pointer("/store").is_some_and(Value::is_object) {
         rows.push(row("store", store(status)));
     }
+    if let Some(synced) = status.pointer("/synced").and_then(Value::as_bool) {
+        let yes = "yes: it has what it should keep for others";
+        rows.push(row("synced", if synced { yes } else { "not yet: it was away, and catches up" }.into()));
+    }
     if status.pointer("/clock").is_some_and(Value::is_object) {
         rows.push(row("clock", clock(status)));
     }
@@ -147,7 +151,7 @@ mod tests {
                 { "address": "c:3", "online": null },
             ],
             "registrars": { "n": 3, "q": 2, "reachable": 1, "epoch": 1 }, "anchor": null,
-            "store": { "records": 1, "bytes": 2048, "quota_bytes": 1u64 << 30 }, "disk_free_bytes": 5u64 << 30,
+            "store": { "records": 1, "bytes": 2048, "quota_bytes": 1u64 << 30 }, "disk_free_bytes": 5u64 << 30, "synced": false,
             "clock": { "source": "time servers", "server": "t.example", "offset_ms": -3600000, "last": null, "in_doubt": true },
             "outbox": 2, "outbox_oldest": null,
             "warnings": [{ "code": "x", "message": "few registrars", "hint": "start one" }],
@@ -166,6 +170,7 @@ mod tests {
             "1 record · 2.0 KiB of 1.0 GiB · 5.0 GiB free",
             "t.example, corrected by -3600000 ms",
             "· in doubt",
+            "not yet: it was away",
             "2 waiting",
             "warning: few registrars\n  start one",
         ] {
