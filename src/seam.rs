@@ -314,6 +314,12 @@ pub trait Store {
         0
     }
 
+    /// Returns how many changes of pages were found lost when the store was opened, because the disk had damaged what was
+    /// written; 0 where nothing was.
+    fn cut(&self) -> u64 {
+        0
+    }
+
     /// Returns how many bytes are free where the store lies; `None` where that means nothing.
     fn free_bytes(&self) -> Option<u64> {
         None

@@ -68,7 +68,7 @@ impl<'a> Sheet<'a> {
             },
             "anchor": node.anchor.then(|| json!({ "full": held.full })),
             "clock": clock(&self.clock),
-            "store": { "records": held.usage.records, "bytes": held.usage.bytes, "quota_bytes": held.quota, "commits": held.commits },
+            "store": { "records": held.usage.records, "bytes": held.usage.bytes, "quota_bytes": held.quota, "commits": held.commits, "cut": held.cut },
             "synced": self.synced,
             "traffic": traffic(routing.traffic),
             "outbox": self.outbox.len(),
@@ -102,6 +102,7 @@ impl<'a> Sheet<'a> {
             stored: self.held.usage.bytes,
             quota: self.held.quota,
             disk_free: self.held.free,
+            cut: self.held.cut,
             clock: self.clock.clone(),
         }
     }

@@ -51,6 +51,8 @@ pub struct Facts {
     pub quota: u64,
     /// Bytes left on the disk, where the system says.
     pub disk_free: Option<u64>,
+    /// Changes of pages that were found lost when the store was opened.
+    pub cut: u64,
     /// How the clock is.
     pub clock: ClockState,
 }
@@ -82,6 +84,11 @@ pub fn warnings(facts: &Facts) -> Vec<Warning> {
     }
     if let Some(free) = facts.disk_free.filter(|free| *free < DISK_LOW) {
         warn("disk_nearly_full", format!("the disk has {free} bytes left"), "make room, or nothing new can be kept");
+    }
+    if facts.cut > 0 {
+        let message = format!("the disk has damaged the store's log: its last {} page writes were lost", facts.cut);
+        let hint = "what others have comes back by itself, what only waited here does not; see to the disk (store.db-wal.damaged is a copy)";
+        warn("store_cut", message, hint);
     }
     all.extend(of_clock(&facts.clock));
     all
@@ -169,6 +176,7 @@ mod tests {
             stored: 90,
             quota: 100,
             disk_free: Some(DISK_LOW),
+            cut: 0,
             clock: ClockState { peers: 2, peers_ahead_ms: -300_000, ..ClockState::default() },
         }
     }
@@ -208,6 +216,7 @@ mod tests {
         check(|f| (f.stored, f.quota) = (u64::MAX, u64::MAX), &["store_nearly_full"]);
         check(|f| f.disk_free = Some(DISK_LOW - 1), &["disk_nearly_full"]);
         check(|f| f.disk_free = None, &[]);
+        check(|f| f.cut = 3, &["store_cut"]);
         check(|f| f.clock.peers_ahead_ms = -300_001, &["clock_differs"]);
         check(|f| f.clock.doubt = Some(Doubt::Peers(3_600_000)), &["clock_in_doubt"]);
         check(|f| f.clock.in_doubt = true, &["clock_in_doubt"]);

@@ -56,6 +56,10 @@ pub fn watch_size(_: impl FnMut() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
+/// What the system sends whose file may grow no further.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+const SIGXFSZ: i32 = 25;
+
 #[cfg(unix)]
 struct Signals([tokio::signal::unix::Signal; 3]);
 
@@ -63,6 +67,9 @@ struct Signals([tokio::signal::unix::Signal; 3]);
 impl Signals {
     fn register() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        // A file that may grow no further is an error like any other, and no reason to end.
+        #[cfg(any(target_os = "linux", target_os = "macos"))]
+        drop(signal(SignalKind::from_raw(SIGXFSZ)));
         Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
     }
 

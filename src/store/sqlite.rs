@@ -25,6 +25,7 @@ mod queue;
 mod read;
 mod schema;
 mod sum;
+mod wal;
 mod writer;
 
 pub use schema::{SCHEMA, STEPS, Setup, Step};
@@ -57,6 +58,8 @@ pub struct SqliteStore {
     reads: RefCell<Option<Connection>>,
     queue: Arc<Queue>,
     gauges: Arc<Gauges>,
+    /// Frames of the log that were lost by damage, as found at opening.
+    cut: u64,
     writer: Cell<Option<JoinHandle<()>>>,
 }
 
@@ -89,7 +92,8 @@ impl SqliteStore {
         let gauges = Arc::new(Gauges::default());
         gauges.set_usage(opened.usage);
         let writer = writer::start(opened.connection, opened.usage, merge, Arc::clone(&queue), Arc::clone(&gauges))?;
-        Ok(Self { path: opened.path, reads: RefCell::new(Some(reads)), queue, gauges, writer: Cell::new(Some(writer)) })
+        let (path, cut) = (opened.path, opened.cut);
+        Ok(Self { path, reads: RefCell::new(Some(reads)), queue, gauges, cut, writer: Cell::new(Some(writer)) })
     }
 
     /// Returns how many transactions were committed since the store was opened; fewer than batches under load.
@@ -135,6 +139,10 @@ impl Store for SqliteStore {
 
     fn commits(&self) -> u64 {
         self.gauges.commits.load(Ordering::Acquire)
+    }
+
+    fn cut(&self) -> u64 {
+        self.cut
     }
 
     fn usage(&self) -> Usage {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use timeline::types::Rng;
 
 use crate::crew::Crew;
-use crate::support::Said;
+use crate::support::{Said, eventually};
 
 /// What the person posted.
 const POSTS: usize = 30;
@@ -100,4 +100,36 @@ fn check(crew: &Crew, ids: &[String], what: &str) {
         assert_eq!(post["text"], text(n), "{what}");
     }
     assert!(feed.len() + 1 >= ids.len(), "{what}: {} of {} posts are there", feed.len(), ids.len());
+}
+
+#[test]
+fn a_node_says_what_the_disk_cut_off_its_log_and_gets_it_back_from_others() {
+    let mut crew = Crew::found(1, &["alice", "bob"]);
+    crew.start(&["boot-1", "peer-1", "peer-2"], &[]);
+    eventually("bob follows alice", || crew.run("peer-2", &["follow", "alice"]).json["queued"] == false);
+    let ids: Vec<String> = (0..POSTS)
+        .map(|n| crew.run("peer-1", &["post", &text(n)]).ok())
+        .map(|posted| posted["id"].as_str().expect("an id").to_owned())
+        .collect();
+    eventually("bob has them all", || ids.iter().all(|id| crew.feed("peer-2").contains_key(id)));
+    crew.end("peer-2", "KILL");
+    let wal = files(crew.folder("peer-2")).into_iter().find(|path| path.to_string_lossy().ends_with("-wal"));
+    let wal = wal.expect("it did not close its store");
+    let mut bytes = fs::read(&wal).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&wal, &bytes).expect("writable");
+    crew.start(&["peer-2"], &[]);
+    let status = crew.run("peer-2", &["status"]).ok();
+    assert!(status["store"]["cut"].as_u64().is_some_and(|frames| frames > 0), "{status}");
+    let warnings = status["warnings"].as_array().expect("warnings");
+    assert!(warnings.iter().any(|warning| warning["code"] == "store_cut"), "{status}");
+    eventually("bob has them again", || ids.iter().all(|id| crew.feed("peer-2").contains_key(id)));
+    crew.end("peer-2", "TERM");
+    crew.start(&["peer-2"], &[]);
+    let status = crew.run("peer-2", &["status"]).ok();
+    assert_eq!(status["store"]["cut"], 0, "it was said once: {status}");
+    for name in ["peer-1", "peer-2", "boot-1"] {
+        crew.end(name, "TERM");
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,6 +19,8 @@ use crate::fixture::{on_arbiter, open_in};
 use crate::records::{StoreExt, bytes, record};
 
 const FOLDER: &str = "TIMELINE_TEST_STORE";
+/// In which folder a process works whose files may not grow as they have to.
+const NO_ROOM: &str = "TIMELINE_TEST_NO_ROOM";
 const ROUND: &str = "TIMELINE_TEST_ROUND";
 /// After how many commits of each worker the child closes its store and ends by itself.
 const COMMITS: &str = "TIMELINE_TEST_COMMITS";
@@ -176,4 +179,48 @@ fn texts(store: &Rc<dyn Store>, section: Section) -> Vec<String> {
         all.iter().filter(|r| r.section == section).map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
     texts.sort();
     texts
+}
+
+/// Not a test of its own: a process whose files may not grow as they have to. Without a parent it has nothing to do.
+#[test]
+fn child_without_room() {
+    let Ok(folder) = env::var(NO_ROOM) else { return };
+    on_arbiter(async {
+        let store = open_in(Path::new(&folder)).expect("opened");
+        for n in 0.. {
+            match store.commit(batch(0, 0, n)).await {
+                Ok(_) => writeln!(io::stderr(), "{n}").expect("the parent listens"),
+                Err(error) => return writeln!(io::stderr(), "{error:?}").expect("the parent listens"),
+            }
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_grow_is_a_full_disk_and_what_was_acknowledged_stays() {
+    let folder = tempfile::tempdir().expect("folder");
+    // The signal that comes with it would end the child; nodes take it.
+    let limited = "trap '' XFSZ; ulimit -f 500; exec \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", limited, "sh"])
+        .arg(env::current_exe().expect("this test"))
+        .args(["--exact", "crash::child_without_room", "--nocapture", "--test-threads", "1"])
+        .env(NO_ROOM, folder.path())
+        .output()
+        .expect("started");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<&str> = said.lines().collect();
+    let (last, acknowledged) = lines.split_last().expect("it says something");
+    assert_eq!(*last, "DiskFull", "{said}");
+    assert!(acknowledged.len() > 5, "{said}");
+    let mut names: Vec<String> = fs::read_dir(folder.path())
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.retain(|name| name.ends_with(".room"));
+    assert_eq!(names, Vec::<String>::new(), "what was tried is not left behind");
+    let store = open_in(folder.path()).expect("opened");
+    let found = crate::records::scan(&mut *store.reader().expect("reader"), 500);
+    assert_eq!(found.len(), 2 * acknowledged.len(), "{said}");
 }

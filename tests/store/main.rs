@@ -10,6 +10,7 @@ mod migration;
 mod persistence;
 mod property;
 mod records;
+mod wal;
 
 /// How many rounds the random tests make.
 const ROUNDS: &str = "TIMELINE_TEST_ROUNDS";

@@ -32,12 +32,12 @@ pub(super) struct Absence {
 }
 
 impl Absence {
-    /// Looks at the disk: one that is fresh or old has missed something.
+    /// Looks at the disk: one that is fresh, old, or has lost what it was told, has missed something.
     pub(super) fn begin(node: &Context) -> Self {
         let now = (Instant::now(), node.now());
         let rows = node.store.local(Space::Node, ROW, None, 1).unwrap_or_default();
         let last = rows.first().and_then(|(_, value)| value.first_chunk()).map(|ms| WallTime(u64::from_be_bytes(*ms)));
-        if last.is_none_or(|last| now.1.since(last) > AWAY) {
+        if last.is_none_or(|last| now.1.since(last) > AWAY) || node.store.cut() > 0 {
             node.set_synced(false);
         }
         Self { last: Cell::new(now), back: Cell::new(now.0), stepped: Cell::new(false) }

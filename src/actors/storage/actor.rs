@@ -165,6 +165,7 @@ impl Handler<HowMuch> for StorageActor {
             quota: self.node.settings.store_quota,
             free: self.node.store.free_bytes(),
             full: is_full(&self.node),
+            cut: self.node.store.cut(),
         })
     }
 }

@@ -47,6 +47,8 @@ pub struct Held {
     pub free: Option<u64>,
     /// Whether records of strangers are refused now.
     pub full: bool,
+    /// Changes of pages that were found lost when the store was opened.
+    pub cut: u64,
 }
 
 /// A record that was verified here. `Send`, as the record's own type is not.

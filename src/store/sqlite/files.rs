@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::fault::io_fault;
@@ -17,7 +17,7 @@ pub(super) const APPLICATION_ID: u32 = 0x7469_6d65;
 const HEADER_BYTES: usize = 100;
 
 /// The size of a page, in every store.
-const PAGE_BYTES: u64 = 4096;
+pub(super) const PAGE_BYTES: u64 = 4096;
 
 /// Those bytes of the header that are the same in every store: offset and content.
 const FIXED: [(usize, &[u8]); 7] = [
@@ -86,6 +86,28 @@ pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop).map_err(|e| io_fault(&e))
+}
+
+/// Room that a store needs to go on: some pages.
+const ROOM_BYTES: u64 = 64 << 10;
+
+/// Tries whether a store, or its WAL, could grow: with a file of its own, which does not stay.
+pub(super) fn room_beside(path: &Path) -> io::Result<()> {
+    let probe = beside(path, ".room");
+    let length = |path: PathBuf| fs::metadata(path).map_or(0, |about| about.len());
+    let longest = length(path.to_owned()).max(length(beside(path, "-wal")));
+    let grow = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&probe)?;
+        // Takes no room, but may be more than one file may have.
+        file.set_len(longest + ROOM_BYTES)?;
+        file.set_len(0)?;
+        file.write_all(&[1; ROOM_BYTES as usize])?;
+        file.sync_all()
+    };
+    let grown = grow();
+    // Where it could not be made there is nothing to remove.
+    let _ = fs::remove_file(&probe);
+    grown
 }
 
 /// Removes a database and what SQLite keeps beside it.

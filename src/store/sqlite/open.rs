@@ -11,10 +11,11 @@ use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
-use super::fault::{fault, io_fault};
+use super::fault::{fault, for_want_of_room, io_fault};
 use super::files::{self, APPLICATION_ID, beside};
 use super::read::unsigned;
 use super::schema::Setup;
+use super::wal;
 use crate::seam::{StoreError, Usage};
 
 /// How long to wait for a lock. Only a reader that holds up a checkpoint, or somebody looking into the file with
@@ -43,10 +44,16 @@ pub(super) struct Opened {
     pub connection: Connection,
     /// What it holds.
     pub usage: Usage,
+    /// Frames of its log that lie behind damage, and are lost.
+    pub cut: u64,
 }
 
 /// Opens the store at `path`, making or migrating it first where that is needed.
 pub(super) fn open(path: &Path, setup: &Setup) -> Result<Opened, StoreError> {
+    open_at(path, setup).map_err(|fault| for_want_of_room(path, fault))
+}
+
+fn open_at(path: &Path, setup: &Setup) -> Result<Opened, StoreError> {
     // A renamed copy must take the place of the file, not of a link to it.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let current = setup.steps.len() as u32;
@@ -55,6 +62,8 @@ pub(super) fn open(path: &Path, setup: &Setup) -> Result<Opened, StoreError> {
         Some(found) if found > current => return Err(StoreError::Newer { found, known: current }),
         found => found,
     };
+    // Before anything opens it: SQLite writes over what it passes over.
+    let cut = if found.is_some() { wal::frames_behind_damage(&path)? } else { 0 };
     files::remove_database(&beside(&path, ".migrating"))?;
     match found {
         None => create(&path, setup)?,
@@ -65,7 +74,7 @@ pub(super) fn open(path: &Path, setup: &Setup) -> Result<Opened, StoreError> {
     for schema in 1..current {
         files::remove(&original(&path, schema))?;
     }
-    Ok(Opened { path, connection, usage })
+    Ok(Opened { path, connection, usage, cut })
 }
 
 /// Tells whether a store is at `path`, also where a migration was interrupted between its two renames.

@@ -11,7 +11,7 @@ use tracing::{debug, error};
 
 use super::Gauges;
 use super::apply::{Delta, apply};
-use super::fault::{fault, io_fault};
+use super::fault::{io_fault, write_fault};
 use super::queue::{Job, Queue};
 use crate::seam::{Applied, Batch, Op, StoreError, Usage};
 use crate::store::merge::Merge;
@@ -94,7 +94,7 @@ impl Writer {
                 error!(%cause, "rollback failed");
             }
         }
-        result.map_err(|e| fault(&e))
+        result.map_err(|e| write_fault(&self.connection, &e))
     }
 
     fn try_transaction(&mut self, batches: &[Batch]) -> rusqlite::Result<Results> {
@@ -114,7 +114,7 @@ impl Writer {
                 Err(cause) if self.connection.is_autocommit() => return Err(cause),
                 Err(cause) => {
                     self.execute("ROLLBACK TO batch")?;
-                    results.push(Err(fault(&cause)));
+                    results.push(Err(write_fault(&self.connection, &cause)));
                 }
             }
             self.execute("RELEASE batch")?;
