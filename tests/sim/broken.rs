@@ -116,6 +116,26 @@ fn a_repair_that_nobody_takes_part_in_is_noticed_and_one_that_works_passes() {
     assert!(!report.ok && found(&report, "few_replicas") > 0, "{:?}", report.checks);
 }
 
+/// The request with which a node takes what it lacks: FETCH.
+const FETCH: u8 = 15;
+
+/// Whoever may lose its disk has no time for those that compare, so that nobody learns what to bring it: what such a node
+/// lacks comes by its own asking, or not at all.
+fn is_not_told(node: usize, request: u8) -> bool {
+    request == COMPARE && node >= losses().bootpeers
+}
+
+#[test]
+fn a_repair_that_never_fetches_is_noticed() {
+    let whole = broken(&losses(), |config| config.refuses = Some(is_not_told));
+    assert!(whole.ok, "{}\n{:#?}", whole.for_people(), whole.checks);
+    // Some disks that are lost lacked nothing yet: one of a few networks shows it.
+    let never_fetches = |node, request| is_not_told(node, request) || request == FETCH;
+    let play = |seed| broken(&Scenario { seed, ..losses() }, |config| config.refuses = Some(never_fetches));
+    let report = (43..46).map(play).find(|report| !report.ok).expect("what is lost is not fetched");
+    assert!(found(&report, "few_replicas") > 0, "{:?}", report.checks);
+}
+
 #[test]
 fn nodes_that_take_again_what_they_have_collected_are_noticed() {
     // They do not find their marks, so that what comes late brings posts back.
