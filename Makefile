@@ -21,6 +21,11 @@ HOLD ?= 75
 # Twenty random lives, other ones every time.
 SEEDS ?= $(shell awk 'BEGIN { srand(); n = int(rand() * 1000000); print n ".." n + 20 }')
 
+# All suites; those whose tests mostly wait for answers and timers: these suites run side by side, so many tests of each at once.
+SUITES := $(sort $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)) $(patsubst tests/%.rs,%,$(wildcard tests/*.rs)))
+WAITING := clock hostile
+WAITERS ?= 6
+
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
@@ -40,8 +45,12 @@ menu: build ## Open the menu of one person of that network (PEER=2)
 	$(BIN) --data-dir $(NET_DIR)/peer-$(PEER) menu
 
 test: tools test-tools ## Run all tests (ARGS=… goes to cargo test)
-	$(CARGO) test --locked --lib --bins --tests $(ARGS)
+	$(CARGO) test --locked --lib --bins $(addprefix --test ,$(filter-out $(WAITING),$(SUITES))) $(ARGS)
+	@$(MAKE) --no-print-directory --output-sync -j $(words $(WAITING)) $(addprefix suite-,$(WAITING))
 	$(CARGO) test --locked --doc
+
+suite-%:
+	RUST_TEST_THREADS=$(WAITERS) $(CARGO) test --locked --test $* $(ARGS)
 
 test-tools: ## Install what some tests need beside Rust, where that is possible (chrony, nftables, packages of Python)
 	@tests/setup

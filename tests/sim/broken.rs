@@ -13,7 +13,7 @@ use timeline::types::Section;
 
 /// A few people who post, look, and follow others than before, in a network that collects at once what it may.
 fn scenario(seed: u64) -> Scenario {
-    let text = "nodes = 12\nk = 6\nduration = \"4m\"\n\
+    let text = "nodes = 12\nk = 6\nduration = \"150s\"\n\
                 [people]\npercent = 60\nfollows = 3\nposts = 30\nlooks = 30\nunfollows = 15\ndeletes = 5\nprofiles = 10\nreads = 0\nlookups = 0\n\
                 [retention]\nmin_age = \"0s\"\ninterval = \"5s\"\n\
                 [check]\npeople = 6\nfresh_reader = false\ncount_every = \"1m\"\n[quiet]\nwithin = \"20s\"";
@@ -31,7 +31,8 @@ fn found(report: &Report, word: &str) -> usize {
 
 #[test]
 fn the_same_network_unbroken_is_found_whole() {
-    let report = broken(&scenario(41), |_| ());
+    let long = Scenario { duration: Duration::from_secs(240), ..scenario(41) };
+    let report = broken(&long, |_| ());
     assert!(report.ok, "{}\n{:#?}", report.for_people(), report.checks);
     assert!(report.posts.published > 5, "{report:?}");
 }
@@ -139,8 +140,7 @@ fn a_repair_that_never_fetches_is_noticed() {
 #[test]
 fn nodes_that_take_again_what_they_have_collected_are_noticed() {
     // They do not find their marks, so that what comes late brings posts back.
-    let short = Scenario { duration: Duration::from_secs(150), ..scenario(41) };
-    let report = broken(&short, |config| config.blind = Some(|_, space| space == Space::Marks));
+    let report = broken(&scenario(41), |config| config.blind = Some(|_, space| space == Space::Marks));
     assert!(!report.ok && found(&report, "came_back") > 0, "{:?}", report.checks);
 }
 
@@ -151,8 +151,7 @@ fn keeps_posts(node: usize, op: &Op) -> bool {
 
 #[test]
 fn a_collection_that_removes_nothing_is_noticed() {
-    let short = Scenario { duration: Duration::from_secs(150), ..scenario(41) };
-    let report = broken(&short, |config| config.drops = Some(keeps_posts));
+    let report = broken(&scenario(41), |config| config.drops = Some(keeps_posts));
     assert!(!report.ok && found(&report, "came_back") > 0, "{:?}", report.checks);
 }
 
