@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Context as Ctx};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::clock::{ClockActor, ClockHandle};
@@ -29,7 +31,7 @@ use crate::seam::Inbound;
 /// How long a node that ends waits for what it has to say last.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
-/// How often the actors are looked at.
+/// How long after one ended the actors are looked at: one that ends at once again is not started without a pause.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// The running actors of one node.
@@ -43,20 +45,21 @@ impl Team {
     /// Starts all actors on this arbiter and begins to answer peers.
     pub fn start(node: Rc<Context>) -> Self {
         let registrar = node.network.is_registrar(&node.me);
+        let fallen = Arc::new(Notify::new());
         node.set_doors(Doors {
-            clock: ClockHandle(Door::open(ClockActor::new(node.clone()))),
-            routing: RoutingHandle(Door::open(RoutingActor::new(node.clone()))),
-            storage: StorageHandle(Door::open(StorageActor::new(node.clone()))),
-            outbox: OutboxHandle(Door::open(OutboxActor::new(node.clone()))),
-            session: SessionHandle(Door::open(SessionActor::new(node.clone()))),
-            feed: FeedHandle(Door::open(FeedActor::new(node.clone()))),
-            presence: PresenceHandle(Door::open(PresenceActor::new(node.clone()))),
-            gc: GcHandle(Door::open(GcActor::new(node.clone()))),
-            seen: SeenHandle(Door::open(SeenActor::new(node.clone()))),
-            directory: DirectoryHandle(Door::open(DirectoryActor::new(node.clone()))),
-            people: PeopleHandle(Door::open(PeopleActor::new(node.clone()))),
-            repair: RepairHandle(Door::open(RepairActor::new(node.clone()))),
-            registrar: registrar.then(|| RegistrarHandle(Door::open(RegistrarActor::new(node.clone())))),
+            clock: ClockHandle(Door::open(ClockActor::new(node.clone()), &fallen)),
+            routing: RoutingHandle(Door::open(RoutingActor::new(node.clone()), &fallen)),
+            storage: StorageHandle(Door::open(StorageActor::new(node.clone()), &fallen)),
+            outbox: OutboxHandle(Door::open(OutboxActor::new(node.clone()), &fallen)),
+            session: SessionHandle(Door::open(SessionActor::new(node.clone()), &fallen)),
+            feed: FeedHandle(Door::open(FeedActor::new(node.clone()), &fallen)),
+            presence: PresenceHandle(Door::open(PresenceActor::new(node.clone()), &fallen)),
+            gc: GcHandle(Door::open(GcActor::new(node.clone()), &fallen)),
+            seen: SeenHandle(Door::open(SeenActor::new(node.clone()), &fallen)),
+            directory: DirectoryHandle(Door::open(DirectoryActor::new(node.clone()), &fallen)),
+            people: PeopleHandle(Door::open(PeopleActor::new(node.clone()), &fallen)),
+            repair: RepairHandle(Door::open(RepairActor::new(node.clone()), &fallen)),
+            registrar: registrar.then(|| RegistrarHandle(Door::open(RegistrarActor::new(node.clone()), &fallen))),
         });
         let desk: Rc<dyn Inbound> = Desk::new(node.clone());
         node.net.serve(Rc::downgrade(&desk));
@@ -64,6 +67,7 @@ impl Team {
         let (watched, count) = (Rc::downgrade(&node), rebuilt.clone());
         node.spawn(async move {
             loop {
+                fallen.notified().await;
                 tokio::time::sleep(LOOK).await;
                 let Some(node) = watched.upgrade().filter(|n| !n.is_closing()) else { return };
                 count.set(count.get() + look(&node));

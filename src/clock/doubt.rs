@@ -2,6 +2,7 @@
 //!
 //! Time since the node's start is an argument, sleep included; nothing here reads a clock.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,6 +40,16 @@ struct Heard {
     at: Duration,
 }
 
+/// What the peers of late say together.
+#[derive(Clone, Copy)]
+struct Median {
+    count: usize,
+    /// The median of their times at the node's start.
+    start_ms: i128,
+    /// Until when none of them was heard too long ago.
+    until: Duration,
+}
+
 /// The facts from which doubt follows.
 pub struct Doubts {
     servers: bool,
@@ -47,12 +58,20 @@ pub struct Doubts {
     /// The last step that nothing has explained yet, and when it was noticed.
     step: Option<(i64, Duration)>,
     peers: BTreeMap<NodeId, Heard>,
+    /// What follows from them, while it does.
+    median: Cell<Option<Median>>,
 }
 
 impl Doubts {
     /// Begins at the node's start; `quiet` is how long ago servers last agreed, or were first to be asked.
     pub fn new(servers: bool, quiet: Duration) -> Self {
-        Self { servers, agreed_ms: -(quiet.as_millis() as i128), step: None, peers: BTreeMap::new() }
+        Self {
+            servers,
+            agreed_ms: -(quiet.as_millis() as i128),
+            step: None,
+            peers: BTreeMap::new(),
+            median: Cell::new(None),
+        }
     }
 
     /// Notes that the clock was set. Several steps add up, and may cancel each other out.
@@ -73,22 +92,36 @@ impl Doubts {
             let oldest = self.peers.iter().min_by_key(|(id, heard)| (heard.at, **id)).map(|(id, _)| *id);
             oldest.map(|id| self.peers.remove(&id));
         }
+        self.median.set(None);
         self.peers.insert(peer, Heard { start_ms: i128::from(time.0) - at.as_millis() as i128, at });
     }
 
     /// Forgets what peers said: after a sleep whose length is not known it means nothing.
     pub fn forget_peers(&mut self) {
         self.peers.clear();
+        self.median.set(None);
     }
 
     /// Returns how many peers were heard of late, and how far their median is ahead of `now`, in milliseconds.
     pub fn peers(&self, now: WallTime, at: Duration) -> (usize, i64) {
-        let recent = self.peers.values().filter(|heard| at.saturating_sub(heard.at) <= RECENT);
-        let mut starts: Vec<i128> = recent.map(|heard| heard.start_ms).collect();
+        let known = self.median.get().filter(|median| at <= median.until);
+        let Median { count, start_ms, .. } = known.unwrap_or_else(|| self.find_median(at));
+        if count == 0 {
+            return (0, 0);
+        }
+        let ahead = start_ms + at.as_millis() as i128 - i128::from(now.0);
+        (count, ahead.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
+    }
+
+    fn find_median(&self, at: Duration) -> Median {
+        let recent = || self.peers.values().filter(|heard| at.saturating_sub(heard.at) <= RECENT);
+        let mut starts: Vec<i128> = recent().map(|heard| heard.start_ms).collect();
         starts.sort_unstable();
-        let Some(median) = starts.get(starts.len() / 2) else { return (0, 0) };
-        let ahead = median + at.as_millis() as i128 - i128::from(now.0);
-        (starts.len(), ahead.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
+        let until = recent().map(|heard| heard.at.saturating_add(RECENT)).min().unwrap_or(Duration::MAX);
+        let start_ms = starts.get(starts.len() / 2).copied().unwrap_or_default();
+        let median = Median { count: starts.len(), start_ms, until };
+        self.median.set(Some(median));
+        median
     }
 
     /// Forgets a step that is settled: see `docs/decisions/0012-when-a-step-of-the-clock-is-settled.md`.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::replicas::{Crowds, preferred};
+use super::replicas::{Crowds, Prefix, preferred, prefix};
 use crate::types::{Contact, Distance, Key, NodeId};
 
 /// Requests in flight while answers keep bringing nearer nodes.
@@ -73,6 +73,8 @@ pub(super) enum Elsewhere {
 #[derive(Debug)]
 struct Candidate {
     contact: Contact,
+    /// That of the contact, looked at whenever somebody answers.
+    prefix: Option<Prefix>,
     hop: usize,
     state: State,
     /// Whether it was asked here.
@@ -140,7 +142,7 @@ impl Lookup {
             return Step::Done;
         }
         let wanted = self.wanted(|state| state == State::Failed);
-        if wanted.iter().all(|at| matches!(self.state(at), State::Answered | State::Told)) {
+        if wanted.iter().all(|(_, state)| matches!(state, State::Answered | State::Told)) {
             self.end = Some(End::Complete);
             return Step::Done;
         }
@@ -156,7 +158,8 @@ impl Lookup {
         }
         // Slow peers are passed over here, so that each of them is backed by one more.
         let near = self.wanted(|state| matches!(state, State::Failed | State::Slow));
-        let next = near.iter().find(|at| self.state(at) == State::Heard).and_then(|at| self.candidates.get_mut(at));
+        let next = near.iter().find(|(_, state)| *state == State::Heard);
+        let next = next.and_then(|(at, _)| self.candidates.get_mut(at));
         match next {
             Some(candidate) => {
                 (candidate.state, candidate.asked) = (State::Asked, true);
@@ -213,9 +216,9 @@ impl Lookup {
     /// late: who is gone keeps the rest waiting for as long as it takes to be sure of that.
     pub fn nearly(&self) -> Option<Vec<(Contact, bool)>> {
         let mut near = Vec::with_capacity(self.k);
-        for at in self.wanted(|state| state == State::Failed) {
+        for (at, state) in self.wanted(|state| state == State::Failed) {
             let candidate = self.candidates.get(&at)?;
-            match candidate.state {
+            match state {
                 State::Answered | State::Told => near.push((candidate.contact.clone(), true)),
                 State::Slow => near.push((candidate.contact.clone(), false)),
                 _ => return None,
@@ -261,24 +264,21 @@ impl Lookup {
     }
 
     /// Returns up to k of those not left out, in order of distance: those that would be the replica set if all answered.
-    fn wanted(&self, leave_out: impl Fn(State) -> bool) -> Vec<Distance> {
+    fn wanted(&self, leave_out: impl Fn(State) -> bool) -> Vec<(Distance, State)> {
         let mut crowds = Crowds::default();
         let (mut first, mut passed_over) = (Vec::with_capacity(self.k), Vec::new());
         for (at, candidate) in self.candidates.iter().filter(|(_, c)| !leave_out(c.state)) {
             if first.len() == self.k {
                 break;
             }
-            if crowds.admit(&candidate.contact) { first.push(*at) } else { passed_over.push(*at) }
+            let fits = crowds.admit_of(candidate.prefix);
+            if fits { &mut first } else { &mut passed_over }.push((*at, candidate.state));
         }
         if first.len() < self.k {
             first.extend(passed_over.into_iter().take(self.k - first.len()));
-            first.sort_unstable();
+            first.sort_unstable_by_key(|(at, _)| *at);
         }
         first
-    }
-
-    fn state(&self, at: &Distance) -> State {
-        self.candidates.get(at).map_or(State::Failed, |c| c.state)
     }
 
     fn count(&self, of: impl Fn(State) -> bool) -> usize {
@@ -327,11 +327,15 @@ impl Lookup {
             return;
         }
         match self.candidates.entry(contact.node.distance(&self.target)) {
-            Entry::Vacant(place) => drop(place.insert(Candidate { contact, hop, state: State::Heard, asked: false })),
+            Entry::Vacant(place) => {
+                let prefix = prefix(&contact);
+                place.insert(Candidate { contact, prefix, hop, state: State::Heard, asked: false });
+            }
             // Whoever replays old addresses of a node must not keep us from reaching it.
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
                 if known.state == State::Heard && contact.seq > known.contact.seq {
+                    known.prefix = prefix(&contact);
                     known.contact = contact;
                 }
             }

@@ -41,7 +41,7 @@ pub struct Shares {
     /// Who is a replica of any, in order.
     siblings: Vec<NodeId>,
     /// At most [`MOST`] and some, each with its replica set, as places among the siblings, in order.
-    shares: Vec<(Stretch, Box<[Place]>)>,
+    shares: Box<[(Stretch, Box<[Place]>)]>,
 }
 
 impl Shares {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::bucket::{Bucket, Entry, Loss};
 use super::dead::Dead;
 use super::replicas::{is_crowded, preferred};
-use crate::types::{Contact, Key, NodeId, Rng};
+use crate::types::{Contact, Distance, Key, NodeId, Rng};
 
 /// What became of a peer that answered our request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,8 +148,10 @@ impl RoutingTable {
             }
             found.extend(bucket.live());
         }
-        found.sort_by_cached_key(|e| e.contact.node.distance(key));
-        let near: Vec<Contact> = found.into_iter().take(n).map(|e| e.contact.clone()).collect();
+        let mut found: Vec<(Distance, &Entry)> = found.into_iter().map(|e| (e.contact.node.distance(key), e)).collect();
+        // Distances of different nodes differ.
+        found.sort_unstable_by_key(|(distance, _)| *distance);
+        let near: Vec<Contact> = found.into_iter().take(n).map(|(_, e)| e.contact.clone()).collect();
         if !is_crowded(&near) {
             return near;
         }

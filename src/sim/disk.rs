@@ -1,8 +1,7 @@
 //! A simulated node's store: a memory disk that takes its time, loses what it has not acknowledged in a crash, and can be
 //! told to cause a panic, or to lose what it acknowledges.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,30 +24,8 @@ pub(super) type Blind = Option<Box<dyn Fn(Space) -> bool>>;
 /// What a change that is not made becomes: it changes nothing and is acknowledged.
 const NOTHING: &[u8] = b"\0nothing";
 
-/// Records that several nodes hold, each in memory once.
-#[derive(Default)]
-pub(super) struct Pool {
-    /// By the hash of all bytes; bounded by what all disks hold, since what nobody holds any more is swept out.
-    held: RefCell<BTreeMap<Hash, Bytes>>,
-    /// How many there may be before the next sweep.
-    limit: Cell<usize>,
-}
-
-impl Pool {
-    /// Returns the same bytes, from the pool where they are there.
-    fn share(&self, bytes: &Bytes) -> Bytes {
-        let mut held = self.held.borrow_mut();
-        if held.len() >= self.limit.get().max(1024) {
-            held.retain(|_, bytes| !bytes.is_unique());
-            self.limit.set(2 * held.len());
-        }
-        held.entry(Hash(*blake3::hash(bytes).as_bytes())).or_insert_with(|| Bytes::copy_from_slice(bytes)).clone()
-    }
-}
-
 /// A store whose commits are made, and can be read, some time after the call; in the order of calls.
 pub(super) struct SimStore {
-    pool: Option<Rc<Pool>>,
     drops: Drops,
     blind: Blind,
     store: Rc<MemoryStore>,
@@ -64,7 +41,6 @@ impl SimStore {
         store: MemoryStore,
         takes: Duration,
         trap: Rc<Cell<Option<Space>>>,
-        pool: Option<Rc<Pool>>,
         (drops, blind): (Drops, Blind),
     ) -> Self {
         let store = Rc::new(store);
@@ -82,15 +58,12 @@ impl SimStore {
                 }
             }
         });
-        Self { pool, drops, blind, store, queue, trap }
+        Self { drops, blind, store, queue, trap }
     }
 
     fn treat(&self, op: &mut Op) {
         if self.drops.as_ref().is_some_and(|drops| drops(op)) {
             *op = Op::DropLocal(Space::Node, Bytes::from_static(NOTHING));
-        }
-        if let (Some(pool), Op::Put(record)) = (&self.pool, op) {
-            record.bytes = pool.share(&record.bytes);
         }
     }
 }

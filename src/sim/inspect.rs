@@ -27,7 +27,7 @@ impl Simulation {
 
     /// Puts an empty disk in the place of that of a node that does not run.
     pub fn blank(&self, number: usize) {
-        self.restore(number, &MemoryDisk::default());
+        self.restore(number, &self.empty_disk());
     }
 
     /// Shows every record on a node's disk to `look`: its key, section, hash and bytes.

@@ -56,6 +56,10 @@ impl Default for Ways {
     }
 }
 
+/// The length of the way between two nodes, in milliseconds; to find it costs more than to remember it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Way(u32);
+
 pub(super) struct Links {
     /// Where each link's own latency comes from; not advanced, so that it does not depend on who talks first.
     places: [u8; 32],
@@ -72,9 +76,9 @@ impl Links {
         Self { places, fates, ways, cuts: BTreeSet::new() }
     }
 
-    /// Returns how long the next message takes on its way: the link's own time, up to a fifth more, and what losses cost.
-    pub(super) fn transit(&mut self, from: NodeId, to: NodeId) -> Duration {
-        let own = self.own(from, to).as_millis() as u64;
+    /// Returns how long the next message takes on a way of this length: that, up to a fifth more, and what losses cost.
+    pub(super) fn transit(&mut self, way: Way) -> Duration {
+        let own = u64::from(way.0);
         let mut took = Duration::from_millis(own + self.fates.below(own / 5 + 1));
         for _ in 0..RESENDS {
             if !happens(&mut self.fates, self.ways.loss_percent) {
@@ -91,6 +95,11 @@ impl Links {
     /// Tells whether the next request comes twice.
     pub(super) fn comes_twice(&mut self) -> bool {
         happens(&mut self.fates, self.ways.twice_percent)
+    }
+
+    /// Returns how long the way between two nodes is, the same in both directions.
+    pub(super) fn way(&self, from: NodeId, to: NodeId) -> Way {
+        Way(u32::try_from(self.own(from, to).as_millis()).unwrap_or(u32::MAX))
     }
 
     fn own(&self, from: NodeId, to: NodeId) -> Duration {
@@ -167,7 +176,7 @@ mod tests {
     fn what_is_lost_takes_longer_and_some_come_late_or_twice() {
         let mean = |ways| {
             let mut links = links(ways);
-            (0..2000).map(|_| links.transit(node(1), node(2))).sum::<Duration>() / 2000
+            (0..2000).map(|_| links.transit(links.way(node(1), node(2)))).sum::<Duration>() / 2000
         };
         let plain = mean(Ways::default());
         assert!(mean(Ways { loss_percent: 20.0, ..Ways::default() }) > plain + Duration::from_millis(10));

@@ -11,6 +11,7 @@ mod faults;
 mod inspect;
 mod links;
 pub mod model;
+mod numbers;
 pub mod play;
 pub mod scenario;
 mod simulation;

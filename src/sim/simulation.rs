@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::config::SimConfig;
 use super::crew::{Crew, Seat};
-use super::disk::{Pool, SimStore};
+use super::disk::SimStore;
 use super::faults;
 use super::links::Links;
 use super::transport::{Refuses, SimTransport};
@@ -23,7 +23,7 @@ use crate::actors::{Doors, Settings, TimeSettings};
 use crate::keys::SecretKey;
 use crate::node::{Node, start};
 use crate::seam::{Op, Space, TimeSource, World};
-use crate::store::{MemoryDisk, MemoryStore};
+use crate::store::{MemoryDisk, MemoryStore, Pool};
 use crate::types::{Contact, Network, NodeId, Rng, WallTime};
 
 /// The port that every simulated node listens on.
@@ -123,6 +123,10 @@ impl Simulation {
         number
     }
 
+    pub(super) fn empty_disk(&self) -> MemoryDisk {
+        self.pool.clone().map(MemoryDisk::sharing).unwrap_or_default()
+    }
+
     fn build(&self) -> usize {
         let mut machines = self.machines.borrow_mut();
         let number = machines.len();
@@ -131,7 +135,7 @@ impl Simulation {
             id: key.public().node_id(),
             key,
             address: SocketAddr::new((self.config.addresses)(number).into(), PORT),
-            disk: MemoryDisk::default(),
+            disk: self.empty_disk(),
             skew: Rc::default(),
             trap: Rc::default(),
             servers: Vec::new(),
@@ -164,13 +168,7 @@ impl Simulation {
         let blind = config.blind.map(|blind| Box::new(move |space| blind(number, space)) as Box<dyn Fn(Space) -> bool>);
         let world = World {
             net: Rc::new(transport),
-            store: Rc::new(SimStore::open(
-                store,
-                config.commit,
-                machine.trap.clone(),
-                self.pool.clone(),
-                (drops, blind),
-            )),
+            store: Rc::new(SimStore::open(store, config.commit, machine.trap.clone(), (drops, blind))),
             clock: Rc::new(SimClock { began: self.began, skew: machine.skew.clone() }),
             time: (!machine.servers.is_empty()).then(|| {
                 Rc::new(SimTime { skew: machine.skew.clone(), servers: self.servers.clone() }) as Rc<dyn TimeSource>

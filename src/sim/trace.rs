@@ -34,6 +34,9 @@ impl fmt::Debug for Trace {
     }
 }
 
+/// The bytes of the fingerprint that come of one message: when, what kind, from whom, to whom, how long, and its hash.
+const LINE: usize = 16 + 1 + 32 + 32 + 8 + 32;
+
 /// Collects the fingerprint.
 #[derive(Default)]
 pub(super) struct Tracer {
@@ -71,11 +74,15 @@ impl Tracer {
     pub(super) fn note(&mut self, at: Duration, leg: Leg, from: &NodeId, to: &NodeId, body: &[u8]) {
         self.messages += 1;
         self.bytes += body.len() as u64;
-        self.hasher.update(&at.as_micros().to_le_bytes());
-        self.hasher.update(&[leg as u8]);
-        self.hasher.update(from.as_bytes()).update(to.as_bytes());
-        self.hasher.update(&(body.len() as u64).to_le_bytes());
-        self.hasher.update(blake3::hash(body).as_bytes());
+        let (at, length) = (at.as_micros().to_le_bytes(), (body.len() as u64).to_le_bytes());
+        let (kind, said) = ([leg as u8], blake3::hash(body));
+        let parts: [&[u8]; 6] = [&at, &kind, from.as_bytes(), to.as_bytes(), &length, said.as_bytes()];
+        let (mut line, mut end) = ([0; LINE], 0);
+        for part in parts {
+            line[end..end + part.len()].copy_from_slice(part);
+            end += part.len();
+        }
+        self.hasher.update(&line);
     }
 
     /// Notes a request of so many bytes, or an answer to it, at both ends.

@@ -11,9 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+mod link;
+
+use self::link::{Link, micros};
+use super::links::Way;
 use super::trace::Leg;
 use super::wire::{Answered, Process, Wire};
 use crate::net::{NetLimits, Tally};
@@ -33,49 +36,10 @@ type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
 /// Tells of a request, by its number, whether this node has no time for it, whoever asks.
 pub(super) type Refuses = Box<dyn Fn(u8) -> bool>;
 
-/// A connection that this node dialled. There are many, so a link is small.
-struct Link {
-    host: u32,
-    run: u32,
-    srtt_us: Cell<u32>,
-    /// When it was used last, by the count of uses.
-    used: Cell<u32>,
-    lost: Cell<bool>,
-    /// Admits requests, while there are any.
-    streams: RefCell<std::rc::Weak<Semaphore>>,
-}
-
-impl Link {
-    fn srtt(&self) -> Duration {
-        Duration::from_micros(self.srtt_us.get().into())
-    }
-
-    fn note(&self, round_trip: Duration) {
-        self.srtt_us.set(micros((self.srtt() * 7 + round_trip) / 8));
-    }
-
-    fn is_busy(&self) -> bool {
-        self.streams.borrow().strong_count() > 0
-    }
-
-    /// Returns what admits requests.
-    fn streams(&self, most: u32) -> Rc<Semaphore> {
-        let mut streams = self.streams.borrow_mut();
-        streams.upgrade().unwrap_or_else(|| {
-            let fresh = Rc::new(Semaphore::new(most as usize));
-            *streams = Rc::downgrade(&fresh);
-            fresh
-        })
-    }
-}
-
-fn micros(time: Duration) -> u32 {
-    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
-}
-
 #[derive(Clone)]
 enum Slot {
-    Dialling(Dial),
+    /// There are few.
+    Dialling(Box<Dial>),
     Linked(Rc<Link>),
 }
 
@@ -171,9 +135,8 @@ impl Port {
     async fn exchange(&self, link: &Link, body: Bytes) -> Result<Bytes, NetError> {
         link.used.set(self.uses.replace(self.uses.get().wrapping_add(1)));
         let streams = link.streams(self.limits.streams);
-        // The semaphore is never closed, so acquiring only waits.
-        let _stream = streams.acquire().await.ok();
-        let (answer, round_trip) = self.carry(Leg::Request, self.process(link), body).await;
+        let _stream = streams.acquire().await;
+        let (answer, round_trip) = self.carry(Leg::Request, (self.process(link), link.way), body).await;
         if answer == Err(NetError::Broken) {
             link.lost.set(true);
         }
@@ -183,7 +146,7 @@ impl Port {
         Ok(answer.unwrap_or_else(|refusal| refusal))
     }
 
-    async fn carry(&self, leg: Leg, to: Process, body: Bytes) -> (Answered, Duration) {
+    async fn carry(&self, leg: Leg, to: (Process, Way), body: Bytes) -> (Answered, Duration) {
         self.tally.asked(body.len());
         let (answer, round_trip) = self.wire.carry(leg, self.me, to, body).await;
         if let Ok(Ok(bytes) | Err(bytes)) = &answer {
@@ -199,7 +162,7 @@ impl Port {
         let number = self.wire.number(&to.node);
         let dial = match number.and_then(|number| self.slots.borrow().get(&number).cloned()) {
             Some(Slot::Linked(link)) if self.is_open(&link) => return Ok(link),
-            Some(Slot::Dialling(dial)) if dial.peek().is_none() => dial,
+            Some(Slot::Dialling(dial)) if dial.peek().is_none() => *dial,
             _ => self.dial(number, to.clone()),
         };
         dial.await
@@ -227,7 +190,7 @@ impl Port {
         });
         let dial = async move { task.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared();
         if let Some(number) = number {
-            self.slots.borrow_mut().insert(number, Slot::Dialling(dial.clone()));
+            self.slots.borrow_mut().insert(number, Slot::Dialling(Box::new(dial.clone())));
         }
         dial
     }
@@ -250,7 +213,8 @@ impl Port {
 
     /// A handshake, which takes a round trip, then HELLO.
     async fn connect(&self, to: &Contact) -> Result<Rc<Link>, NetError> {
-        let round_trip = self.wire.transit(self.me.node, to.node) + self.wire.transit(to.node, self.me.node);
+        let way = self.wire.way(self.me.node, to.node);
+        let round_trip = self.wire.transit(way) + self.wire.transit(way);
         sleep(round_trip).await;
         let there = match self.wire.at(self.me.node, to) {
             None => {
@@ -264,17 +228,10 @@ impl Port {
             return Err(NetError::WrongPeer);
         }
         let hello = self.inbound()?.hello_at(to.addresses.first().copied().unwrap_or(self.address));
-        let (answer, round_trip) = self.carry(Leg::Hello, process, hello).await;
+        let (answer, round_trip) = self.carry(Leg::Hello, (process, way), hello).await;
         let answer = answer?.map_err(|_| NetError::Refused)?;
         self.inbound()?.greeted(process.node, answer).map_err(|_| NetError::Refused)?;
-        Ok(Rc::new(Link {
-            host: process.host,
-            run: process.run,
-            srtt_us: Cell::new(micros(round_trip)),
-            used: Cell::new(self.uses.get()),
-            lost: Cell::new(false),
-            streams: RefCell::default(),
-        }))
+        Ok(Rc::new(Link::new((process.host, process.run), way, round_trip, self.uses.get())))
     }
 
     fn guest(&self, peer: u32) -> Option<Guest> {
@@ -357,7 +314,8 @@ impl Transport for SimTransport {
                 sleep(port.limits.dial).await;
                 return Err(NetError::Unreachable);
             };
-            sleep(port.wire.transit(port.me.node, process.node) + port.wire.transit(process.node, port.me.node)).await;
+            let way = port.wire.way(port.me.node, process.node);
+            sleep(port.wire.transit(way) + port.wire.transit(way)).await;
             Ok(process.node)
         })
     }

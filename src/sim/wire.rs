@@ -14,7 +14,8 @@ use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::links::Links;
+use super::links::{Links, Way};
+use super::numbers::Numbers;
 use super::trace::{Leg, Trace, Tracer};
 use super::transport::Port;
 use crate::seam::NetError;
@@ -52,7 +53,7 @@ struct Host {
 struct State {
     /// As many as the simulation has nodes.
     hosts: Vec<Host>,
-    numbers: BTreeMap<NodeId, u32>,
+    numbers: Numbers,
     places: BTreeMap<SocketAddr, u32>,
     links: Links,
     tracer: Tracer,
@@ -67,7 +68,7 @@ impl Wire {
     pub(super) fn new(links: Links) -> Rc<Self> {
         let state = State {
             hosts: Vec::new(),
-            numbers: BTreeMap::new(),
+            numbers: Numbers::default(),
             places: BTreeMap::new(),
             links,
             tracer: Tracer::default(),
@@ -86,12 +87,12 @@ impl Wire {
 
     pub(super) fn requests_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
         let state = self.state.borrow();
-        state.numbers.get(node).map(|host| state.tracer.requests_of(*host)).unwrap_or_default()
+        state.numbers.of(node).map(|host| state.tracer.requests_of(host)).unwrap_or_default()
     }
 
     pub(super) fn bytes_of(&self, node: &NodeId) -> BTreeMap<u8, u64> {
         let state = self.state.borrow();
-        state.numbers.get(node).map(|host| state.tracer.bytes_of(*host)).unwrap_or_default()
+        state.numbers.of(node).map(|host| state.tracer.bytes_of(host)).unwrap_or_default()
     }
 
     fn weigh(&self, number: u8, from: Process, to: Process, bytes: usize) {
@@ -102,7 +103,7 @@ impl Wire {
     pub(super) fn begin(&self, node: NodeId, address: SocketAddr) -> Process {
         let mut state = self.state.borrow_mut();
         let next = state.hosts.len() as u32;
-        let number = *state.numbers.entry(node).or_insert(next);
+        let number = state.numbers.give(node);
         if number == next {
             state.hosts.push(Host { node, run: 0, address, running: None, ended: None });
         }
@@ -141,7 +142,7 @@ impl Wire {
 
     /// Returns the number of a node that has begun.
     pub(super) fn number(&self, node: &NodeId) -> Option<u32> {
-        self.state.borrow().numbers.get(node).copied()
+        self.state.borrow().numbers.of(node)
     }
 
     /// Returns the process that can be reached now at a contact's addresses, whoever it is.
@@ -157,7 +158,7 @@ impl Wire {
     /// Returns where a node is.
     pub(super) fn place(&self, node: &NodeId) -> Option<SocketAddr> {
         let state = self.state.borrow();
-        Some(state.hosts[*state.numbers.get(node)? as usize].address)
+        Some(state.hosts[state.numbers.of(node)? as usize].address)
     }
 
     /// Tells whether nothing comes from one node to another.
@@ -166,18 +167,23 @@ impl Wire {
     }
 
     /// Returns how long a packet takes that carries nothing of ours.
-    pub(super) fn transit(&self, from: NodeId, to: NodeId) -> Duration {
-        self.state.borrow_mut().links.transit(from, to)
+    pub(super) fn transit(&self, way: Way) -> Duration {
+        self.state.borrow_mut().links.transit(way)
+    }
+
+    /// Returns how long the way between two nodes is.
+    pub(super) fn way(&self, from: NodeId, to: NodeId) -> Way {
+        self.state.borrow().links.way(from, to)
     }
 
     /// Puts a message on its way and returns how long it takes.
-    fn send(&self, leg: Leg, from: Process, to: Process, body: &[u8]) -> Duration {
+    fn send(&self, leg: Leg, from: Process, to: Process, way: Way, body: &[u8]) -> Duration {
         let mut state = self.state.borrow_mut();
         if leg != Leg::Answer {
             state.tracer.count(from.host, body.first().copied().unwrap_or_default());
         }
         state.tracer.note(self.began.elapsed(), leg, &from.node, &to.node, body);
-        state.links.transit(from.node, to.node)
+        state.links.transit(way)
     }
 
     fn running(&self, to: Process) -> Option<(Rc<LocalSet>, Rc<Port>)> {
@@ -206,13 +212,13 @@ impl Wire {
         self: &Rc<Self>,
         leg: Leg,
         from: Process,
-        to: Process,
+        (to, way): (Process, Way),
         body: Bytes,
     ) -> (Answered, Duration) {
         let (tell, told) = oneshot::channel();
         let number = body.first().copied().unwrap_or_default();
         self.weigh(number, from, to, body.len());
-        let there = self.send(leg, from, to, &body);
+        let there = self.send(leg, from, to, way, &body);
         let Some((set, port)) = self.running(to).filter(|_| !self.is_cut(from.node, to.node)) else {
             if !self.is_cut(from.node, to.node) && (self.is_succeeded(to) || self.said_goodbye(to)) {
                 sleep(there * 2).await;
@@ -221,7 +227,7 @@ impl Wire {
             return pending().await;
         };
         if leg == Leg::Request && self.links(Links::comes_twice) {
-            let (again, port, body) = (self.send(leg, from, to, &body), port.clone(), body.clone());
+            let (again, port, body) = (self.send(leg, from, to, way, &body), port.clone(), body.clone());
             // What comes twice is answered twice, and nobody waits for the second answer.
             set.spawn_local(async move {
                 sleep(again).await;
@@ -241,7 +247,7 @@ impl Wire {
                 Err(_) => &[],
             };
             wire.weigh(number, from, to, bytes.len());
-            let back = wire.send(Leg::Answer, to, from, bytes);
+            let back = wire.send(Leg::Answer, to, from, way, bytes);
             // Whoever asked may have given up.
             let _ = tell.send((answer, Instant::now() + back, there + back));
         });

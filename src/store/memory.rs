@@ -12,32 +12,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
+mod pool;
+
+pub use pool::Pool;
+
+use self::pool::{At, Lying, Place};
 use super::merge::{Held, Merge, ended, kept, latest_end, plan};
 use crate::seam::{Applied, Batch, Later, Op, Outcome, Reader, Space, Store, StoreError, Stored, Usage};
 use crate::types::{Hash, Key, Section, SectionSet, WallTime};
 
-/// Where a record lies; the order of places is the order of reading.
-type Place = (Key, Section, Bytes, Hash);
-
-/// Each place is in memory once, for both orders.
-type Records = BTreeMap<Arc<Place>, Row>;
-
-#[derive(Clone)]
-struct Row {
-    bytes: Bytes,
-    expires_at: WallTime,
-    stored_at: WallTime,
-}
+/// When each record came here, by its place.
+type Records = BTreeMap<At, WallTime>;
 
 /// Its size is bounded by what the owner of the store admits, like that of a real disk.
 #[derive(Clone, Default)]
 struct Contents {
     /// Shared with readers; copied only when a change comes while a reader is open.
     records: Arc<Records>,
-    by_end: BTreeSet<(WallTime, Arc<Place>)>,
+    /// Those that end at some time.
+    by_end: BTreeSet<(WallTime, At)>,
     local: BTreeMap<(Space, Bytes), Bytes>,
     usage: Usage,
     full: bool,
+    pool: Option<Rc<Pool>>,
 }
 
 /// What a simulated node keeps when it crashes. Clones are the same disk.
@@ -45,6 +42,11 @@ struct Contents {
 pub struct MemoryDisk(Rc<RefCell<Contents>>);
 
 impl MemoryDisk {
+    /// Returns an empty disk that holds what others with the same pool hold too together with them.
+    pub fn sharing(pool: Rc<Pool>) -> Self {
+        Self(Rc::new(RefCell::new(Contents { pool: Some(pool), ..Contents::default() })))
+    }
+
     /// Returns another disk with the same contents.
     pub fn copy(&self) -> Self {
         Self(Rc::new(RefCell::new(self.0.borrow().clone())))
@@ -53,7 +55,7 @@ impl MemoryDisk {
     /// Shows every record to `look`, by key, section, slot and hash; ended ones included.
     pub fn each(&self, mut look: impl FnMut(&Key, Section, &Hash, &Bytes)) {
         let contents = self.0.borrow();
-        contents.records.iter().for_each(|(place, row)| look(&place.0, place.1, &place.3, &row.bytes));
+        contents.records.keys().for_each(|At(row)| look(&row.place.0, row.place.1, &row.place.3, &row.bytes));
     }
 
     /// Returns how much is held.
@@ -104,24 +106,20 @@ impl Contents {
         match op {
             Op::Put(record) => return self.put(record, merge),
             Op::Delete { key, section, hash } => {
-                let found = section_of(&self.records, key, section).filter(|(place, _)| place.3 == hash);
-                let places: Vec<Arc<Place>> = found.map(|(place, _)| place.clone()).collect();
-                places.iter().for_each(|place| self.remove(place));
+                let found = section_of(&self.records, key, section).filter(|(at, _)| at.0.place.3 == hash);
+                let gone: Vec<At> = found.map(|(at, _)| at.clone()).collect();
+                gone.iter().for_each(|at| self.remove(at));
             }
             Op::Expire(now) => {
-                let behind = (WallTime(latest_end(now).0 + 1), Arc::new(first_place()));
-                let live = self.by_end.split_off(&behind);
-                let gone = std::mem::replace(&mut self.by_end, live);
-                gone.iter().for_each(|(_, place)| self.remove(place));
+                let end = latest_end(now);
+                while let Some((_, at)) = self.by_end.first().filter(|first| first.0 <= end).cloned() {
+                    self.remove(&at);
+                }
             }
-            Op::SetLocal(space, key, value) => {
-                self.local.insert((space, key), value);
-            }
+            Op::SetLocal(space, key, value) => self.set(space, key, value),
             Op::SetLocalOnce(space, key, value) => match self.local.get(&(space, key.clone())) {
                 Some(held) => return Outcome::Held(held.clone()),
-                None => {
-                    self.local.insert((space, key), value);
-                }
+                None => self.set(space, key, value),
             },
             Op::DropLocal(space, key) => {
                 self.local.remove(&(space, key));
@@ -130,19 +128,25 @@ impl Contents {
         Outcome::Done
     }
 
+    fn set(&mut self, space: Space, key: Bytes, value: Bytes) {
+        let share = |bytes: Bytes| self.pool.as_ref().map_or(bytes.clone(), |pool| pool.value(bytes));
+        self.local.insert((space, share(key)), share(value));
+    }
+
     fn put(&mut self, record: Stored, merge: Merge) -> Outcome {
         let from = (record.key, record.section, record.slot.clone(), Hash([0; 32]));
-        let slot = self
-            .records
-            .range::<Place, _>(from..)
-            .take_while(|(place, _)| place.0 == record.key && place.1 == record.section && place.2 == record.slot);
-        let (places, held): (Vec<Arc<Place>>, Vec<Held>) = slot
-            .map(|(place, row)| {
-                (place.clone(), Held { hash: place.3, bytes: row.bytes.clone(), expires_at: row.expires_at })
+        let slot = self.records.range::<Place, _>(from..).map(|(at, _)| at);
+        let slot: Vec<At> = slot
+            .take_while(|At(row)| {
+                let place = &row.place;
+                place.0 == record.key && place.1 == record.section && place.2 == record.slot
             })
-            .unzip();
+            .cloned()
+            .collect();
+        let held = |At(row): &At| Held { hash: row.place.3, bytes: row.bytes.clone(), expires_at: row.expires_at };
+        let held: Vec<Held> = slot.iter().map(held).collect();
         let plan = plan(merge, &held, &record);
-        plan.gone.iter().for_each(|i| self.remove(&places[*i]));
+        plan.gone.iter().for_each(|i| self.remove(&slot[*i]));
         if plan.outcome == Outcome::Done {
             self.insert(record);
         }
@@ -150,19 +154,25 @@ impl Contents {
     }
 
     fn insert(&mut self, record: Stored) {
-        let place = Arc::new((record.key, record.section, record.slot, record.hash));
-        let row = Row { bytes: record.bytes, expires_at: kept(record.expires_at), stored_at: kept(record.stored_at) };
+        let place = (record.key, record.section, record.slot, record.hash);
+        let lying = Lying { place, bytes: record.bytes, expires_at: kept(record.expires_at) };
+        let at = match &self.pool {
+            Some(pool) => pool.record(lying),
+            None => At(Arc::new(lying)),
+        };
         self.usage.records += 1;
-        self.usage.bytes += row.bytes.len() as u64;
-        self.by_end.insert((row.expires_at, place.clone()));
-        Arc::make_mut(&mut self.records).insert(place, row);
+        self.usage.bytes += at.0.bytes.len() as u64;
+        if at.0.expires_at < WallTime::NEVER {
+            self.by_end.insert((at.0.expires_at, at.clone()));
+        }
+        Arc::make_mut(&mut self.records).insert(at, kept(record.stored_at));
     }
 
-    fn remove(&mut self, place: &Arc<Place>) {
-        if let Some(row) = Arc::make_mut(&mut self.records).remove(&**place) {
+    fn remove(&mut self, at: &At) {
+        self.by_end.remove(&(at.0.expires_at, at.clone()));
+        if Arc::make_mut(&mut self.records).remove(at).is_some() {
             self.usage.records -= 1;
-            self.usage.bytes -= row.bytes.len() as u64;
-            self.by_end.remove(&(row.expires_at, place.clone()));
+            self.usage.bytes -= at.0.bytes.len() as u64;
         }
     }
 }
@@ -178,7 +188,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Stored>, StoreError> {
         self.check_open()?;
         let contents = self.disk.0.borrow();
-        let behind = |place: &Arc<Place>| after.is_none_or(|a| (place.1, &place.2, place.3) > (a.0, &a.1, a.2));
+        let behind = |place: &Place| after.is_none_or(|a| (place.1, &place.2, place.3) > (a.0, &a.1, a.2));
         let from = after.map_or(Section::ALL[0], |a| a.0);
         Ok(sections
             .iter()
@@ -187,7 +197,7 @@ impl Store for MemoryStore {
                 let start = after.filter(|a| a.0 == section).map(|a| (*key, a.0, a.1.clone(), a.2));
                 section_from(&contents.records, *key, section, start)
             })
-            .filter(|(place, row)| behind(place) && !ended(row.expires_at, now))
+            .filter(|(At(row), _)| behind(&row.place) && !ended(row.expires_at, now))
             .take(limit)
             .map(stored)
             .collect())
@@ -251,11 +261,7 @@ impl Reader for MemoryReader {
     }
 }
 
-fn first_place() -> Place {
-    (Key([0; 32]), Section::ALL[0], Bytes::new(), Hash([0; 32]))
-}
-
-fn section_of(records: &Records, key: Key, section: Section) -> impl Iterator<Item = (&Arc<Place>, &Row)> + use<'_> {
+fn section_of(records: &Records, key: Key, section: Section) -> impl Iterator<Item = (&At, &WallTime)> + use<'_> {
     section_from(records, key, section, None)
 }
 
@@ -264,19 +270,12 @@ fn section_from(
     key: Key,
     section: Section,
     start: Option<Place>,
-) -> impl Iterator<Item = (&Arc<Place>, &Row)> + use<'_> {
+) -> impl Iterator<Item = (&At, &WallTime)> + use<'_> {
     let start = start.unwrap_or((key, section, Bytes::new(), Hash([0; 32])));
-    records.range::<Place, _>(start..).take_while(move |(place, _)| place.0 == key && place.1 == section)
+    records.range::<Place, _>(start..).take_while(move |(at, _)| at.0.place.0 == key && at.0.place.1 == section)
 }
 
-fn stored((place, row): (&Arc<Place>, &Row)) -> Stored {
-    Stored {
-        key: place.0,
-        section: place.1,
-        slot: place.2.clone(),
-        hash: place.3,
-        bytes: row.bytes.clone(),
-        expires_at: row.expires_at,
-        stored_at: row.stored_at,
-    }
+fn stored((At(row), stored_at): (&At, &WallTime)) -> Stored {
+    let (key, section, slot, hash) = row.place.clone();
+    Stored { key, section, slot, hash, bytes: row.bytes.clone(), expires_at: row.expires_at, stored_at: *stored_at }
 }

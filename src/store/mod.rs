@@ -7,6 +7,6 @@ mod memory;
 mod merge;
 mod sqlite;
 
-pub use memory::{MemoryDisk, MemoryStore};
+pub use memory::{MemoryDisk, MemoryStore, Pool};
 pub use merge::{Merge, Verdict};
 pub use sqlite::{SCHEMA, STEPS, Setup, SqliteStore, Step};

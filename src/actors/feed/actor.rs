@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
+use tokio::time::Instant;
 
 use super::author::Author;
 use super::catch_up::catch_up;
@@ -17,11 +18,13 @@ use super::messages::{Begin, CatchUp, End, Expire, Followed, PageRequest, PeersK
 use super::page::page;
 use super::state::{FeedState, ROWS};
 use crate::actors::context::Context;
-use crate::actors::door::MAILBOX;
+use crate::actors::door::{MAILBOX, rest_of};
 use crate::records::{PostBody, Signed};
 use crate::seam::{Batch, Op, Space};
 use crate::types::{AccountId, Code, Problem};
 
+/// How often homes are looked at whose time has come.
+const TICK: Duration = Duration::from_secs(1);
 /// How often the inbox is read.
 const INBOX: Duration = Duration::from_secs(60);
 /// A home that was read this long ago is fresh enough for a feed that is opened.
@@ -39,6 +42,8 @@ pub struct FeedActor {
     pub(super) crowd: Crowd,
     /// Whether the homes of authors are being looked at because their time has come.
     reading: Rc<Cell<bool>>,
+    began: Instant,
+    armed: bool,
 }
 
 /// A pass that is under way; over when this is dropped.
@@ -66,6 +71,8 @@ impl FeedActor {
             inbox: Inbox::default(),
             crowd: Crowd::default(),
             reading: Rc::default(),
+            began: Instant::now(),
+            armed: false,
         }
     }
 
@@ -96,42 +103,59 @@ impl FeedActor {
 
     /// Reads the inbox unless that was done within `age`, or is being done; ready when it is read.
     pub(super) fn read_inbox_older_than(&self, age: Duration) -> ResponseFuture<()> {
-        self.look_into_inbox(age, |node, quest| Box::pin(read_inbox(node, quest)))
+        let reading = self.look_into_inbox(age, |node, quest| Box::pin(read_inbox(node, quest)));
+        reading.unwrap_or_else(|| Box::pin(std::future::ready(())))
     }
 
     fn look_into_inbox(
         &self,
         age: Duration,
         look: impl Fn(Rc<Context>, Quest) -> ResponseFuture<()>,
-    ) -> ResponseFuture<()> {
+    ) -> Option<ResponseFuture<()>> {
         let due = self.inbox.read_at.is_none_or(|at| at.elapsed() >= age);
-        let me = self.state.me.clone().filter(|_| due);
-        match me.and_then(|me| Some((me, Pass::begin(&self.inbox.reading)?))) {
-            None => Box::pin(std::future::ready(())),
-            Some(((me, name), pass)) => {
-                let quest = self.inbox.quest(me, name, self.state.authors.keys().copied().collect());
-                let reading = look(self.node.clone(), quest);
-                Box::pin(async move {
-                    reading.await;
-                    drop(pass);
-                })
-            }
-        }
+        let (me, name) = self.state.me.as_ref().filter(|_| due)?;
+        let pass = Pass::begin(&self.inbox.reading)?;
+        let quest = self.inbox.quest(*me, name.clone(), self.state.authors.keys().copied().collect());
+        let reading = look(self.node.clone(), quest);
+        Some(Box::pin(async move {
+            reading.await;
+            drop(pass);
+        }))
     }
 
     /// Looks at the homes whose time has come, some at once; ready when that is done.
-    fn look_at_due(&mut self) -> ResponseFuture<()> {
+    fn look_at_due(&mut self) -> Option<ResponseFuture<()>> {
         let (node, errands) = (self.node.clone(), self.state.errands());
         let work: Vec<_> = errands.into_iter().map(|errand| look(node.clone(), errand)).collect();
-        Box::pin(async move { iter(work).buffer_unordered(READS).collect::<()>().await })
+        let any = !work.is_empty();
+        any.then(|| -> ResponseFuture<()> {
+            Box::pin(async move { iter(work).buffer_unordered(READS).collect::<()>().await })
+        })
     }
 
     /// Looks at everything that may have changed while this node was cut off.
     pub(super) fn look_at_all(&mut self) {
         self.state.hurry();
         let (looking, inbox) = (self.look_at_due(), self.read_inbox_older_than(FRESH));
-        self.node.spawn(looking);
+        if let Some(looking) = looking {
+            self.node.spawn(looking);
+        }
         self.node.spawn(inbox);
+    }
+
+    /// Arms the next tick, a whole number of them after the start; while nobody is logged in nothing comes with time.
+    fn arm(&mut self, ctx: &mut Ctx<Self>) {
+        if self.armed {
+            return;
+        }
+        self.armed = true;
+        ctx.run_later(rest_of(TICK, self.began), |actor, ctx| {
+            actor.armed = false;
+            actor.tick();
+            if actor.state.me.is_some() {
+                actor.arm(ctx);
+            }
+        });
     }
 
     /// What comes with time: homes and the inbox are looked at, and so is whom the user hides.
@@ -142,15 +166,17 @@ impl FeedActor {
             self.keep_later(ops);
         }
         // One pass at a time: where holders are slow, passes would pile up.
-        if let Some(pass) = Pass::begin(&self.reading) {
-            let looking = self.look_at_due();
+        if let Some(pass) = Pass::begin(&self.reading)
+            && let Some(looking) = self.look_at_due()
+        {
             self.node.spawn(async move {
                 looking.await;
                 drop(pass);
             });
         }
-        let inbox = self.look_into_inbox(INBOX, |node, quest| Box::pin(glance_at_inbox(node, quest)));
-        self.node.spawn(inbox);
+        if let Some(inbox) = self.look_into_inbox(INBOX, |node, quest| Box::pin(glance_at_inbox(node, quest))) {
+            self.node.spawn(inbox);
+        }
     }
 }
 
@@ -159,7 +185,7 @@ impl Actor for FeedActor {
 
     fn started(&mut self, ctx: &mut Ctx<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
-        arm(ctx);
+        self.arm(ctx);
         let node = self.node.clone();
         ctx.spawn(actix::fut::wrap_future(async move {
             let mut changed = Box::pin(node.peers_changed.notified());
@@ -178,17 +204,11 @@ impl Actor for FeedActor {
     }
 }
 
-fn arm(ctx: &mut Ctx<FeedActor>) {
-    ctx.run_later(Duration::from_secs(1), |actor, ctx| {
-        actor.tick();
-        arm(ctx);
-    });
-}
-
 impl Handler<Begin> for FeedActor {
     type Result = ();
 
-    fn handle(&mut self, Begin { account, username, followees }: Begin, _: &mut Ctx<Self>) {
+    fn handle(&mut self, Begin { account, username, followees }: Begin, ctx: &mut Ctx<Self>) {
+        self.arm(ctx);
         let on_disk = |account: &AccountId| {
             let rows = self.node.store.local(Space::Followees, &account.0, None, 1).unwrap_or_default();
             rows.first().and_then(|(_, value)| Followee::read(value))

@@ -14,7 +14,7 @@ use super::live::Live;
 use super::messages::{Attempted, Await, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
 use super::send::{Waiter, attempt};
 use crate::actors::context::Context;
-use crate::actors::door::MAILBOX;
+use crate::actors::door::{MAILBOX, rest_of};
 use crate::seam::Batch;
 
 /// How often the outbox looks for items whose time has come.
@@ -49,6 +49,8 @@ pub struct OutboxActor {
     node: Rc<Context>,
     /// As many as are on disk; their makers are limited to so many posts and follows an hour.
     entries: BTreeMap<Bytes, Entry>,
+    began: Instant,
+    armed: bool,
 }
 
 impl OutboxActor {
@@ -56,7 +58,20 @@ impl OutboxActor {
     pub fn new(node: Rc<Context>) -> Self {
         let entry = |item: Item| (item.disk_key(), Entry::new(item, false));
         let entries = Item::all(&*node.store).into_iter().map(entry).collect();
-        Self { node, entries }
+        Self { node, entries, began: Instant::now(), armed: false }
+    }
+
+    /// Arms the next look, a whole number of ticks after the start; an empty outbox needs none.
+    fn arm(&mut self, ctx: &mut Ctx<Self>) {
+        if self.armed || self.entries.is_empty() {
+            return;
+        }
+        self.armed = true;
+        ctx.run_later(rest_of(TICK, self.began), |actor, ctx| {
+            actor.armed = false;
+            actor.try_due();
+            actor.arm(ctx);
+        });
     }
 
     fn try_due(&mut self) {
@@ -100,7 +115,7 @@ impl Actor for OutboxActor {
 
     fn started(&mut self, ctx: &mut Ctx<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
-        arm(ctx);
+        self.arm(ctx);
         let node = self.node.clone();
         ctx.spawn(actix::fut::wrap_future(async move {
             loop {
@@ -111,17 +126,10 @@ impl Actor for OutboxActor {
     }
 }
 
-fn arm(ctx: &mut Ctx<OutboxActor>) {
-    ctx.run_later(TICK, |actor, ctx| {
-        actor.try_due();
-        arm(ctx);
-    });
-}
-
 impl Handler<Dispatch> for OutboxActor {
     type Result = ResponseFuture<Progress>;
 
-    fn handle(&mut self, Dispatch(item): Dispatch, _: &mut Ctx<Self>) -> Self::Result {
+    fn handle(&mut self, Dispatch(item): Dispatch, ctx: &mut Ctx<Self>) -> Self::Result {
         let (told, progress) = oneshot::channel();
         let sent = !item.held && !self.node.clock.in_doubt();
         let (so_far, entry) = (Progress::of(&item), Entry::new(item.clone(), sent));
@@ -132,6 +140,7 @@ impl Handler<Dispatch> for OutboxActor {
             self.entries.retain(|held, entry| entry.item.id != item.id || *held == key);
         }
         self.entries.insert(item.disk_key(), entry);
+        self.arm(ctx);
         if !sent {
             return Box::pin(std::future::ready(so_far));
         }
