@@ -20,7 +20,7 @@ const WAIT: Duration = Duration::from_secs(10);
 /// The longest a command waits, whatever it says: a connection is not held for ever.
 const MAX_WAIT: Duration = Duration::from_secs(600);
 /// How long the node may take beyond that to say that something is queued.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(5);
 /// Posts in a page that does not say how many.
 pub const PAGE: usize = 50;
 /// The most posts in a page, and the most that are marked as shown at once.

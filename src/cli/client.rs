@@ -17,7 +17,7 @@ use crate::types::{Code, Problem};
 /// Where the API begins.
 const PREFIX: &str = "/api/v1/node";
 /// What a request may take longer than the node was told to wait: its answer must still get here.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(8);
 /// The largest answer that is read: 500 posts of 2,000 bytes each, six times escaped, take less.
 const MAX_ANSWER_BYTES: u64 = 16 << 20;
 /// How long an event stream may be silent; the node writes a comment every few seconds.
