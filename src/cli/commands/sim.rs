@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,7 +14,8 @@ use serde_json::json;
 use crate::cli::args::SimArgs;
 use crate::cli::context::Context;
 use crate::cli::problem::{Failure, Outcome, usage};
-use crate::sim::play::{Outside, Phase, Report, play, plots};
+use crate::cli::signals;
+use crate::sim::play::{Outside, Phase, Progress, Report, play, plots};
 use crate::sim::scenario::Scenario;
 use crate::types::{Code, Problem};
 
@@ -20,6 +23,10 @@ use crate::types::{Code, Problem};
 const MAX_BYTES: u64 = 1024 * 1024;
 /// Steps of the progress bar.
 const STEPS: u64 = 1000;
+/// Without a terminal a line is written so often.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+/// How a process ends that was asked a second time, as after SIGINT.
+const KILLED: i32 = 130;
 
 /// Plays the scenario once for each of its sizes.
 pub fn run(context: &Context, args: &SimArgs) -> Outcome {
@@ -34,8 +41,12 @@ pub fn run(context: &Context, args: &SimArgs) -> Outcome {
     }
     let sizes = if scenario.sizes.is_empty() { vec![scenario.nodes] } else { scenario.sizes.clone() };
     let screen = Screen::new(!context.output.json && !context.output.quiet);
+    screen.end_on_signal();
     let mut reports = Vec::with_capacity(sizes.len());
     for nodes in sizes {
+        if screen.wants_end() {
+            break;
+        }
         reports.push(one(&scenario, nodes, args, &screen)?);
     }
     screen.bar.finish_and_clear();
@@ -92,10 +103,12 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Problem {
     usage(format!("{}: cannot be written: {error}", path.display()), "choose another folder with --out")
 }
 
-/// A progress bar, where somebody looks.
+/// Who watches a run: a progress bar on a terminal, elsewhere a line now and then.
 struct Screen {
     bar: ProgressBar,
-    phase: Cell<Option<Phase>>,
+    lines: bool,
+    said: Cell<Option<Instant>>,
+    ends: Arc<AtomicBool>,
 }
 
 impl Screen {
@@ -104,23 +117,55 @@ impl Screen {
         let bar = if wanted { ProgressBar::new(STEPS) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{msg:24} {bar:40} {percent:>3} % · {prefix} · {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, phase: Cell::new(None) }
+        let lines = wanted && bar.is_hidden();
+        Self { bar, lines, said: Cell::new(None), ends: Arc::default() }
+    }
+
+    /// The first request to end ends the run with a report of what there is, the second one at once.
+    fn end_on_signal(&self) {
+        let ends = self.ends.clone();
+        let watched = signals::watch(move || {
+            if ends.swap(true, Ordering::Relaxed) {
+                std::process::exit(KILLED);
+            }
+        });
+        if let Err(error) = watched {
+            tracing::debug!(%error, "requests to end are not heard");
+        }
+    }
+
+    fn say(&self, title: &str, percent: f64, hours: f64, messages: u64) {
+        if self.said.get().is_some_and(|said| said.elapsed() < LINE_EVERY) {
+            return;
+        }
+        self.said.set(Some(Instant::now()));
+        let mib = self.memory().map_or(0, |bytes| bytes >> 20);
+        eprintln!("{title}: {percent:.0} % · {hours:.2} h simulated · {messages} messages · {mib} MiB");
     }
 }
 
 impl Outside for Screen {
-    fn progress(&self, phase: Phase, part: f64, passed: Duration) {
-        if self.phase.replace(Some(phase)) != Some(phase) {
-            self.bar.set_message(match phase {
-                Phase::Starting => "nodes start",
-                Phase::Registering => "people register",
-                Phase::Following => "people follow",
-                Phase::Acting => "people act",
-                Phase::Checking => "everything is checked",
-            });
+    fn progress(&self, at: Progress) {
+        let title = match at.phase {
+            Phase::Starting => "nodes start",
+            Phase::Registering => "people register",
+            Phase::Following => "people follow",
+            Phase::Acting => "people act",
+            Phase::Checking => "everything is checked",
+        };
+        let (part, hours) = (at.part.clamp(0.0, 1.0), at.passed.as_secs_f64() / 3600.0);
+        if self.lines {
+            return self.say(title, 100.0 * part, hours, at.messages);
         }
-        self.bar.set_prefix(format!("{:.1} h simulated", passed.as_secs_f64() / 3600.0));
-        self.bar.set_position((part.clamp(0.0, 1.0) * STEPS as f64) as u64);
+        if self.bar.message() != title {
+            self.bar.set_message(title);
+        }
+        self.bar.set_prefix(format!("{hours:.1} h simulated"));
+        self.bar.set_position((part * STEPS as f64) as u64);
+    }
+
+    fn wants_end(&self) -> bool {
+        self.ends.load(Ordering::Relaxed)
     }
 
     fn memory(&self) -> Option<u64> {

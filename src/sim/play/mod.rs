@@ -16,4 +16,4 @@ mod weather;
 
 pub use plot::plots;
 pub use report::{Checked, Counted, Report};
-pub use run::{Outside, Phase, play, play_with};
+pub use run::{Outside, Phase, Progress, play, play_with};

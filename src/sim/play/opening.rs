@@ -7,7 +7,7 @@ use futures_util::stream;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
-use super::run::{Outside, Phase};
+use super::run::{ENDED, Outside, Phase};
 use super::stage::Stage;
 use crate::sim::chance::pick;
 
@@ -21,11 +21,11 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
-#[error("{who} could not {what} within {PATIENCE:?} of simulated time: {why}")]
-pub struct Stuck {
-    who: String,
-    what: &'static str,
-    why: String,
+pub enum Stuck {
+    #[error("{who} could not {what} within {PATIENCE:?} of simulated time: {why}")]
+    Somebody { who: String, what: &'static str, why: String },
+    #[error("{ENDED}")]
+    Ended,
 }
 
 /// Starts all nodes, registers all people, and lets them follow.
@@ -35,18 +35,19 @@ pub(super) async fn open(stage: &Stage<'_>, outside: &dyn Outside) -> Result<(),
     let done = std::cell::Cell::new(0_usize);
     let note = |phase| {
         done.set(done.get() + 1);
-        outside.progress(phase, done.get() as f64 / count as f64, stage.sim.elapsed());
+        outside.progress(stage.progress(phase, done.get() as f64 / count as f64));
+        if outside.wants_end() { Err(Stuck::Ended) } else { Ok(()) }
     };
     let mut waves = stream::iter(0..count).map(|person| register(stage, person)).buffer_unordered(SIDE_BY_SIDE);
     while let Some(outcome) = waves.next().await {
         outcome?;
-        note(Phase::Registering);
+        note(Phase::Registering)?;
     }
     done.set(0);
     let mut waves = stream::iter(0..count).map(|person| follow(stage, person)).buffer_unordered(SIDE_BY_SIDE);
     while let Some(outcome) = waves.next().await {
         outcome?;
-        note(Phase::Following);
+        note(Phase::Following)?;
     }
     Ok(())
 }
@@ -59,7 +60,7 @@ async fn start_nodes(stage: &Stage<'_>, outside: &dyn Outside) {
         let node = stage.sim.add();
         set_clock(stage, node..node + 1);
         sleep(gap).await;
-        outside.progress(Phase::Starting, (number + 1) as f64 / more as f64, stage.sim.elapsed());
+        outside.progress(stage.progress(Phase::Starting, (number + 1) as f64 / more as f64));
     }
 }
 
@@ -85,7 +86,7 @@ async fn register(stage: &Stage<'_>, person: usize) -> Result<(), Stuck> {
                 return Ok(());
             }
             Err(problem) if Instant::now() > deadline => {
-                return Err(Stuck { who: someone.name.to_string(), what: "register", why: problem.message });
+                return Err(Stuck::Somebody { who: someone.name.to_string(), what: "register", why: problem.message });
             }
             Err(_) => sleep(PAUSE).await,
         }
@@ -112,7 +113,7 @@ async fn follow(stage: &Stage<'_>, person: usize) -> Result<(), Stuck> {
         let deadline = Instant::now() + PATIENCE;
         while let Err(why) = super::deeds::relate(stage, person, other, true).await {
             if Instant::now() > deadline {
-                return Err(Stuck { who: stage.people[person].name.to_string(), what: "follow", why });
+                return Err(Stuck::Somebody { who: stage.people[person].name.to_string(), what: "follow", why });
             }
             sleep(PAUSE).await;
         }

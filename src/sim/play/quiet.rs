@@ -41,17 +41,14 @@ pub(super) async fn calm_and_check<'s>(
         note_published(stage).await;
         let seen = survey::look(stage, reader).await;
         found = check(&stage.model.borrow(), &seen);
-        outside.progress(
-            Phase::Checking,
-            stage.acted().as_secs_f64() / stage.scenario.duration.as_secs_f64(),
-            stage.sim.elapsed(),
-        );
+        let part = stage.acted().as_secs_f64() / stage.scenario.duration.as_secs_f64();
+        outside.progress(stage.progress(Phase::Checking, part));
         if found.is_empty() {
             clean = Some(began.elapsed());
             break;
         }
         let left = (began + stage.scenario.quiet.within).saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left.is_zero() || outside.wants_end() {
             break;
         }
         sleep(wait.min(left)).await;

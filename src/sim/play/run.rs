@@ -22,6 +22,8 @@ use crate::wire::request_name;
 
 /// The bins of hops that a report counts.
 const HOPS: usize = 16;
+/// Numbers that requests can have.
+const NUMBERS: usize = u8::MAX as usize + 1;
 
 /// Which part of a run is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +40,31 @@ pub enum Phase {
     Checking,
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Its part.
+    pub phase: Phase,
+    /// How much of that part is done, from 0 to 1.
+    pub part: f64,
+    /// Virtual time that has passed.
+    pub passed: Duration,
+    /// Messages that were sent.
+    pub messages: u64,
+}
+
+/// What a report says of a run that somebody ended.
+pub(super) const ENDED: &str = "ended before its time";
+
 /// The world outside of a simulation: who watches, and what only the machine knows.
 pub trait Outside {
-    /// Notes how far a part of the run is, from 0 to 1, and how much virtual time has passed.
-    fn progress(&self, phase: Phase, part: f64, passed: Duration);
+    /// Notes how far a run is.
+    fn progress(&self, at: Progress);
+
+    /// Tells whether the run is to end before its time.
+    fn wants_end(&self) -> bool {
+        false
+    }
 
     /// Returns how many bytes of memory the process takes; `None` where that is not known.
     fn memory(&self) -> Option<u64>;
@@ -49,7 +72,7 @@ pub trait Outside {
 
 /// Nobody watches.
 impl Outside for () {
-    fn progress(&self, _: Phase, _: f64, _: Duration) {}
+    fn progress(&self, _: Progress) {}
 
     fn memory(&self) -> Option<u64> {
         None
@@ -85,8 +108,11 @@ pub fn play_with(
             acts.begin = stage.sim.trace();
             acts.asked = asked(&stage);
             act(&stage, outside, &mut acts).await;
+        } else {
+            // What is counted then is what the opening cost.
+            acts.close(&stage);
         }
-        stuck.map(|stuck| stuck.to_string())
+        stuck.map(|stuck| stuck.to_string()).or_else(|| outside.wants_end().then(|| ENDED.to_owned()))
     });
     let grown = outside.memory().zip(before).map(|(after, before)| after.saturating_sub(before));
     report(&stage, acts, broken, grown)
@@ -105,7 +131,19 @@ struct Acts {
 impl Default for Acts {
     fn default() -> Self {
         let none = Trace { hash: crate::types::Hash([0; 32]), messages: 0, bytes: 0 };
-        Self { begin: none, end: none, asked: Vec::new(), checks: Vec::new(), counts: Vec::new() }
+        Self { begin: none, end: none, asked: vec![(0, 0); NUMBERS], checks: Vec::new(), counts: Vec::new() }
+    }
+}
+
+impl Acts {
+    /// Counts what acting cost.
+    fn close(&mut self, stage: &Stage<'_>) {
+        self.end = stage.sim.trace();
+        let before = std::mem::replace(&mut self.asked, asked(stage));
+        before.iter().zip(&mut self.asked).for_each(|(before, now)| {
+            now.0 -= before.0;
+            now.1 -= before.1;
+        });
     }
 }
 
@@ -124,6 +162,10 @@ async fn act(stage: &Stage<'_>, outside: &dyn Outside, acts: &mut Acts) {
     }
     while let Some((at, next)) = agenda.next_before(end) {
         until(&mut deeds, began + at).await;
+        outside.progress(stage.progress(Phase::Acting, at.as_secs_f64() / end.as_secs_f64()));
+        if outside.wants_end() {
+            return acts.close(stage);
+        }
         match next {
             Act::Person(person, habit) => {
                 if stage.is_free(person) {
@@ -138,7 +180,6 @@ async fn act(stage: &Stage<'_>, outside: &dyn Outside, acts: &mut Acts) {
             Act::Count => {
                 count(stage, acts).await;
                 agenda.at(stage.acted() + check.count_every, Act::Count);
-                outside.progress(Phase::Acting, at.as_secs_f64() / end.as_secs_f64(), stage.sim.elapsed());
             }
             Act::Quiet => {
                 let quiet = Instant::now();
@@ -153,12 +194,7 @@ async fn act(stage: &Stage<'_>, outside: &dyn Outside, acts: &mut Acts) {
         }
     }
     until(&mut deeds, began + end).await;
-    acts.end = stage.sim.trace();
-    let before = std::mem::replace(&mut acts.asked, asked(stage));
-    before.iter().zip(&mut acts.asked).for_each(|(before, now)| {
-        now.0 -= before.0;
-        now.1 -= before.1;
-    });
+    acts.close(stage);
     acts.checks.push(calm_and_check(stage, &mut weather, &mut deeds, true, outside).await);
     count(stage, acts).await;
 }
@@ -179,7 +215,7 @@ async fn count(stage: &Stage<'_>, acts: &mut Acts) {
 
 /// Returns how many requests of each number were sent so far, and how many bytes went in them and their answers.
 fn asked(stage: &Stage<'_>) -> Vec<(u64, u64)> {
-    let mut all = vec![(0, 0); usize::from(u8::MAX) + 1];
+    let mut all = vec![(0, 0); NUMBERS];
     for node in 0..stage.nodes {
         stage.sim.requests_of(node).into_iter().for_each(|(number, count)| all[usize::from(number)].0 += count);
         // Both ends count them.

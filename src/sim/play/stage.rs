@@ -11,6 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
 use super::measures::Measures;
+use super::run::{Phase, Progress};
 use crate::sim::model::{Deed, Model};
 use crate::sim::scenario::Scenario;
 use crate::sim::{SimConfig, Simulation};
@@ -114,6 +115,11 @@ impl<'a> Stage<'a> {
     /// Returns a random number below `bound`, of those from which people choose.
     pub(super) fn choose(&self, bound: usize) -> usize {
         self.choices.borrow_mut().below(bound as u64) as usize
+    }
+
+    /// Returns how far the run is.
+    pub(super) fn progress(&self, phase: Phase, part: f64) -> Progress {
+        Progress { phase, part, passed: self.sim.elapsed(), messages: self.sim.trace().messages }
     }
 
     /// Returns how long people have acted.
