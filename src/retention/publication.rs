@@ -34,6 +34,8 @@ pub enum Anchor {
 pub struct Publication {
     /// The k closest nodes that answered, the writer not counted.
     pub replicas: BTreeSet<NodeId>,
+    /// Whether the writer knows of nobody else in the network.
+    pub alone: bool,
     /// Nodes with the record on disk.
     pub acked: BTreeSet<NodeId>,
     /// The anchors of the network.
@@ -48,12 +50,12 @@ impl Publication {
 
     /// Tells whether a majority of the replicas and every anchor that counts, at least one, have the record.
     ///
-    /// A writer that reaches nobody is its own set; where an anchor answers but no replica, the lookup found too little. In a network
-    /// without anchors the majority alone is enough.
+    /// A writer that is alone is its own set, and so is an anchor that reaches nobody; where others are known, or an anchor answers,
+    /// but no replica, the lookup found too little. In a network without anchors the majority alone is enough.
     pub fn is_published(&self) -> bool {
         let said = |what| self.anchors.iter().any(|(_, a)| *a == what);
         let enough = match self.replicas.len() {
-            0 => !said(Anchor::Has),
+            0 => !said(Anchor::Has) && (self.alone || said(Anchor::Writer)),
             r => self.acked_replicas() >= majority(r),
         };
         let anchored = (said(Anchor::Has) || said(Anchor::Writer)) && !said(Anchor::Owes);
@@ -86,6 +88,7 @@ mod tests {
         let node = |i: u8| NodeId([i; 32]);
         Publication {
             replicas: (0..r).map(node).collect(),
+            alone: false,
             acked: (0..acked).map(node).collect(),
             anchors: anchors.iter().enumerate().map(|(i, a)| (node(200 + i as u8), *a)).collect(),
         }
@@ -102,13 +105,16 @@ mod tests {
         check(20, 11, &[Anchor::Has, Anchor::Down, Anchor::Full], true);
         check(20, 11, &[Anchor::Has, Anchor::Owes], false);
         check(20, 11, &[], true);
-        check(0, 0, &[], true);
+        check(0, 0, &[], false);
         check(0, 0, &[Anchor::Down], false);
         check(0, 0, &[Anchor::Has], false);
         check(0, 0, &[Anchor::Writer], true);
         check(2, 2, &[Anchor::Writer, Anchor::Down], true);
         check(1, 0, &[Anchor::Has], false);
         check(2, 1, &[Anchor::Has], false);
+        let alone = |anchors: &[Anchor]| Publication { alone: true, ..publication(0, 0, anchors) }.is_published();
+        assert!(alone(&[]) && alone(&[Anchor::Writer]), "nobody else is known");
+        assert!(!alone(&[Anchor::Down]) && !alone(&[Anchor::Has]), "not without an anchor, and not where one answers");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod numbers;
 pub mod play;
 pub mod scenario;
 mod simulation;
+mod spread;
 pub mod statistics;
 mod trace;
 mod transport;

@@ -16,7 +16,7 @@ use super::crew::{Crew, Seat};
 use super::disk::SimStore;
 use super::faults;
 use super::links::Links;
-use super::transport::{Refuses, SimTransport};
+use super::transport::SimTransport;
 use super::wire::{Process, Wire};
 use super::world::{InPlace, Servers, SimClock, SimTime, Skew};
 use crate::actors::{Doors, Settings, TimeSettings};
@@ -25,6 +25,7 @@ use crate::node::{Node, start};
 use crate::seam::{Op, Space, TimeSource, World};
 use crate::store::{MemoryDisk, MemoryStore, Pool};
 use crate::types::{Contact, Network, NodeId, Rng, WallTime};
+use crate::wire::{Compare, Request};
 
 /// The port that every simulated node listens on.
 const PORT: u16 = 4747;
@@ -35,7 +36,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub(super) struct Machine {
     pub(super) id: NodeId,
     key: SecretKey,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     pub(super) disk: MemoryDisk,
     skew: Rc<Skew>,
     trap: Rc<Cell<Option<Space>>>,
@@ -63,6 +64,8 @@ pub struct Simulation {
     crew: Crew,
     pub(super) machines: RefCell<Vec<Machine>>,
     forgiven: Cell<u64>,
+    /// Whether nodes compare what they hold with others.
+    repairing: Rc<Cell<bool>>,
     servers: Servers,
     runtime: Runtime,
 }
@@ -99,6 +102,7 @@ impl Simulation {
             crew: Crew::default(),
             machines: RefCell::default(),
             forgiven: Cell::new(faults::panics().0),
+            repairing: Rc::new(Cell::new(true)),
             servers: Servers::default(),
             runtime,
             config,
@@ -127,7 +131,8 @@ impl Simulation {
         self.pool.clone().map(MemoryDisk::sharing).unwrap_or_default()
     }
 
-    fn build(&self) -> usize {
+    /// Adds a node with an empty disk, and does not start it; returns its number.
+    pub fn build(&self) -> usize {
         let mut machines = self.machines.borrow_mut();
         let number = machines.len();
         let key = SecretKey::generate(&mut self.rng.fork(&format!("key {number}")));
@@ -158,8 +163,11 @@ impl Simulation {
         machine.trap.set(None);
         let process = self.wire.begin(machine.id, machine.address);
         let config = &self.config;
-        let refuses = config.refuses.map(|refuses| Box::new(move |request| refuses(number, request)) as Refuses);
-        let transport = SimTransport::new(process, machine.address, self.wire.clone(), refuses);
+        let (repairing, refuses) = (self.repairing.clone(), config.refuses);
+        let refuses = move |request| {
+            (request == Compare::NUMBER && !repairing.get()) || refuses.is_some_and(|refuses| refuses(number, request))
+        };
+        let transport = SimTransport::new(process, machine.address, self.wire.clone(), Box::new(refuses));
         let port = Rc::downgrade(&transport.0);
         let set = Rc::new(LocalSet::new());
         let inside = set.enter();
@@ -195,6 +203,11 @@ impl Simulation {
         drop(inside);
         self.wire.plug(process, Rc::downgrade(&set), port);
         machine.running = Some(Running { process, node, seat: self.crew.seat(set) });
+    }
+
+    /// Says whether nodes have time for comparing what they hold with others.
+    pub(super) fn set_repairing(&self, repairing: bool) {
+        self.repairing.set(repairing);
     }
 
     /// Ends a node's process as `kill -9` does; its disk stays.

@@ -56,7 +56,7 @@ pub(super) struct Port {
     address: SocketAddr,
     wire: Rc<Wire>,
     limits: NetLimits,
-    refuses: Option<Refuses>,
+    refuses: Refuses,
     inbound: RefCell<Option<Weak<dyn Inbound>>>,
     /// By the numbers of nodes; as many as the pool of the real transport has, and dials under way.
     slots: RefCell<BTreeMap<u32, Slot>>,
@@ -72,8 +72,8 @@ impl Port {
     pub(super) async fn receive(&self, leg: Leg, from: Process, srtt: Duration, body: Bytes) -> Option<Answered> {
         let inbound = self.inbound.borrow().as_ref()?.upgrade()?;
         self.tally.was_asked(body.len());
-        if self.refuses.as_ref().zip(body.first()).is_some_and(|(refuses, number)| refuses(*number)) {
-            return Some(Ok(Ok(encode_error(ErrorCode::Busy, "broken on purpose"))));
+        if body.first().is_some_and(|number| (self.refuses)(*number)) {
+            return Some(Ok(Ok(encode_error(ErrorCode::Busy, "on purpose"))));
         }
         let handling = inbound.handle(from.node, body);
         drop(inbound);
@@ -243,7 +243,7 @@ impl Port {
 pub(super) struct SimTransport(pub Rc<Port>);
 
 impl SimTransport {
-    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, refuses: Option<Refuses>) -> Self {
+    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, refuses: Refuses) -> Self {
         Self(Rc::new(Port {
             me,
             address,

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Net, PASSWORD, Running, SOON, Said, folder, run};
+use crate::support::{Net, PASSWORD, Running, SOON, Said, eventually, folder, run};
 
 /// Nodes by name, those that run and those that do not.
 pub struct Crew {
@@ -56,6 +56,16 @@ impl Crew {
         for name in names {
             let lines = &mut self.running.get_mut(*name).expect("started").lines;
             lines.until(&format!("ready line of {name}"), SOON, |line| line["ready"] == true);
+        }
+    }
+
+    /// Waits until everybody who runs knows everybody else who runs.
+    #[track_caller]
+    pub fn meet(&self) {
+        for name in self.running.keys() {
+            eventually(&format!("{name} knows all"), || {
+                self.run(name, &["status"]).json["peers"]["known"] == json!(self.running.len() - 1)
+            });
         }
     }
 

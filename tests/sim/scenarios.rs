@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use timeline::sim::play::{Report, play, plots};
-use timeline::sim::scenario::Scenario;
+use timeline::sim::scenario::{Opening, People, Scenario, Surveyed};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sim")
@@ -60,6 +61,17 @@ fn in_bad_weather_nothing_that_was_acknowledged_is_lost() {
     assert!(report.checks.len() >= 2 && report.counts.len() >= 4, "{report:?}");
     assert!(report.read_ms.count > 10 && report.hops.count > 10, "{report:?}");
     assert_eq!(posts.loss_bound, Some(3.0 / posts.published as f64));
+}
+
+#[test]
+fn what_people_made_apart_is_with_its_replicas_when_everybody_is_there() {
+    let plain = scenario("plain.toml");
+    let people = People { percent: 35.0, follows: 4, ..plain.people.clone() };
+    let check = Surveyed { people: 10, replicas: true, ..plain.check.clone() };
+    let (opening, duration) = (Opening::Apart, Duration::from_secs(120));
+    let apart = Scenario { nodes: 24, k: 8, anchors: false, opening, duration, people, check, ..plain };
+    let report = checked(&apart);
+    assert_eq!((report.people, report.checks.len()), (7, 1));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use timeline::actors::{Deleted, FeedEvent, PostRequest, Posted};
 use timeline::records::{Record, home};
-use timeline::sim::Simulation;
+use timeline::sim::{SimConfig, Simulation};
 use timeline::types::{AccountId, Code, Hash, Problem, Section};
 
 use super::people::{
@@ -59,6 +59,27 @@ fn neither_a_dead_replica_nor_a_dead_follower_keeps_a_post_waiting() {
         publish(&sim, 4, "three are not").await;
         let took = sim.elapsed() - before;
         assert!(took < Duration::from_millis(1000), "{sim:?}: {took:?}");
+    });
+}
+
+#[test]
+fn whoever_reaches_nobody_publishes_nothing() {
+    // Without anchors nothing but the replica set says that a post is published.
+    let sim = Simulation::new(326, SimConfig { nodes: 12, anchors: false, ..SimConfig::default() });
+    sim.run(async {
+        const OTHERS: [usize; 11] = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11];
+        settle(&sim, 4, "alice").await;
+        sim.cut(&[4], &OTHERS);
+        for minutes in [0, 1, 4, 15] {
+            pause(minutes * 60).await;
+            let posted = post(&sim, 4, &format!("after {minutes} minutes")).await;
+            assert!(!posted.published, "{sim:?}: {posted:?}");
+        }
+        sim.mend(&[4], &OTHERS);
+        flushed(&sim, 4, Duration::from_secs(120)).await;
+        let posts = feed(&sim, 4).await;
+        let on_all = |id: &Hash| OTHERS.iter().all(|node| sim.holds(*node, id));
+        assert!(posts.len() == 4 && posts.iter().all(|post| on_all(&post.id)), "{sim:?}: what waited is sent");
     });
 }
 

@@ -173,6 +173,7 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
             return None;
         }
         standing.replicas = set.iter().map(|c| c.node).collect();
+        standing.alone = set.is_empty() && is_alone(node).await;
         let targets = with_anchors(node, answered).await;
         sending.begin(node, parcel, targets);
         update(parcel, &standing, before, &run.waiter);
@@ -312,7 +313,10 @@ async fn find_replicas(node: &Rc<Context>, key: Key, early: oneshot::Sender<Near
             Some(early) => find_closest_soon(node, key, early).await,
             None => find_closest(node, key).await,
         };
-        let anybody = node.doors().routing.anchors().await.iter().any(|(_, answers)| *answers);
+        let anybody = match node.anchors().next() {
+            Some(_) => node.doors().routing.anchors().await.iter().any(|(_, answers)| *answers),
+            None => !is_alone(node).await,
+        };
         if !found.closest.is_empty() || !anybody {
             let replicas: Vec<Contact> = found.closest.into_iter().map(|(c, ())| c).collect();
             let known = node.doors().routing.closest(key, node.network.k()).await;
@@ -321,6 +325,11 @@ async fn find_replicas(node: &Rc<Context>, key: Key, early: oneshot::Sender<Near
         tokio::time::sleep(EMPTY_PAUSE).await;
     }
     (Vec::new(), false)
+}
+
+/// Tells whether this node knows of nobody else.
+async fn is_alone(node: &Context) -> bool {
+    node.doors().routing.overview().await.is_ok_and(|overview| overview.known == 0 && overview.bootpeers.is_empty())
 }
 
 /// Tells whether those known would change nothing of the replica set that was found.

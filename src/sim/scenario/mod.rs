@@ -9,4 +9,4 @@ mod schema;
 
 pub use check::ScenarioError;
 pub use fault::{Fault, Kind, Way};
-pub use schema::{Churn, Clocks, Disks, LinkKeys, People, Quiet, Retained, Scenario, Sharing, Surveyed};
+pub use schema::{Churn, Clocks, Disks, LinkKeys, Opening, People, Quiet, Retained, Scenario, Sharing, Surveyed};

@@ -29,6 +29,8 @@ pub struct Scenario {
     /// Within this all nodes are started, one after the other.
     #[serde(deserialize_with = "span")]
     pub start_within: Duration,
+    /// How people come to be there.
+    pub opening: Opening,
     /// How long people act and faults happen, once everybody has registered and follows.
     #[serde(deserialize_with = "span")]
     pub duration: Duration,
@@ -65,6 +67,7 @@ impl Default for Scenario {
             anchors: true,
             k: 20,
             start_within: Duration::from_secs(10),
+            opening: Opening::Together,
             duration: Duration::from_secs(3600),
             people: People::default(),
             links: LinkKeys::default(),
@@ -78,6 +81,17 @@ impl Default for Scenario {
             fault: Vec::new(),
         }
     }
+}
+
+/// How people come to be there: everybody has registered and follows before anybody acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opening {
+    /// In the whole network, while all nodes run.
+    Together,
+    /// In a network of the bootpeers and few others at a time; before everybody starts, what was made is laid on the disks of its
+    /// replicas. It takes a small part of the time, and puts up with nothing.
+    Apart,
 }
 
 /// What people do; rates are of one person in an hour.
