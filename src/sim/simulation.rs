@@ -65,7 +65,7 @@ pub struct Simulation {
     pub(super) machines: RefCell<Vec<Machine>>,
     forgiven: Cell<u64>,
     /// Whether nodes compare what they hold with others.
-    repairing: Rc<Cell<bool>>,
+    pub(super) repairing: Rc<Cell<bool>>,
     servers: Servers,
     runtime: Runtime,
 }
@@ -203,11 +203,6 @@ impl Simulation {
         drop(inside);
         self.wire.plug(process, Rc::downgrade(&set), port);
         machine.running = Some(Running { process, node, seat: self.crew.seat(set) });
-    }
-
-    /// Says whether nodes have time for comparing what they hold with others.
-    pub(super) fn set_repairing(&self, repairing: bool) {
-        self.repairing.set(repairing);
     }
 
     /// Ends a node's process as `kill -9` does; its disk stays.

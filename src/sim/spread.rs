@@ -15,6 +15,11 @@ const BATCH: usize = 500;
 const LOOKED_AT: usize = 4;
 
 impl Simulation {
+    /// Says whether nodes have time for comparing what they hold with others.
+    pub(super) fn set_repairing(&self, repairing: bool) {
+        self.repairing.set(repairing);
+    }
+
     /// Lays all records that the bootpeers hold on the disks of their replicas, and takes them from bootpeers that are neither
     /// replicas nor anchors. No node may run.
     ///
