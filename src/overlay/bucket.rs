@@ -64,6 +64,12 @@ impl Bucket {
         self.live.is_empty() && self.waiting.is_empty()
     }
 
+    /// Tells whether a newcomer would be one more of many: half of the places are taken, and none of a crowd would give way.
+    pub(super) fn is_enough(&self, contact: &Contact, k: usize) -> bool {
+        let is_new = !self.live.iter().chain(&self.waiting).any(|entry| entry.contact.node == contact.node);
+        is_new && self.live.len() >= k.div_ceil(2) && self.gives_way(contact).is_none()
+    }
+
     /// Tells whether reaching this peer would teach us something.
     pub(super) fn wants(&self, contact: &Contact, k: usize) -> bool {
         match self.live.iter().chain(&self.waiting).find(|e| e.contact.node == contact.node) {

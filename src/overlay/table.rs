@@ -79,10 +79,18 @@ impl RoutingTable {
     /// Tells whether a contact that somebody named is worth a probe; it stays out of the table until it is reached.
     ///
     /// Worth it are unknown nodes where there is room to hold them, and known ones that have signed newer addresses;
-    /// not those that failed within the last 10 minutes at these addresses.
+    /// not those that failed within the last 10 minutes at these addresses. Far away, where any few will do, half of a bucket is
+    /// enough: the rest comes by itself, as lookups reach them.
     pub fn heard(&self, contact: &Contact, now: Duration) -> bool {
         let Some(index) = self.index(&contact.node) else { return false };
-        !self.dead.shuns(contact, now) && self.buckets.get(&index).is_none_or(|b| b.wants(contact, self.k))
+        let Some(bucket) = self.buckets.get(&index) else { return !self.dead.shuns(contact, now) };
+        let enough = || bucket.is_enough(contact, self.k) && self.is_far(index);
+        !self.dead.shuns(contact, now) && bucket.wants(contact, self.k) && !enough()
+    }
+
+    /// Tells whether k contacts are nearer than all of a bucket.
+    fn is_far(&self, index: u8) -> bool {
+        self.buckets.range(..index).map(|(_, bucket)| bucket.live().len()).sum::<usize>() >= self.k
     }
 
     /// Takes in a peer that answered a request of ours, and forgives its failures.
@@ -179,20 +187,20 @@ impl RoutingTable {
 
     /// Returns whom to ping: contacts that were silent for long, longest first.
     ///
-    /// That is a quarter of the time that the contact has been there, at least `soonest`: who has stayed for long will stay.
-    /// It is at most the first of `longest` in the buckets up to the one with the k-th nearest contact, whose nodes are in
-    /// replica sets with this one; the second in the bucket behind, and the third beyond. One that asked us something a while ago (`heard`) need not be asked, but for every third time: it may not hear us.
+    /// That is a quarter of the time that the contact has been there: who has stayed for long will stay. It is at least the first
+    /// of `soonest` and at most the first of `longest` in the buckets up to the one with the k-th nearest contact, whose nodes are
+    /// in replica sets with this one; the second in the bucket behind, and the third beyond. One that asked us something a while ago (`heard`) need not be asked, but for every third time: it may not hear us.
     pub fn silent(
         &self,
         now: Duration,
-        soonest: Duration,
+        soonest: [Duration; 3],
         longest: [Duration; 3],
         heard: impl Fn(&NodeId) -> Option<Duration>,
     ) -> Vec<Contact> {
         let (mut nearer, mut behind) = (0, 0);
         let mut found: Vec<(Duration, &Contact)> = Vec::new();
         for bucket in self.buckets.values() {
-            let latest = longest[behind];
+            let (soonest, latest) = (soonest[behind], longest[behind]);
             nearer += bucket.live().len();
             behind = if nearer < self.k { 0 } else { (behind + 1).min(2) };
             for entry in bucket.live() {

@@ -15,7 +15,7 @@ use super::liveness::{HEARTBEAT, Liveness, Moment};
 use super::lookout::Lookout;
 use super::messages::{Beaten, Begin, End, Follower, Interested, PeersChanged, Renew, Renewed};
 use super::own::{Mark, Own, read_followers, send};
-use super::renew::{Errand, beat, goodbye, ids, nearest_known, renew};
+use super::renew::{Errand, beat, goodbye, is_displaced, nearest_known, renew};
 use super::task::Task;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
@@ -196,8 +196,9 @@ impl PresenceActor {
             (self.node.clone(), own.clone(), self.errands.clone(), self.comparing.clone());
         self.node.spawn(async move {
             for errand in errands {
-                let nearest = ids(&nearest_known(&node, own.place(errand.author)).await);
-                if nearest.is_empty() || (!errand.due && nearest.iter().all(|id| errand.known.contains(id))) {
+                let place = own.place(errand.author);
+                let nearest = nearest_known(&node, place).await;
+                if nearest.is_empty() || (!errand.due && !is_displaced(&node, &place, &errand, &nearest)) {
                     continue;
                 }
                 // Until it has ended, so that no later look begins the same again.

@@ -34,6 +34,15 @@ pub async fn nearest_known(node: &Rc<Context>, place: Key) -> Vec<Contact> {
     node.doors().routing.closest(place, HOLDERS).await
 }
 
+/// Tells whether others should hold a record than do: one of them is gone, or somebody new is known who is nearer than they are.
+pub fn is_displaced(node: &Context, place: &Key, errand: &Errand, nearest: &[Contact]) -> bool {
+    let farthest = errand.holders.iter().map(|holder| holder.node.distance(place)).max();
+    let farthest = farthest.filter(|_| errand.holders.len() >= HOLDERS);
+    let nearer = |new: &Contact| farthest.is_none_or(|farthest| new.node.distance(place) < farthest);
+    errand.holders.iter().any(|holder| node.is_absent(holder))
+        || nearest.iter().any(|contact| !errand.known.contains(&contact.node) && nearer(contact))
+}
+
 /// Returns who they are.
 pub fn ids(contacts: &[Contact]) -> Vec<NodeId> {
     contacts.iter().map(|contact| contact.node).collect()

@@ -21,11 +21,11 @@ use crate::wire::Ping;
 
 /// How often contacts are looked after.
 const TICK: Duration = Duration::from_secs(5);
-/// A contact that was silent for this long is pinged, later when it has stayed for long.
-const SILENT: Duration = Duration::from_secs(60);
-/// The longest that one may be silent that has stayed for long, near this node, farther and far away: lookups pass over a
-/// few that are gone, replica sets wait for repair.
-const SILENT_LONGEST: [Duration; 3] = [Duration::from_secs(120), Duration::from_secs(600), Duration::from_secs(1800)];
+/// A contact near this node, farther or far away that was silent for this long is pinged, later when it has stayed for long:
+/// lookups pass over a few that are gone, replica sets wait for repair.
+const SILENT: [Duration; 3] = [Duration::from_secs(90), Duration::from_secs(240), Duration::from_secs(480)];
+/// The longest that one may be silent that has stayed for long.
+const SILENT_LONGEST: [Duration; 3] = [Duration::from_secs(180), Duration::from_secs(600), Duration::from_secs(1800)];
 /// A bootpeer that was silent for this long is pinged by the others, which are few.
 const BOOTPEER_SILENT_AMONG_THEM: Duration = Duration::from_secs(15);
 /// By everybody else: whether anchors are up decides what counts as published ...

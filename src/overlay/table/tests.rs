@@ -96,7 +96,7 @@ fn contacts_that_stayed_for_long_or_are_heard_may_be_silent_for_longer() {
     };
     let silent = |table: &RoutingTable, at: Duration, heard: &[NodeId], ago: Duration| -> BTreeSet<NodeId> {
         let longest = [2 * MINUTE, 10 * MINUTE, 30 * MINUTE];
-        let silent = table.silent(at, MINUTE, longest, |node| heard.contains(node).then_some(ago));
+        let silent = table.silent(at, [MINUTE; 3], longest, |node| heard.contains(node).then_some(ago));
         silent.iter().map(|contact| contact.node).collect()
     };
     let of = |nodes: &[NodeId]| -> BTreeSet<NodeId> { nodes.iter().copied().collect() };
@@ -199,6 +199,28 @@ fn after_a_change_of_network_the_lost_are_given_back() {
     assert_eq!(nodes(&table.forgive()), &all[1..]);
     assert!(all[1..].iter().all(|n| table.heard(&contact(*n, 1), NOW)));
     assert_eq!(table.failed(&all[0], NOW), Failed::Questionable);
+}
+
+#[test]
+fn of_far_buckets_half_is_filled_by_hearsay_and_the_rest_by_those_who_were_reached() {
+    let near: Vec<NodeId> =
+        [1, 2, 3, 4].map(|n| NodeId(std::array::from_fn(|i| ME.0[i] ^ u8::from(i == 31) * n))).to_vec();
+    let mut table = table_of(ME, 4, &near[..3]);
+    for n in 0..4 {
+        assert!(table.heard(&contact(far(n), 1), NOW), "few are near");
+        table.reached(contact(far(n), 1), RTT, NOW);
+    }
+    let mut table = table_of(ME, 4, &near);
+    let tried = (0..4).filter(|n| {
+        let tried = table.heard(&contact(far(*n), 1), NOW);
+        if tried {
+            table.reached(contact(far(*n), 1), RTT, NOW);
+        }
+        tried
+    });
+    assert_eq!(tried.count(), 2);
+    assert_eq!(table.reached(contact(far(9), 1), RTT, NOW), Reached::Added, "reached for another reason");
+    assert!(table.heard(&contact(far(0), 2), NOW), "one that is here and moved");
 }
 
 #[test]
