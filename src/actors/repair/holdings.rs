@@ -48,8 +48,10 @@ pub(super) async fn sum_up(node: &Rc<Context>) -> Option<Kept> {
     let mut reader = node.store.reader().ok()?;
     let job = move || {
         let mut digest = Digest::default();
-        scan(&mut *reader, Stretch::WHOLE, worth, usize::MAX, |row| digest.add(row.key, &name_of(row.key, row.hash)))
-            .then_some(digest)
+        let add = |row: &Lent<'_>| digest.add(row.key, &name_of(row.key, row.hash));
+        let whole = scan(&mut *reader, Stretch::WHOLE, worth, usize::MAX, add);
+        digest.shrink();
+        whole.then_some(digest)
     };
     let digest = offload(&*node.offload, Lane::Bulk, job).await??;
     Some(Kept { digest: Arc::new(digest), at, took: at.elapsed(), usage, worth })
