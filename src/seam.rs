@@ -13,8 +13,10 @@ use thiserror::Error;
 
 use crate::types::{Contact, Hash, Key, NodeId, Rng, Section, SectionSet, WallTime};
 
+mod reader;
 mod time;
 
+pub use reader::{Lent, LentBytes, Place, Reader};
 pub use time::{Clock, SetClockError, TimeError, TimeSample, TimeSource};
 
 /// A future that stays on the arbiter of its node.
@@ -244,7 +246,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Applied(pub Vec<Outcome>);
 
-/// How much the store holds.
+/// How much a store holds, or a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Records.
@@ -294,6 +296,10 @@ pub trait Store {
         now: WallTime,
     ) -> Result<Vec<Stored>, StoreError>;
 
+    /// Returns how much of a section of a key [`Store::read`] would find, of the slots less than `below` where one is given.
+    /// It reads no bytes: a record that the disk has damaged since counts like the others.
+    fn measure(&self, key: &Key, section: Section, below: Option<&[u8]>, now: WallTime) -> Result<Usage, StoreError>;
+
     /// Returns up to `limit` local values whose key begins with `prefix` and is greater than `after`, in order.
     fn local(
         &self,
@@ -325,17 +331,11 @@ pub trait Store {
         None
     }
 
-    /// Opens a reader for scans, to be used inside [`Offload`].
+    /// Opens a reader for walks, to be used inside [`Offload`].
     fn reader(&self) -> Result<Box<dyn Reader + Send>, StoreError>;
 
     /// Flushes and closes; later calls fail with [`StoreError::Closed`].
     fn close(&self) -> Later<()>;
-}
-
-/// Scans over the whole store.
-pub trait Reader {
-    /// Returns up to `limit` records behind `after` in the order of key, section, slot, hash; ended ones included.
-    fn scan(&mut self, after: Option<&(Key, Section, Bytes, Hash)>, limit: usize) -> Result<Vec<Stored>, StoreError>;
 }
 
 /// Which queue of work a job belongs to.

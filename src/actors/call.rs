@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use crate::overlay::LONGEST;
-use crate::seam::{Class, NetError};
-use crate::types::Contact;
+use crate::seam::{Class, NetError, Path};
+use crate::types::{Contact, NodeId};
 use crate::wire::{Request, WireError, open_answer};
 
 /// Why a request brought nothing.
@@ -54,8 +54,10 @@ impl Context {
         patience: Patience,
     ) -> Result<R::Answer, CallError> {
         let started = Instant::now();
-        let dialled = self.net.path(&to.node).is_some_and(|path| path.connected);
-        let answer = self.net.request(to, request.to_frame(), R::CLASS, self.within(to, patience)).await;
+        let path = self.net.path(&to.node);
+        let dialled = path.is_some_and(|path| path.connected);
+        let within = self.within(&to.node, path, patience);
+        let answer = self.net.request(to, request.to_frame(), R::CLASS, within).await;
         let routing = &self.doors().routing;
         let took_ms = started.elapsed().as_millis();
         tracing::trace!(peer = %to.node.short(), request = R::NUMBER, took_ms, error = ?answer.as_ref().err(), "asked");
@@ -98,9 +100,8 @@ impl Context {
         }
     }
 
-    fn within(&self, to: &Contact, patience: Patience) -> Duration {
-        let path = self.net.path(&to.node);
-        let answer = self.answer_time(&to.node, path.map(|p| p.srtt));
+    fn within(&self, to: &NodeId, path: Option<Path>, patience: Patience) -> Duration {
+        let answer = self.answer_time(to, path.map(|p| p.srtt));
         let answer = if patience == Patience::Disk { LONGEST.max(answer) } else { answer };
         if path.is_some_and(|p| p.connected) { answer } else { DIAL + answer }
     }

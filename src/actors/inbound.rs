@@ -33,7 +33,7 @@ impl Desk {
         Hello {
             minor: MINOR_VERSION,
             network: self.node.network.id,
-            contact: Blob(self.node.contact_at(at).proof.as_ref().map(|p| p.0.to_vec()).unwrap_or_default()),
+            contact: self.node.contact_at(at).proof.as_ref().map(|proof| Blob::from(&proof.0)).unwrap_or_default(),
             time: self.node.now(),
             software: self.node.settings.software.clone(),
             flags: self.node.flags(),

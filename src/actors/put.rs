@@ -37,7 +37,7 @@ pub async fn put(
 ///
 /// A goodbye goes to the nearest known as well, without a lookup: whoever ends waits for nothing long.
 async fn put_below(node: &Rc<Context>, key: Key, blob: &Blob) -> bool {
-    let Ok(record) = Record::decode(Bytes::copy_from_slice(&blob.0)) else { return false };
+    let Ok(record) = Record::decode(blob.0.clone()) else { return false };
     let is_goodbye = matches!(&record, Record::Interest(interest) if !interest.body.online);
     let at_once = async { is_goodbye && descend(node, key, &record, blob, false).await };
     let (at_once, looked_up) = tokio::join!(at_once, descend(node, key, &record, blob, true));
@@ -101,7 +101,7 @@ async fn put_some(
 pub fn evidence(node: &Rc<Context>, records: &[Blob]) -> Vec<Blob> {
     let mut proofs: Vec<Bytes> = records
         .iter()
-        .filter_map(|blob| Record::decode(Bytes::copy_from_slice(&blob.0)).ok())
+        .filter_map(|blob| Record::decode(blob.0.clone()).ok())
         .map(|record| record.need())
         .filter(|need| *need != ProofNeed::Nothing)
         .flat_map(|need| node.evidence(&need))

@@ -3,7 +3,6 @@
 //! Time since the node's start is an argument, sleep included; nothing here reads a clock.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::types::{NodeId, WallTime};
@@ -35,6 +34,7 @@ pub enum Doubt {
 /// What a peer said of the time.
 #[derive(Clone, Copy)]
 struct Heard {
+    peer: NodeId,
     /// The peer's time at the node's start, in milliseconds: it stays right when the own clock is set.
     start_ms: i128,
     at: Duration,
@@ -57,7 +57,8 @@ pub struct Doubts {
     agreed_ms: i128,
     /// The last step that nothing has explained yet, and when it was noticed.
     step: Option<(i64, Duration)>,
-    peers: BTreeMap<NodeId, Heard>,
+    /// Nobody twice; at most [`PEERS`], so few that looking through them costs less than keeping them in order.
+    peers: Vec<Heard>,
     /// What follows from them, while it does.
     median: Cell<Option<Median>>,
 }
@@ -69,7 +70,7 @@ impl Doubts {
             servers,
             agreed_ms: -(quiet.as_millis() as i128),
             step: None,
-            peers: BTreeMap::new(),
+            peers: Vec::new(),
             median: Cell::new(None),
         }
     }
@@ -88,12 +89,18 @@ impl Doubts {
 
     /// Notes the time that a peer has.
     pub fn heard(&mut self, peer: NodeId, time: WallTime, at: Duration) {
-        if self.peers.len() >= PEERS && !self.peers.contains_key(&peer) {
-            let oldest = self.peers.iter().min_by_key(|(id, heard)| (heard.at, **id)).map(|(id, _)| *id);
-            oldest.map(|id| self.peers.remove(&id));
+        let heard = Heard { peer, start_ms: i128::from(time.0) - at.as_millis() as i128, at };
+        let is_full = self.peers.len() >= PEERS;
+        let mut held = self.peers.iter_mut();
+        let place = match held.find(|held| held.peer == peer) {
+            None if is_full => self.peers.iter_mut().min_by_key(|held| (held.at, held.peer)),
+            known => known,
+        };
+        match place {
+            Some(place) => *place = heard,
+            None => self.peers.push(heard),
         }
         self.median.set(None);
-        self.peers.insert(peer, Heard { start_ms: i128::from(time.0) - at.as_millis() as i128, at });
     }
 
     /// Forgets what peers said: after a sleep whose length is not known it means nothing.
@@ -114,7 +121,7 @@ impl Doubts {
     }
 
     fn find_median(&self, at: Duration) -> Median {
-        let recent = || self.peers.values().filter(|heard| at.saturating_sub(heard.at) <= RECENT);
+        let recent = || self.peers.iter().filter(|heard| at.saturating_sub(heard.at) <= RECENT);
         let mut starts: Vec<i128> = recent().map(|heard| heard.start_ms).collect();
         starts.sort_unstable();
         let until = recent().map(|heard| heard.at.saturating_add(RECENT)).min().unwrap_or(Duration::MAX);

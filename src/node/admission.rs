@@ -144,7 +144,7 @@ impl Guest {
         Hello {
             minor: MINOR_VERSION,
             network: self.id,
-            contact: Blob(contact.proof.as_ref().map(|p| p.0.to_vec()).unwrap_or_default()),
+            contact: contact.proof.as_ref().map(|proof| Blob::from(&proof.0)).unwrap_or_default(),
             time: SystemClock.now(),
             software: super::run::software(),
             flags: 0,

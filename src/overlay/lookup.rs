@@ -105,6 +105,10 @@ pub struct Lookup {
     eager: bool,
     /// The most requests.
     asks: usize,
+    /// Requests sent.
+    asked: usize,
+    /// Candidates from which an answer is awaited that is not late.
+    awaited: usize,
     end: Option<End>,
 }
 
@@ -121,6 +125,8 @@ impl Lookup {
             stalled: false,
             eager: true,
             asks: MAX_ASKS,
+            asked: 0,
+            awaited: 0,
             end: None,
         };
         seeds.into_iter().for_each(|seed| lookup.hear(seed, 1));
@@ -146,14 +152,14 @@ impl Lookup {
             self.end = Some(End::Complete);
             return Step::Done;
         }
-        if self.asked() >= self.asks {
+        if self.asked >= self.asks {
             if self.count(|state| matches!(state, State::Asked | State::Slow | State::Elsewhere)) > 0 {
                 return Step::Wait;
             }
             self.end = Some(End::Cut);
             return Step::Done;
         }
-        if self.count(|state| state == State::Asked) >= self.parallel() {
+        if self.awaited >= self.parallel() {
             return Step::Wait;
         }
         // Slow peers are passed over here, so that each of them is backed by one more.
@@ -163,6 +169,7 @@ impl Lookup {
         match next {
             Some(candidate) => {
                 (candidate.state, candidate.asked) = (State::Asked, true);
+                (self.asked, self.awaited) = (self.asked + 1, self.awaited + 1);
                 Step::Ask(candidate.contact.clone())
             }
             None => Step::Wait,
@@ -191,6 +198,7 @@ impl Lookup {
             && candidate.state == State::Asked
         {
             candidate.state = State::Slow;
+            self.awaited -= 1;
         }
     }
 
@@ -198,6 +206,8 @@ impl Lookup {
     pub(super) fn on_elsewhere(&mut self, node: &NodeId, outcome: Elsewhere) {
         if let Some(candidate) = self.candidates.get_mut(&node.distance(&self.target)) {
             // It was about to be asked here, or only known.
+            self.asked -= usize::from(candidate.asked);
+            self.awaited -= usize::from(candidate.state == State::Asked);
             candidate.asked = false;
             candidate.state = match outcome {
                 Elsewhere::Asked => State::Elsewhere,
@@ -244,7 +254,7 @@ impl Lookup {
 
     /// Returns the number of requests sent so far.
     pub fn asked(&self) -> usize {
-        self.candidates.values().filter(|c| c.asked).count()
+        self.asked
     }
 
     /// Returns the longest chain of peers of which one named the next and which was asked; seeds are at 1.
@@ -318,6 +328,7 @@ impl Lookup {
         if !matches!(candidate.state, State::Asked | State::Slow) {
             return None;
         }
+        self.awaited -= usize::from(candidate.state == State::Asked);
         candidate.state = state;
         Some(candidate.hop)
     }

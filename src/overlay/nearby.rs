@@ -33,7 +33,22 @@ impl Nearby {
 
     /// Returns the replica set of a key, in the order of ids.
     pub fn replicas(&self, key: &Key, k: usize) -> Vec<NodeId> {
-        self.chosen(&self.places(), key, k).into_iter().map(|place| *self.node(place)).collect()
+        self.chosen(&self.around(key, k), key, k).into_iter().map(|place| *self.node(place)).collect()
+    }
+
+    /// Returns those among which the replica set of a key is found: as few as begin like the key and are enough for it.
+    fn around(&self, key: &Key, k: usize) -> Vec<Place> {
+        let (mut begin, mut end) = (0, self.nodes.len());
+        for bit in 0..8 * key.0.len() {
+            let bit_of = |bytes: &[u8; 32]| bytes[bit / 8] >> (7 - bit % 8) & 1;
+            let middle = begin + self.nodes[begin..end].partition_point(|node| bit_of(&node.0) == 0);
+            let half = if bit_of(&key.0) == 0 { begin..middle } else { middle..end };
+            if half.len() < k || !self.are_enough(half.clone().map(|place| place as Place), k) {
+                break;
+            }
+            (begin, end) = (half.start, half.end);
+        }
+        (begin..end).map(|place| place as Place).collect()
     }
 
     pub(super) fn places(&self) -> Vec<Place> {

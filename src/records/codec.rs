@@ -14,6 +14,9 @@ use thiserror::Error;
 /// How deep maps and lists may nest.
 pub const MAX_DEPTH: usize = 16;
 
+/// Most values are no longer than this, so that they are written without being moved.
+const MOSTLY: usize = 256;
+
 /// Why bytes are not what they should be. Always the sender's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CodecError {
@@ -36,7 +39,15 @@ pub trait Known {
 
 /// Encodes a value as a map with its short keys.
 pub fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
-    rmp_serde::to_vec_named(value).expect("our own types always encode")
+    let mut out = Vec::with_capacity(MOSTLY);
+    write_to(&mut out, value);
+    out.shrink_to_fit();
+    out
+}
+
+/// Encodes a value likewise, behind what is written already.
+pub fn write_to<T: Serialize>(out: &mut Vec<u8>, value: &T) {
+    rmp_serde::encode::write_named(out, value).expect("our own types always encode");
 }
 
 /// Decodes a map: known fields are read, unknown optional ones passed over, unknown critical ones refused.

@@ -19,7 +19,7 @@ mod record;
 
 pub use account::{AccountBody, AccountChain, ChainError, Final, Link, Revoked};
 pub use admission::{FUTURE_TOLERANCE, admit};
-pub use codec::{CodecError, Known, MAX_DEPTH, from_bytes, to_bytes};
+pub use codec::{CodecError, Known, MAX_DEPTH, from_bytes, to_bytes, write_to};
 pub use contact::{MAX_CONTACT_BYTES, open_contact, sign_contact};
 pub use envelope::{Body, RecordError, SUITE, Signed};
 pub use kinds::*;

@@ -39,6 +39,11 @@ impl Digest {
         }
     }
 
+    /// Gives back the room for more: a digest is kept for long.
+    pub fn shrink(&mut self) {
+        self.up_to.shrink_to_fit();
+    }
+
     /// Returns how many records there are.
     pub fn count(&self) -> u64 {
         self.up_to.last().map_or(0, |(_, sum)| sum.count())

@@ -68,8 +68,9 @@ impl Sum {
         if self.count == 0 {
             return Fingerprint::default();
         }
-        let mut bytes = self.count.to_be_bytes().to_vec();
-        self.parts.iter().rev().for_each(|part| bytes.extend(part.to_be_bytes()));
+        let mut bytes = [0; 8 + 32];
+        let numbers = [self.count].into_iter().chain(self.parts.iter().rev().copied());
+        bytes.chunks_exact_mut(8).zip(numbers).for_each(|(into, number)| into.copy_from_slice(&number.to_be_bytes()));
         let mut out = [0; FINGERPRINT_BYTES];
         out.copy_from_slice(&crate::keys::hash(&bytes).0[..FINGERPRINT_BYTES]);
         Fingerprint(out)

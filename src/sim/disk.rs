@@ -80,6 +80,10 @@ impl Store for SimStore {
         self.store.read(key, sections, after, limit, now)
     }
 
+    fn measure(&self, key: &Key, section: Section, below: Option<&[u8]>, now: WallTime) -> Result<Usage, StoreError> {
+        self.store.measure(key, section, below, now)
+    }
+
     fn local(
         &self,
         space: Space,

@@ -78,9 +78,9 @@ impl Simulation {
 
     /// Tells whether a node's disk holds a record for others, whether it runs or not.
     pub fn holds(&self, number: usize, record: &Hash) -> bool {
-        let store = self.store(number);
-        let all = store.reader().and_then(|mut reader| reader.scan(None, usize::MAX)).unwrap_or_default();
-        all.iter().any(|stored| stored.hash == *record)
+        let mut found = false;
+        self.each_record(number, |_, _, hash, _| found |= hash == record);
+        found
     }
 
     /// Returns the fingerprint of the run so far.

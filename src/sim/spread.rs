@@ -1,14 +1,13 @@
 //! Laying records on the disks of their replicas, as if they had been there for long.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::simulation::Simulation;
 use crate::overlay::replicas::preferred;
 use crate::seam::{Batch, Op, Store, Stored};
 use crate::types::{Contact, Key, NodeId};
 
-/// Records read at once.
-const READ: usize = 1000;
 /// Changes of one disk made at once.
 const BATCH: usize = 500;
 /// Times as many as a replica set has are compared by their distance: those of crowded prefixes are passed over.
@@ -64,13 +63,11 @@ impl Simulation {
         let mut all = BTreeMap::new();
         for number in nodes {
             let Ok(mut reader) = self.store(number).reader() else { continue };
-            let mut after = None;
-            while let Ok(rows) = reader.scan(after.as_ref(), READ)
-                && let Some(last) = rows.last()
-            {
-                after = Some((last.key, last.section, last.slot.clone(), last.hash));
-                all.extend(rows.into_iter().map(|row| ((row.key, row.section, row.slot.clone(), row.hash), row)));
-            }
+            let walked = reader.walk(None, &mut |row| {
+                all.insert(row.place(), Stored::from(row));
+                ControlFlow::Continue(())
+            });
+            walked.expect("a memory disk can be read");
         }
         all.into_values().collect()
     }

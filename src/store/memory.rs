@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,9 +16,11 @@ mod pool;
 
 pub use pool::Pool;
 
-use self::pool::{At, Lying, Place};
+use self::pool::{At, Lying};
 use super::merge::{Held, Merge, ended, kept, latest_end, plan};
-use crate::seam::{Applied, Batch, Later, Op, Outcome, Reader, Space, Store, StoreError, Stored, Usage};
+use crate::seam::{
+    Applied, Batch, Later, Lent, LentBytes, Op, Outcome, Place, Reader, Space, Store, StoreError, Stored, Usage,
+};
 use crate::types::{Hash, Key, Section, SectionSet, WallTime};
 
 /// When each record came here, by its place.
@@ -203,6 +205,18 @@ impl Store for MemoryStore {
             .collect())
     }
 
+    fn measure(&self, key: &Key, section: Section, below: Option<&[u8]>, now: WallTime) -> Result<Usage, StoreError> {
+        self.check_open()?;
+        let contents = self.disk.0.borrow();
+        let rows = section_of(&contents.records, *key, section).map(|(At(row), _)| row);
+        let rows = rows.take_while(|row| below.is_none_or(|below| *row.place.2 < *below));
+        let live = rows.filter(|row| !ended(row.expires_at, now));
+        Ok(live.fold(Usage::default(), |all, row| Usage {
+            records: all.records + 1,
+            bytes: all.bytes + row.bytes.len() as u64,
+        }))
+    }
+
     fn local(
         &self,
         space: Space,
@@ -252,12 +266,19 @@ struct MemoryReader {
 }
 
 impl Reader for MemoryReader {
-    fn scan(&mut self, after: Option<&Place>, limit: usize) -> Result<Vec<Stored>, StoreError> {
+    fn walk(
+        &mut self,
+        after: Option<&Place>,
+        look: &mut dyn FnMut(&Lent<'_>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);
         }
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(self.records.range::<Place, _>((from, Bound::Unbounded)).take(limit).map(stored).collect())
+        let mut rows = self.records.range::<Place, _>((from, Bound::Unbounded));
+        // Whether it was broken off or came to the end is all the same.
+        let _ = rows.try_for_each(|row| look(&lent(row)));
+        Ok(())
     }
 }
 
@@ -278,4 +299,10 @@ fn section_from(
 fn stored((At(row), stored_at): (&At, &WallTime)) -> Stored {
     let (key, section, slot, hash) = row.place.clone();
     Stored { key, section, slot, hash, bytes: row.bytes.clone(), expires_at: row.expires_at, stored_at: *stored_at }
+}
+
+fn lent<'a>((At(row), stored_at): (&'a At, &WallTime)) -> Lent<'a> {
+    let (key, section, slot, hash) = &row.place;
+    let (section, bytes) = (*section, LentBytes::Held(&row.bytes));
+    Lent { key, section, slot, hash, bytes, expires_at: row.expires_at, stored_at: *stored_at }
 }

@@ -32,7 +32,7 @@ pub use schema::{SCHEMA, STEPS, Setup, Step};
 
 use fault::fault;
 use queue::Queue;
-use read::{SqliteReader, read_local, read_records};
+use read::{SqliteReader, measure_records, read_local, read_records};
 
 /// Numbers that the writer keeps and everybody may read.
 #[derive(Default)]
@@ -119,6 +119,10 @@ impl Store for SqliteStore {
         now: WallTime,
     ) -> Result<Vec<Stored>, StoreError> {
         self.on_reads(|connection| read_records(connection, key, sections, after, limit, now))
+    }
+
+    fn measure(&self, key: &Key, section: Section, below: Option<&[u8]>, now: WallTime) -> Result<Usage, StoreError> {
+        self.on_reads(|connection| measure_records(connection, key, section, below, now))
     }
 
     fn local(

@@ -68,6 +68,7 @@ impl From<Reach> for Contact {
 impl Deref for Contact {
     type Target = Reach;
 
+    #[inline]
     fn deref(&self) -> &Reach {
         &self.0
     }

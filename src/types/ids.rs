@@ -110,6 +110,7 @@ impl NodeId {
     }
 
     /// Returns the XOR distance of this node to `key`.
+    #[inline]
     pub fn distance(&self, key: &Key) -> Distance {
         self.key().distance(key)
     }
@@ -124,6 +125,7 @@ impl DeviceId {
 
 impl Key {
     /// Returns the XOR distance between two places.
+    #[inline]
     pub fn distance(&self, other: &Key) -> Distance {
         let mut out = [0; 32];
         for (o, (a, b)) in out.iter_mut().zip(self.0.iter().zip(&other.0)) {

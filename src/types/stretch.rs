@@ -117,7 +117,8 @@ impl Stretch {
     /// Puts stretches together where they are the two halves of one, or where one covers the other; in order.
     pub fn merged(mut all: Vec<Self>) -> Vec<Self> {
         all.sort_unstable();
-        let mut out: Vec<Self> = Vec::with_capacity(all.len());
+        // Most fall together, and what is left is kept for long.
+        let mut out: Vec<Self> = Vec::new();
         for next in all {
             if out.last().is_some_and(|last| last.covers(next)) {
                 continue;

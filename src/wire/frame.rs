@@ -1,11 +1,13 @@
 //! Frames: a request is its number and a map, an answer is 0 or 1 and a map.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::records::{CodecError, Known, from_bytes, to_bytes};
+use crate::records::{CodecError, Known, from_bytes, write_to};
 use crate::seam::Class;
 
 /// The number of the request that opens every connection.
@@ -22,9 +24,7 @@ pub trait Request: Serialize + DeserializeOwned + Known {
 
     /// Encodes the request as a frame.
     fn to_frame(&self) -> Bytes {
-        let mut out = vec![Self::NUMBER];
-        out.extend(to_bytes(self));
-        out.into()
+        frame(Self::NUMBER, self)
     }
 }
 
@@ -123,16 +123,31 @@ const ERROR: u8 = 1;
 
 /// Encodes an answer.
 pub fn encode_ok<A: Answer>(answer: &A) -> Bytes {
-    let mut out = vec![OK];
-    out.extend(to_bytes(answer));
-    out.into()
+    frame(OK, answer)
 }
 
 /// Encodes a refusal with a reason for people.
 pub fn encode_error(code: ErrorCode, reason: &str) -> Bytes {
-    let mut out = vec![ERROR];
-    out.extend(to_bytes(&RawError { code: code.number(), reason: reason.to_owned() }));
-    out.into()
+    frame(ERROR, &RawError { code: code.number(), reason: reason.to_owned() })
+}
+
+/// Most bytes of room that are kept for the next frame: few frames are longer.
+const ROOM: usize = 64 * 1024;
+
+thread_local! {
+    /// Where frames are written before they are as long as they get.
+    static DESK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+fn frame<T: Serialize>(first: u8, map: &T) -> Bytes {
+    let mut desk = DESK.take();
+    desk.clear();
+    desk.push(first);
+    write_to(&mut desk, map);
+    let frame = Bytes::copy_from_slice(&desk);
+    desk.shrink_to(ROOM);
+    DESK.set(desk);
+    frame
 }
 
 /// Reads the map of a request whose number was looked at.

@@ -1,7 +1,7 @@
 //! HELLO, and the requests of overlay, records and delivery.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::collection::Mark;
 use super::frame::{Answer, Request};
@@ -21,20 +21,37 @@ pub const MAX_PUT_RECORDS: usize = 48;
 pub const MAX_CONTACTS: usize = 64;
 
 /// Bytes that are carried as they are: a record or a signed contact.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Blob(#[serde(with = "serde_bytes")] pub Vec<u8>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Blob(pub Bytes);
 
 impl Blob {
     /// Returns the bytes.
     pub fn into_bytes(self) -> Bytes {
-        self.0.into()
+        self.0
     }
 }
 
 impl From<&Bytes> for Blob {
     fn from(bytes: &Bytes) -> Self {
-        Self(bytes.to_vec())
+        Self(bytes.clone())
+    }
+}
+
+impl From<Vec<u8>> for Blob {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_bytes::ByteBuf::deserialize(deserializer).map(|bytes| Self::from(bytes.into_vec()))
     }
 }
 

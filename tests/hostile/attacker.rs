@@ -72,7 +72,7 @@ pub struct Attacker {
 /// Builds a HELLO that claims what it is told.
 pub fn hello(network: NetworkId, contact: Vec<u8>) -> Hello {
     let software = "timeline/hostile".to_owned();
-    Hello { minor: MINOR_VERSION, network, contact: Blob(contact), time: NOW, software, flags: 0 }
+    Hello { minor: MINOR_VERSION, network, contact: Blob::from(contact), time: NOW, software, flags: 0 }
 }
 
 impl Attacker {

@@ -214,10 +214,10 @@ fn a_put_carries_one_to_48_records() {
         let before = victim.holdings();
         let key = home(&net.account("alice").id());
         for count in [0, 49, 1000, 100_000] {
-            let put = Put { key, records: vec![Blob(vec![]); count], proofs: vec![] };
+            let put = Put { key, records: vec![Blob::from(vec![]); count], proofs: vec![] };
             assert_eq!(mallory.ask(&victim.contact, &put).await, Err(ErrorCode::Malformed), "{count} records");
         }
-        let put = Put { key, records: vec![Blob(vec![]); 48], proofs: vec![Blob(vec![]); 60_000] };
+        let put = Put { key, records: vec![Blob::from(vec![]); 48], proofs: vec![Blob::from(vec![]); 60_000] };
         assert_eq!(mallory.ask(&victim.contact, &put).await.expect("statuses").statuses, vec![5; 48]);
         victim.unharmed(&before).await;
         victim.end().await;

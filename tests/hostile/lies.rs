@@ -321,7 +321,7 @@ fn a_lying_registrar_certifies_nothing_and_prevents_nothing() {
                         Claimed { signed: Final { registrar: keys[0].public(), ..sign(&keys[2], &asked) }, other: None }
                     }
                     1 => Claimed { signed: sign(&keys[2], &other), other: None },
-                    2 => Claimed { signed: sign(&keys[2], &asked), other: Some(Blob(vec![1, 1, 0xc1])) },
+                    2 => Claimed { signed: sign(&keys[2], &asked), other: Some(Blob::from(vec![1, 1, 0xc1])) },
                     3 => Claimed { signed: sign(&keys[2], &other), other: Some(Blob::from(other.bytes())) },
                     _ => return Some(Bytes::from(vec![0xff; 1000])),
                 };

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use timeline::records::{Record, countersign, home, section_at, users_key};
 use timeline::types::{AccountId, Key, Section, SectionSet};
-use timeline::wire::{Get, Got, Status};
+use timeline::wire::{Blob, Get, Got, Status};
 
 use crate::attacker::Attacker;
 use crate::fixtures::{TestAccount, TestDevice, TestNet, every_kind, secret};
@@ -193,9 +193,9 @@ fn a_directory_keeps_the_smallest_accounts_and_says_that_there_are_more() {
             }
             let mut smallest: Vec<&TestAccount> = people.iter().collect();
             smallest.sort_by_key(|p| p.id());
-            let expected: Vec<Vec<u8>> = smallest[..3].iter().map(|p| p.directory().bytes().to_vec()).collect();
+            let expected: Vec<Bytes> = smallest[..3].iter().map(|p| p.directory().bytes().clone()).collect();
             let page = got(&mallory, &victim, key, Section::Directory).await;
-            let held: Vec<Vec<u8>> = page.records.into_iter().map(|blob| blob.0).collect();
+            let held: Vec<Bytes> = page.records.into_iter().map(Blob::into_bytes).collect();
             assert_eq!((held, page.split), (expected, SectionSet::of(&[Section::Directory])), "way {way}");
             // Under the whole name everybody is found.
             let name = people[8].chain.username().as_str();

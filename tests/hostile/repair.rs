@@ -61,8 +61,8 @@ fn junk(net: &TestNet) -> Bytes {
     let keys = home(&net.account("mallory").id()).0.repeat(2);
     encode_ok(&Fetched {
         keys,
-        records: vec![Blob::from(post.bytes()), Blob(vec![7; 900])],
-        proofs: vec![Blob(vec![1])],
+        records: vec![Blob::from(post.bytes()), Blob::from(vec![7; 900])],
+        proofs: vec![Blob::from(vec![1])],
     })
 }
 

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::rc::{Rc, Weak};
 use std::sync::Once;
 use std::time::Duration;
@@ -277,8 +278,13 @@ impl Victim {
     /// Returns everything that lies in the store.
     pub fn holdings(&self) -> Holdings {
         let mut reader = self.store.reader().expect("a reader");
-        let records = reader.scan(None, 100_000).expect("scanned");
-        let records = records.into_iter().map(|s| (s.key, s.section, s.slot, s.hash, s.bytes)).collect();
+        let mut records = Vec::new();
+        let walked = reader.walk(None, &mut |row| {
+            let (key, section, slot, hash) = row.place();
+            records.push((key, section, slot, hash, row.bytes.to_bytes()));
+            ControlFlow::Continue(())
+        });
+        walked.expect("walked");
         let spaces = [Space::Session, Space::Claims, Space::Followees, Space::Feed, Space::Finals];
         let rows = |space| self.store.local(space, &[], None, 100_000).expect("read");
         Holdings { records, local: spaces.into_iter().map(|space| (space, rows(space))).collect() }

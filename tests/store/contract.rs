@@ -4,7 +4,7 @@ use timeline::seam::{Op, Outcome, Space, StoreError, Stored, Usage};
 use timeline::types::{Hash, Section, SectionSet, WallTime};
 
 use crate::fixture::{Fixture, for_both};
-use crate::records::{DAY, NOW, StoreExt, bytes, key, record};
+use crate::records::{DAY, NOW, StoreExt, bytes, key, place, record, walk};
 
 for_both!(
     records_come_back_exactly,
@@ -23,7 +23,8 @@ for_both!(
     times_beyond_never_are_never,
     empty_slots_and_bodies_are_ordinary,
     usage_follows_every_change,
-    scans_go_over_everything_in_order,
+    walks_go_over_everything_in_order,
+    a_measure_is_what_a_read_would_find,
     local_values_are_ordered_maps,
     set_local_once_has_one_winner,
     a_full_disk_changes_nothing,
@@ -265,22 +266,49 @@ async fn usage_follows_every_change(fixture: impl Fixture) {
     check(0, 0);
 }
 
-async fn scans_go_over_everything_in_order(fixture: impl Fixture) {
+async fn walks_go_over_everything_in_order(fixture: impl Fixture) {
     let store = fixture.store();
     let mut all = forty(&fixture).await;
-    let others = (0..9u8).map(|n| Stored { key: key(n * 30), ..record(Section::Post, &n.to_string(), "text") });
+    // More than are read at once.
+    let others =
+        (0..1200u32).map(|n| Stored { key: key(n as u8 % 9 * 30), ..record(Section::Post, &n.to_string(), "text") });
     let ended = Stored { key: key(2), expires_at: WallTime(NOW + 1), ..record(Section::Post, "", "old") };
     let others: Vec<Stored> = others.chain([ended]).collect();
     store.make(others.iter().cloned().map(Op::Put).collect()).await.expect("committed");
     all.extend(others);
     all.sort_by(|a, b| (a.key, a.section, &a.slot, a.hash).cmp(&(b.key, b.section, &b.slot, b.hash)));
-    for step in [1, 7, 1000] {
-        assert_eq!(crate::records::scan(&mut *store.reader().expect("reader"), step), all);
-    }
     let mut reader = store.reader().expect("reader");
+    for (from, most) in [(0, 1), (0, 7), (1, 1000), (999, 2), (1000, 5), (500, usize::MAX), (all.len(), 1)] {
+        let after = from.checked_sub(1).map(|last| place(&all[last]));
+        let expected = &all[from..from.saturating_add(most).min(all.len())];
+        assert_eq!(walk(&mut *reader, after.as_ref(), most).expect("walked"), expected);
+    }
     #[allow(clippy::disallowed_methods, reason = "a reader is for threads, so it is used on one")]
-    let elsewhere = std::thread::spawn(move || reader.scan(None, 3)).join().expect("joined");
+    let elsewhere = std::thread::spawn(move || walk(&mut *reader, None, 3)).join().expect("joined");
     assert_eq!(elsewhere, Ok(all[..3].to_vec()), "a reader may go to another thread");
+}
+
+async fn a_measure_is_what_a_read_would_find(fixture: impl Fixture) {
+    let store = fixture.store();
+    let at = |slot: &str, text: &str| record(Section::Followers, slot, text);
+    let ended = Stored { expires_at: WallTime(NOW + 1), ..at("c", "four") };
+    let others = [record(Section::Following, "a", "other"), Stored { key: key(2), ..at("a", "other") }];
+    let here = [at("", ""), at("a", "1"), at("b", "22"), at("b", "333"), ended];
+    store.make(here.into_iter().chain(others).map(Op::Put).collect()).await.expect("committed");
+    let check = |below: Option<&str>, now, records, bytes| {
+        let measured = store.measure(&key(1), Section::Followers, below.map(str::as_bytes), WallTime(now));
+        assert_eq!(measured, Ok(Usage { records, bytes }), "below {below:?} at {now}");
+    };
+    check(None, NOW, 5, 10);
+    check(None, NOW + 1, 4, 6);
+    check(None, NOW + DAY, 0, 0);
+    check(Some("d"), NOW, 5, 10);
+    check(Some("c"), NOW, 4, 6);
+    check(Some("b"), NOW, 2, 1);
+    check(Some("ab"), NOW, 2, 1);
+    check(Some("a"), NOW, 1, 0);
+    check(Some(""), NOW, 0, 0);
+    assert_eq!(store.measure(&key(3), Section::Followers, None, WallTime(NOW)), Ok(Usage::default()));
 }
 
 async fn local_values_are_ordered_maps(fixture: impl Fixture) {

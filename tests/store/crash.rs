@@ -221,6 +221,6 @@ fn a_file_that_may_not_grow_is_a_full_disk_and_what_was_acknowledged_stays() {
     names.retain(|name| name.ends_with(".room"));
     assert_eq!(names, Vec::<String>::new(), "what was tried is not left behind");
     let store = open_in(folder.path()).expect("opened");
-    let found = crate::records::scan(&mut *store.reader().expect("reader"), 500);
+    let found = crate::records::walk(&mut *store.reader().expect("reader"), None, usize::MAX).expect("walked");
     assert_eq!(found.len(), 2 * acknowledged.len(), "{said}");
 }

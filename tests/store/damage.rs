@@ -9,7 +9,7 @@ use timeline::store::{Setup, SqliteStore};
 use timeline::types::Section;
 
 use crate::fixture::{file, on_arbiter, open_in};
-use crate::records::{merge, record};
+use crate::records::{merge, record, walk};
 
 /// Makes a cleanly closed store with some records.
 fn closed_store(records: u32) -> TempDir {
@@ -81,7 +81,7 @@ fn a_flipped_bit_in_the_header_is_found_or_harmless() {
             Err(StoreError::Damaged(_) | StoreError::Newer { .. }) => {}
             Err(other) => panic!("bit {bit}: {other:?}"),
             Ok((store, _folder)) => {
-                let found = store.reader().expect("reader").scan(None, 100).expect("scan");
+                let found = walk(&mut *store.reader().expect("reader"), None, usize::MAX).expect("walked");
                 assert_eq!(found.len(), 20, "bit {bit}");
             }
         }

@@ -3,26 +3,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use bytes::Bytes;
 use tempfile::TempDir;
-use timeline::seam::{Batch, Op, Space, Store, StoreError, Stored};
+use timeline::seam::{Batch, Op, Place, Space, Store, StoreError, Stored};
 use timeline::store::SqliteStore;
-use timeline::types::{Hash, Key, Rng, Section, SectionSet, WallTime};
+use timeline::types::{Key, Rng, Section, SectionSet, WallTime};
 
 use crate::fixture::{crash_image, file, on_arbiter, open_in};
-use crate::records::{NOW, bytes, record, scan};
+use crate::records::{NOW, bytes, place, record, walk};
 
 const RECORDS: u32 = 800;
 /// How many files are damaged, where [`crate::ROUNDS`] does not say.
 const FLIPS: u32 = 60;
 const BATCHES: u32 = 40;
-
-/// Where a record lies.
-type Place = (Key, Section, Bytes, Hash);
-
-fn place(record: &Stored) -> Place {
-    (record.key, record.section, record.slot.clone(), record.hash)
-}
 
 fn key_of(n: u32) -> Key {
     Key(*blake3::hash(&(n % 100).to_le_bytes()).as_bytes())
@@ -51,18 +43,18 @@ fn open_bytes(content: &[u8]) -> (Result<SqliteStore, StoreError>, TempDir) {
     (open_in(folder.path()), folder)
 }
 
-/// Everything that is found, by a scan and by asking for each: what the two say differently is missing.
+/// Everything that is found, by a walk and by asking for each: what the two say differently is missing.
 fn found(store: &SqliteStore, all: &BTreeMap<Place, Stored>) -> (BTreeMap<Place, Stored>, Vec<Place>) {
-    let scanned = scan(&mut *store.reader().expect("reader"), 500);
+    let walked = walk(&mut *store.reader().expect("reader"), None, usize::MAX).expect("walked");
     let mut asked = BTreeMap::new();
     for n in 0..100 {
         let rows = store.read(&key_of(n), SectionSet::all(), None, usize::MAX, WallTime(NOW)).expect("read");
         asked.extend(rows.into_iter().map(|row| (place(&row), row)));
     }
-    let scanned: BTreeMap<Place, Stored> = scanned.into_iter().map(|row| (place(&row), row)).collect();
-    let lost = all.iter().filter(|(place, row)| scanned.get(*place) != Some(row) || asked.get(*place) != Some(row));
+    let walked: BTreeMap<Place, Stored> = walked.into_iter().map(|row| (place(&row), row)).collect();
+    let lost = all.iter().filter(|(place, row)| walked.get(*place) != Some(row) || asked.get(*place) != Some(row));
     let lost = lost.map(|(place, _)| place.clone()).collect();
-    (scanned, lost)
+    (walked, lost)
 }
 
 #[test]
@@ -94,9 +86,9 @@ fn a_flipped_bit_anywhere_costs_one_record_at_most() {
             }
             Err(other) => panic!("{what}: {other:?}"),
             Ok(store) => {
-                let (scanned, lost) = found(&store, &all);
+                let (walked, lost) = found(&store, &all);
                 assert!(lost.len() <= 1, "{what}: {} records are lost", lost.len());
-                let strange = scanned.iter().filter(|(place, row)| all.get(*place) != Some(row)).count();
+                let strange = walked.iter().filter(|(place, row)| all.get(*place) != Some(row)).count();
                 assert_eq!(strange, 0, "{what}: a record is not what it was");
                 harmless += usize::from(lost.is_empty());
                 for place in lost {
@@ -138,7 +130,7 @@ fn a_damaged_wal_gives_a_state_that_once_was() {
                 Err(StoreError::Damaged(_)) => continue,
                 Err(other) => panic!("{what}: {other:?}"),
             };
-            let all = scan(&mut *store.reader().expect("reader"), 500);
+            let all = walk(&mut *store.reader().expect("reader"), None, usize::MAX).expect("walked");
             let slots = |section: Section| -> Vec<String> {
                 let of = all.iter().filter(|row| row.section == section);
                 of.map(|row| String::from_utf8_lossy(&row.slot).into_owned()).collect()

@@ -66,7 +66,8 @@ async fn a_closed_store_says_so(fixture: impl Fixture) {
     assert_eq!(store.local(Space::Node, b"", None, 1), Err(StoreError::Closed));
     assert_eq!(store.make(vec![]).await, Err(StoreError::Closed));
     assert_eq!(store.reader().err(), Some(StoreError::Closed));
-    assert_eq!(reader.scan(None, 1), Err(StoreError::Closed));
+    assert_eq!(store.measure(&key(1), Section::Device, None, WallTime(NOW)), Err(StoreError::Closed));
+    assert_eq!(crate::records::walk(&mut *reader, None, 1), Err(StoreError::Closed));
 }
 
 async fn commits_called_before_the_close_are_made(mut fixture: impl Fixture) {

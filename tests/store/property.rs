@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use timeline::actors::state_hash;
-use timeline::seam::{Batch, Op, Space, Store, Stored};
+use timeline::seam::{Batch, Op, Space, Store, Stored, Usage};
 use timeline::store::MemoryStore;
 use timeline::types::{Hash, Section, SectionSet, WallTime};
 
@@ -70,6 +70,19 @@ fn view(store: &Rc<dyn Store>, page: usize, now: WallTime) -> Vec<Stored> {
     seen
 }
 
+/// Compares each measure with the records that a read finds.
+fn measures_say_what_reads_find(store: &Rc<dyn Store>, now: WallTime) {
+    for (at, section) in (0..3).flat_map(|at| Section::ALL.iter().map(move |section| (at, *section))) {
+        let found = store.read(&key(at), SectionSet::of(&[section]), None, usize::MAX, now).expect("read");
+        for below in [None].into_iter().chain(found.iter().map(|row| Some(&*row.slot))) {
+            let fitting = found.iter().filter(|row| below.is_none_or(|below| *row.slot < *below));
+            let (mut records, mut bytes) = (0, 0);
+            fitting.for_each(|row| (records, bytes) = (records + 1, bytes + row.bytes.len() as u64));
+            assert_eq!(store.measure(&key(at), section, below, now), Ok(Usage { records, bytes }));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -91,6 +104,8 @@ proptest! {
                 assert_eq!(file.usage(), memory.usage());
                 assert_eq!(view(&file, page, WallTime(now)), view(&memory, page, WallTime(now)));
                 assert_eq!(file.scan_all(), memory.scan_all());
+                measures_say_what_reads_find(&file, WallTime(now));
+                measures_say_what_reads_find(&memory, WallTime(now));
                 let state = |store: &Rc<dyn Store>| state_hash(&**store, WallTime(now), None).expect("read");
                 assert_eq!(state(&file), state(&memory));
                 for space in [Space::Node, Space::Feed] {

@@ -1,7 +1,9 @@
 //! Records for tests, and a merge that shows all three ways a slot can behave.
 
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
-use timeline::seam::{Batch, Op, Outcome, Reader, Space, Store, StoreError, Stored};
+use timeline::seam::{Batch, Op, Outcome, Place, Reader, Space, Store, StoreError, Stored};
 use timeline::store::Verdict;
 use timeline::types::{Hash, Key, Section, SectionSet, WallTime};
 
@@ -82,20 +84,22 @@ impl StoreExt for dyn Store {
     }
 
     fn scan_all(&self) -> Vec<Stored> {
-        scan(&mut *self.reader().expect("reader"), 7)
+        walk(&mut *self.reader().expect("reader"), None, usize::MAX).expect("walked")
     }
 }
 
-/// Scans everything, a few records at a time.
-pub fn scan(reader: &mut (dyn Reader + Send), step: usize) -> Vec<Stored> {
-    let mut all: Vec<Stored> = Vec::new();
-    loop {
-        let after = all.last().map(|r| (r.key, r.section, r.slot.clone(), r.hash));
-        let next = reader.scan(after.as_ref(), step).expect("scan");
-        assert!(next.len() <= step);
-        if next.is_empty() {
-            return all;
-        }
-        all.extend(next);
-    }
+/// Returns where a record lies.
+pub fn place(row: &Stored) -> Place {
+    (row.key, row.section, row.slot.clone(), row.hash)
+}
+
+/// Walks over what lies behind a place, as far as the `most`th record.
+pub fn walk(reader: &mut dyn Reader, after: Option<&Place>, most: usize) -> Result<Vec<Stored>, StoreError> {
+    let mut found = Vec::new();
+    let walked = reader.walk(after, &mut |row| {
+        assert!(found.len() < most, "the walk was broken off");
+        found.push(Stored::from(row));
+        if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    walked.map(|()| found)
 }

@@ -8,7 +8,7 @@ use timeline::store::SqliteStore;
 use timeline::types::{Rng, Section};
 
 use crate::fixture::{crash_image, file, on_arbiter, open_in};
-use crate::records::{bytes, record, scan};
+use crate::records::{bytes, record, walk};
 
 const FRAME: usize = 24 + 4096;
 const HEADER: usize = 32;
@@ -41,7 +41,7 @@ fn killed() -> (TempDir, Vec<usize>) {
 
 /// Returns how many records of the log are there: always the first ones.
 fn there(store: &SqliteStore) -> usize {
-    let found = scan(&mut *store.reader().expect("reader"), 500);
+    let found = walk(&mut *store.reader().expect("reader"), None, usize::MAX).expect("walked");
     for (n, row) in found.iter().enumerate() {
         assert_eq!(row.slot, format!("{n:03}"), "they are in the order of their commits");
     }

@@ -62,7 +62,7 @@ fn greeting(net: &TestNet) -> Vec<Value> {
     let hello = |flags| Hello {
         minor: 0,
         network: net.id(),
-        contact: Blob(contact.clone()),
+        contact: Blob::from(contact.clone()),
         time: NOW,
         software: "timeline 0.1.0".to_owned(),
         flags,
@@ -87,8 +87,8 @@ fn greeting(net: &TestNet) -> Vec<Value> {
 }
 
 fn overlay(net: &TestNet) -> Vec<Value> {
-    let contact = Blob(contact_bytes(&secret("node"), &net.id()));
-    let other = Blob(contact_bytes(&secret("other node"), &net.id()));
+    let contact = Blob::from(contact_bytes(&secret("node"), &net.id()));
+    let other = Blob::from(contact_bytes(&secret("other node"), &net.id()));
     vec![
         request("PING", &Ping {}),
         answer::<Ping>("PING answered", &Pong { time: NOW }),
@@ -109,7 +109,7 @@ fn records(net: &TestNet) -> Vec<Value> {
     let key = home(&alice.id());
     let posts: Vec<Blob> = device.posts(2).iter().map(|p| Blob::from(p.bytes())).collect();
     let proofs = vec![Blob::from(alice.chain.bytes()), Blob::from(device.cert.bytes())];
-    let (post, contact) = (posts[0].clone(), Blob(contact_bytes(&secret("node"), &net.id())));
+    let (post, contact) = (posts[0].clone(), Blob::from(contact_bytes(&secret("node"), &net.id())));
     let slot = [&device.id().0[..], &1u64.to_be_bytes()].concat();
     let cursor = Cursor { section: 7, slot, hash: device.posts(1)[0].hash() };
     let sections =

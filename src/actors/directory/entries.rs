@@ -1,5 +1,6 @@
 //! Making entries: by whoever registers, and by anchors for those who did not come to it.
 
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use crate::actors::context::Context;
@@ -9,8 +10,6 @@ use crate::records::{AccountChain, DirectoryBody, Record, Signed, name_key, user
 use crate::seam::{Batch, Lane, Reader, StoreError, Stored, offload};
 use crate::types::{Section, SectionSet, Username};
 
-/// Records looked at in one go of a scan.
-const SCAN: usize = 1000;
 /// Most accounts entered in one pass; the others follow in the next one.
 const PASS: usize = 1000;
 
@@ -44,10 +43,7 @@ pub async fn enter_all(node: Rc<Context>) -> usize {
     let Ok(mut reader) = node.store.reader() else { return 0 };
     let scan = move || accounts(&mut *reader);
     let Some(accounts) = offload(&*node.offload, Lane::Bulk, scan).await else { return 0 };
-    let missing = accounts.into_iter().filter_map(|stored| match Record::decode(stored.bytes) {
-        Ok(Record::Account(chain)) if !is_entered(&node, chain.username()) => Some(chain),
-        _ => None,
-    });
+    let missing = accounts.into_iter().filter(|chain| !is_entered(&node, chain.username()));
     let mut count = 0;
     for chain in missing.take(PASS) {
         if let Err(error) = enter(&node, &chain).await {
@@ -59,26 +55,22 @@ pub async fn enter_all(node: Rc<Context>) -> usize {
     count
 }
 
-/// Scans for account records at the keys of their names.
-fn accounts(reader: &mut dyn Reader) -> Vec<Stored> {
-    let (mut out, mut after) = (Vec::new(), None);
-    loop {
-        let some = reader.scan(after.as_ref(), SCAN).unwrap_or_default();
-        let Some(last) = some.last() else { return out };
-        after = Some((last.key, last.section, last.slot.clone(), last.hash));
-        let end = some.len() < SCAN;
-        out.extend(some.into_iter().filter(|s| s.section == Section::Account && is_at_name(s)));
-        if end {
-            return out;
+/// Returns the accounts whose chains lie at the keys of their names.
+fn accounts(reader: &mut dyn Reader) -> Vec<AccountChain> {
+    let mut found = Vec::new();
+    let walked = reader.walk(None, &mut |row| {
+        if row.section == Section::Account
+            && let Ok(Record::Account(chain)) = Record::decode(row.bytes.to_bytes())
+            && name_key(chain.username()) == *row.key
+        {
+            found.push(chain);
         }
+        ControlFlow::Continue(())
+    });
+    if let Err(error) = walked {
+        tracing::warn!(%error, "not all accounts were looked at");
     }
-}
-
-fn is_at_name(stored: &Stored) -> bool {
-    match Record::decode(stored.bytes.clone()) {
-        Ok(Record::Account(chain)) => name_key(chain.username()) == stored.key,
-        _ => false,
-    }
+    found
 }
 
 /// Tells whether an entry lies at the key of the whole name, where the fewest others compete for room.

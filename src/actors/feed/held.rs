@@ -1,6 +1,7 @@
 //! Posts that are held here, wherever they lie: in the feed, in the inbox, or stored for the network.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::page::{read_cursor, write_cursor};
 use super::rows::{at, shown};
 use crate::actors::context::Context;
 use crate::records::{PostBody, ProofNeed, Signed};
-use crate::seam::{Lane, Reader, Space, StoreError, Stored, offload};
+use crate::seam::{Lane, Lent, Reader, Space, StoreError, offload};
 use crate::timeline::{FeedRow, Query, Via, row_key};
 use crate::types::{AccountId, Problem, Section, Username, WallTime};
 
@@ -102,13 +103,9 @@ fn scan(
     wanted: &dyn Fn(&Signed<PostBody>) -> bool,
 ) -> Result<Vec<Signed<PostBody>>, StoreError> {
     let mut found: BTreeMap<Bytes, Signed<PostBody>> = BTreeMap::new();
-    let mut behind = None;
-    for _ in 0..RECORDS / READ {
-        let some = reader.scan(behind.as_ref(), READ)?;
-        let Some(last) = some.last() else { break };
-        behind = Some((last.key, last.section, last.slot.clone(), last.hash));
-        let posts = some.into_iter().filter_map(|stored| post(stored, now)).filter(|post| wanted(post));
-        for post in posts {
+    let mut left = RECORDS;
+    reader.walk(None, &mut |row| {
+        if let Some(post) = post(row, now).filter(|post| wanted(post)) {
             let key = row_key(&post);
             if after.is_none_or(|after| *key > *after) {
                 found.insert(key, post);
@@ -117,15 +114,17 @@ fn scan(
                 found.pop_last();
             }
         }
-    }
+        left -= 1;
+        if left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
     Ok(found.into_values().collect())
 }
 
-fn post(stored: Stored, now: WallTime) -> Option<Signed<PostBody>> {
-    if stored.section != Section::Post || stored.expires_at <= now {
+fn post(row: &Lent<'_>, now: WallTime) -> Option<Signed<PostBody>> {
+    if row.section != Section::Post || row.expires_at <= now {
         return None;
     }
-    Signed::decode(stored.bytes).ok()
+    Signed::decode(row.bytes.to_bytes()).ok()
 }
 
 /// Returns the name of an account whose proof is known here.

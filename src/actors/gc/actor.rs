@@ -1,6 +1,7 @@
 //! The gc actor and its door.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,8 +38,6 @@ const DUE: usize = 200_000;
 const JUMP: Duration = Duration::from_secs(5);
 /// A node that was not there for so long beyond its interval may have missed anything.
 const AWAY: Duration = Duration::from_secs(600);
-/// Records scanned at once.
-const SCAN: usize = 1000;
 
 /// The actor.
 pub struct GcActor {
@@ -190,18 +189,17 @@ impl State {
 
 /// Returns all accounts whose posts are in the store, as many as may be due.
 fn authors(reader: &mut dyn Reader) -> Vec<AccountId> {
-    let (mut found, mut after) = (Vec::new(), None);
-    while let Ok(some) = reader.scan(after.as_ref(), SCAN) {
-        let Some(last) = some.last() else { break };
-        after = Some((last.key, last.section, last.slot.clone(), last.hash));
-        for stored in some.into_iter().filter(|s| s.section == Section::Post) {
+    let mut found = Vec::new();
+    let walked = reader.walk(None, &mut |row| {
+        if row.section == Section::Post {
             // Posts of one account lie together.
-            let author = Record::decode(stored.bytes).ok().and_then(|record| record.account());
+            let author = Record::decode(row.bytes.to_bytes()).ok().and_then(|record| record.account());
             found.extend(author.filter(|author| found.last() != Some(author)));
         }
-        if found.len() >= DUE {
-            break;
-        }
+        if found.len() < DUE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    if let Err(error) = walked {
+        tracing::warn!(%error, "not all homes were found");
     }
     found
 }

@@ -1,6 +1,7 @@
 //! What two replicas have to agree on, as one hash.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
@@ -10,7 +11,7 @@ use crate::records::Record;
 use crate::seam::{Space, Store, StoreError};
 use crate::types::{Hash, Key, Section, WallTime};
 
-/// Read at once.
+/// Marks read at once.
 const READ: usize = 1000;
 
 /// Returns a hash over the state that a store holds at `now`, at one key or at all of them: equal for equal states.
@@ -24,21 +25,18 @@ const READ: usize = 1000;
 pub fn state_hash(store: &dyn Store, now: WallTime, of: Option<&Key>) -> Result<Hash, StoreError> {
     let belongs = |key: &Key| of.is_none_or(|of| of == key);
     let (mut hasher, mut buried) = (blake3::Hasher::new(), BTreeSet::new());
-    let (mut reader, mut after) = (store.reader()?, None);
-    loop {
-        let rows = reader.scan(after.as_ref(), READ)?;
-        let Some(last) = rows.last() else { break };
-        after = Some((last.key, last.section, last.slot.clone(), last.hash));
-        for row in rows.iter().filter(|row| belongs(&row.key) && row.expires_at > now) {
+    store.reader()?.walk(None, &mut |row| {
+        if belongs(row.key) && row.expires_at > now {
             hasher.update(&row.key.0).update(&[row.section.number()]);
-            hasher.update(&(row.slot.len() as u64).to_be_bytes()).update(&row.slot).update(&row.hash.0);
+            hasher.update(&(row.slot.len() as u64).to_be_bytes()).update(row.slot).update(&row.hash.0);
             if row.section == Section::Post
-                && let Ok(Record::Tombstone(tombstone)) = Record::decode(row.bytes.clone())
+                && let Ok(Record::Tombstone(tombstone)) = Record::decode(row.bytes.to_bytes())
             {
-                buried.insert((row.key, tombstone.body.post));
+                buried.insert((*row.key, tombstone.body.post));
             }
         }
-    }
+        ControlFlow::Continue(())
+    })?;
     hasher.update(b"marks");
     let mut after: Option<Bytes> = None;
     loop {

@@ -10,6 +10,7 @@
 //! replicas know the same ("phases"). A third post of one number, which proves nothing new, is looked at without collection.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -176,7 +177,14 @@ impl Replica {
     }
 
     fn rows(&self) -> Vec<Stored> {
-        self.store.reader().and_then(|mut reader| reader.scan(None, usize::MAX)).expect("memory")
+        let mut rows = Vec::new();
+        let mut reader = self.store.reader().expect("memory");
+        let walked = reader.walk(None, &mut |row| {
+            rows.push(Stored::from(row));
+            ControlFlow::Continue(())
+        });
+        walked.expect("memory");
+        rows
     }
 
     fn told(&self) -> String {

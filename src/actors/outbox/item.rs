@@ -139,7 +139,7 @@ impl Item {
     pub fn records(&self) -> Vec<Record> {
         let mut out: Vec<Record> = Vec::new();
         for blob in self.parcels.iter().flat_map(|parcel| &parcel.records) {
-            match Record::decode(Bytes::copy_from_slice(&blob.0)) {
+            match Record::decode(blob.0.clone()) {
                 Ok(record) if out.iter().all(|known| known.hash() != record.hash()) => out.push(record),
                 _ => {}
             }
@@ -175,5 +175,5 @@ impl Item {
 
 /// Tells whether a record has ended, or cannot be read.
 pub fn has_ended(blob: &Blob, now: WallTime) -> bool {
-    Record::decode(Bytes::copy_from_slice(&blob.0)).map_or(true, |record| record.expires_at() <= now)
+    Record::decode(blob.0.clone()).map_or(true, |record| record.expires_at() <= now)
 }

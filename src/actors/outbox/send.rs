@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, oneshot};
@@ -82,7 +81,7 @@ struct Below {
 impl Run {
     /// Sees to it that a record for a full page goes to the page below as well; false when there is none.
     fn descend(&self, key: &Key, blob: &Blob) -> bool {
-        let record = Record::decode(Bytes::copy_from_slice(&blob.0)).ok();
+        let record = Record::decode(blob.0.clone()).ok();
         let Some(page) = record.and_then(|record| record.page_below(key)) else { return false };
         let mut below = self.below.borrow_mut();
         if below.known.insert((page.key(), blob.clone())) {
@@ -286,7 +285,7 @@ fn drop_ended(node: &Context, parcel: &mut Parcel) {
 
 /// Tells whether a post has been collected here since.
 fn was_collected(node: &Context, key: &Key, blob: &Blob) -> bool {
-    match Record::decode(Bytes::copy_from_slice(&blob.0)) {
+    match Record::decode(blob.0.clone()) {
         Ok(Record::Post(post)) => is_collected(node, key, &post),
         _ => false,
     }
@@ -294,7 +293,7 @@ fn was_collected(node: &Context, key: &Key, blob: &Blob) -> bool {
 
 /// Tells whether a post's tombstone lies in this node's store.
 fn is_deleted(node: &Context, key: &Key, blob: &Blob) -> bool {
-    let Ok(record @ Record::Post(_)) = Record::decode(Bytes::copy_from_slice(&blob.0)) else { return false };
+    let Ok(record @ Record::Post(_)) = Record::decode(blob.0.clone()) else { return false };
     let (hash, slot) = (record.hash(), slot(&record, Section::Post));
     let before = (Section::Post, slot.clone(), Hash([0; 32]));
     let held = node.store.read(key, SectionSet::of(&[Section::Post]), Some(&before), SLOT, node.horizon());

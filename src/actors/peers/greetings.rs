@@ -2,9 +2,10 @@
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::keys::SIGNATURE_BYTES;
 use crate::types::{Contact, NodeId};
 
 /// Most greetings remembered; a node talks to fewer peers than that within a day.
@@ -28,16 +29,6 @@ pub struct Greeting {
 /// A greeting, by who sent it.
 #[derive(Debug)]
 struct ByNode(Greeting);
-
-/// A contact, by its signed bytes.
-#[derive(Debug)]
-struct ByProof(Contact);
-
-impl ByProof {
-    fn bytes(&self) -> &[u8] {
-        self.0.proof.as_ref().map_or(&[], |proof| &proof.0)
-    }
-}
 
 /// Greetings of peers.
 #[derive(Debug, Default)]
@@ -68,23 +59,31 @@ impl Greetings {
     }
 }
 
-/// Contacts whose signatures were found to hold.
+/// Contacts whose signatures were found to hold, by the first bytes of their signatures: two of which these are alike take
+/// turns.
 #[derive(Debug, Default)]
-pub struct Opened(BTreeSet<ByProof>);
+pub struct Opened(BTreeMap<u64, Contact>);
 
 impl Opened {
     /// Returns the contact that was signed with these bytes.
     pub fn find(&self, bytes: &[u8]) -> Option<&Contact> {
-        self.0.get(bytes).map(|by| &by.0)
+        let known = self.0.get(&mark(bytes)?)?;
+        (known.proof.as_ref()?.0 == bytes).then_some(known)
     }
 
     /// Remembers one.
     pub fn note(&mut self, contact: Contact) {
+        let Some(mark) = contact.proof.as_ref().and_then(|proof| mark(&proof.0)) else { return };
         if self.0.len() >= OPENED {
             self.0.pop_first();
         }
-        self.0.insert(ByProof(contact));
+        self.0.insert(mark, contact);
     }
+}
+
+fn mark(bytes: &[u8]) -> Option<u64> {
+    let signature = bytes.last_chunk::<SIGNATURE_BYTES>()?;
+    signature.first_chunk().map(|first| u64::from_be_bytes(*first))
 }
 
 impl Borrow<NodeId> for ByNode {
@@ -113,32 +112,6 @@ impl PartialEq for ByNode {
 
 impl Eq for ByNode {}
 
-impl Borrow<[u8]> for ByProof {
-    fn borrow(&self) -> &[u8] {
-        self.bytes()
-    }
-}
-
-impl Ord for ByProof {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.bytes().cmp(other.bytes())
-    }
-}
-
-impl PartialOrd for ByProof {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for ByProof {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for ByProof {}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -149,7 +122,7 @@ mod tests {
     fn contact(n: u16, seq: u64) -> Contact {
         let mut id = [0; 32];
         id[..2].copy_from_slice(&n.to_be_bytes());
-        let proof = [id.as_slice(), &seq.to_be_bytes()].concat();
+        let proof = [&seq.to_be_bytes(), id.as_slice(), id.as_slice()].concat();
         Contact::hint(NodeId(id), ([192, 0, 2, 1], 9).into()).but(|reach| {
             reach.seq = seq;
             reach.proof = Some(ContactProof(Bytes::from(proof)));

@@ -127,5 +127,5 @@ pub fn named(node: &Context, record: &Record) -> Option<Contact> {
         Record::Interest(interest) => &interest.body.contact,
         _ => return None,
     };
-    node.open_contacts(vec![Blob(contact.clone())]).pop()
+    node.open_contacts(vec![Blob::from(contact.clone())]).pop()
 }

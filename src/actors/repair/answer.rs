@@ -10,7 +10,7 @@ use super::holdings::{Row, marks, scan};
 use super::shared::Shared;
 use crate::actors::context::Context;
 use crate::records::{Record, home};
-use crate::repair::{Digest, FINGERPRINT_BYTES, Fingerprint, Sum, worth_repairing};
+use crate::repair::{Digest, FINGERPRINT_BYTES, Fingerprint, Sum, name_of, worth_repairing};
 use crate::seam::{Lane, Reader, offload};
 use crate::types::{Hash, NodeId, Stretch, WallTime, place_of};
 use crate::wire::{
@@ -145,7 +145,7 @@ impl Look {
     fn live(&mut self, stretch: Stretch) -> Option<Vec<(u64, Hash)>> {
         let mut rows = Vec::new();
         let whole = scan(&mut *self.reader, stretch, self.worth, CROWD, |row| {
-            rows.push((place_of(&row.key, &row.hash), row.name));
+            rows.push((place_of(row.key, row.hash), name_of(row.key, row.hash)));
         });
         self.rows += rows.len().max(1);
         whole.then_some(rows)
@@ -181,11 +181,12 @@ pub(super) async fn fetch(shared: &Rc<Shared>, from: NodeId, fetch: Fetch) -> Re
         let (mut wanted, mut doubtful) = (Vec::new(), Vec::new());
         // Where more lies than is looked at, what was found so far is handed over.
         scan(&mut *reader, stretch, worth, CROWD, |row| {
-            if marked.contains(&row.name) {
-                doubtful.push(row.bytes.clone());
+            let name = name_of(row.key, row.hash);
+            if marked.contains(&name) {
+                doubtful.push(row.bytes.to_bytes());
             }
-            if want.contains(&row.name) && wanted.len() < MAX_FETCHED {
-                wanted.push(row);
+            if want.contains(&name) && wanted.len() < MAX_FETCHED {
+                wanted.push(Row::from(row));
             }
         });
         (wanted, doubtful)

@@ -3,6 +3,7 @@
 //! A scan of everything takes as long as reading the store once: some 30 ms for 10,000 records in SQLite. It is made off the
 //! arbiter, and its sums are used for a while, as what has changed since costs no more than a closer look.
 
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,9 @@ use tokio::time::Instant;
 use crate::actors::context::Context;
 use crate::actors::gc::marked_within;
 use crate::repair::{Digest, Leaf, name_of, worth_repairing};
-use crate::seam::{Lane, Reader, Usage, offload};
+use crate::seam::{Lane, Lent, Reader, Usage, offload};
 use crate::types::{Hash, Key, Section, Stretch, WallTime, place_of};
 
-/// Records scanned at once, at first and at most: short stretches have few.
-const SCAN: [usize; 2] = [32, 1000];
 /// Sums are used for so long, whatever changes.
 const FRESH: Duration = Duration::from_secs(20);
 /// And for so many times as long as they took, so that no more than a part of one core is spent on them.
@@ -49,14 +48,16 @@ pub(super) async fn sum_up(node: &Rc<Context>) -> Option<Kept> {
     let mut reader = node.store.reader().ok()?;
     let job = move || {
         let mut digest = Digest::default();
-        scan(&mut *reader, Stretch::WHOLE, worth, usize::MAX, |row| digest.add(&row.key, &row.name)).then_some(digest)
+        let add = |row: &Lent<'_>| digest.add(row.key, &name_of(row.key, row.hash));
+        let whole = scan(&mut *reader, Stretch::WHOLE, worth, usize::MAX, add);
+        digest.shrink();
+        whole.then_some(digest)
     };
     let digest = offload(&*node.offload, Lane::Bulk, job).await??;
     Some(Kept { digest: Arc::new(digest), at, took: at.elapsed(), usage, worth })
 }
 
 /// A record in the store.
-#[derive(Clone)]
 pub(super) struct Row {
     pub key: Key,
     pub section: Section,
@@ -65,46 +66,49 @@ pub(super) struct Row {
     pub bytes: Bytes,
 }
 
-/// Walks over what is worth repairing of a stretch, by key, section and slot, at most about `most` records of its keys; false
-/// when the disk fails or there are more.
+impl From<&Lent<'_>> for Row {
+    fn from(lent: &Lent<'_>) -> Self {
+        let name = name_of(lent.key, lent.hash);
+        Self { key: *lent.key, section: lent.section, hash: *lent.hash, name, bytes: lent.bytes.to_bytes() }
+    }
+}
+
+/// Walks over what is worth repairing of a stretch, by key, section and slot, at most `most` records of its keys; false when
+/// the disk fails or there are more.
 pub(super) fn scan(
     reader: &mut dyn Reader,
     stretch: Stretch,
     worth: WallTime,
     most: usize,
-    mut note: impl FnMut(Row),
+    mut note: impl FnMut(&Lent<'_>),
 ) -> bool {
     let (first, last) = stretch.keys();
-    let mut after = (first, Section::ALL[0], Bytes::new(), Hash([0; 32]));
-    let (mut looked_at, [mut batch, largest]) = (0, SCAN);
-    loop {
-        let Ok(rows) = reader.scan(Some(&after), batch) else { return false };
-        let end = rows.len() < batch || rows.last().is_none_or(|row| row.key > last);
-        looked_at += rows.len();
-        batch = (2 * batch).min(largest);
-        if let Some(row) = rows.last() {
-            after = (row.key, row.section, row.slot.clone(), row.hash);
+    let (mut looked_at, mut whole) = (0, true);
+    let walked = reader.walk(Some(&(first, Section::ALL[0], Bytes::new(), Hash([0; 32]))), &mut |row| {
+        if *row.key > last {
+            return ControlFlow::Break(());
         }
-        for row in rows.into_iter().take_while(|row| row.key <= last) {
-            let fits = stretch.contains(place_of(&row.key, &row.hash));
-            if fits && !row.section.in_memory() && row.expires_at >= worth {
-                let name = name_of(&row.key, &row.hash);
-                note(Row { key: row.key, section: row.section, hash: row.hash, name, bytes: row.bytes });
-            }
+        if looked_at == most {
+            whole = false;
+            return ControlFlow::Break(());
         }
-        if end || looked_at >= most {
-            return end;
+        looked_at += 1;
+        let fits = stretch.contains(place_of(row.key, row.hash));
+        if fits && !row.section.in_memory() && row.expires_at >= worth {
+            note(row);
         }
-    }
+        ControlFlow::Continue(())
+    });
+    walked.is_ok() && whole
 }
 
-/// Returns what lies in a stretch, no more than about `most` records; `None` when there are more, or the disk fails.
+/// Returns what lies in a stretch, no more than `most` records of its keys; `None` when there are more, or the disk fails.
 pub(super) async fn rows(node: &Rc<Context>, stretch: Stretch, most: usize) -> Option<Vec<Row>> {
     let mut reader = node.store.reader().ok()?;
     let worth = worth_repairing(node.horizon());
     let job = move || {
         let mut rows = Vec::new();
-        scan(&mut *reader, stretch, worth, most, |row| rows.push(row)).then_some(rows)
+        scan(&mut *reader, stretch, worth, most, |row| rows.push(Row::from(row))).then_some(rows)
     };
     offload(&*node.offload, Lane::Bulk, job).await?
 }

@@ -99,7 +99,7 @@ pub fn is_held(node: &Context, key: &Key, section: Section, record: &Record) -> 
 }
 
 /// Returns what is held in a slot.
-fn rivals(node: &Context, key: &Key, section: Section, slot: &Bytes) -> Result<Vec<Stored>, Status> {
+pub(super) fn rivals(node: &Context, key: &Key, section: Section, slot: &Bytes) -> Result<Vec<Stored>, Status> {
     let before = (section, slot.clone(), Hash([0; 32]));
     let rows = node.store.read(key, SectionSet::of(&[section]), Some(&before), RIVALS, node.horizon());
     let rows = rows.map_err(|_| Status::StoreFailed)?;

@@ -85,6 +85,10 @@ async fn trim_directory(node: &Rc<Context>, key: &Key, passed: &[(usize, Passed)
         return;
     }
     let most = node.network.limits().page_entries as usize;
+    let measured = node.store.measure(key, Section::Directory, None, node.horizon());
+    if measured.is_ok_and(|held| held.records <= most as u64) {
+        return;
+    }
     let sections = SectionSet::of(&[Section::Directory]);
     let held = node.store.read(key, sections, None, most + SURPLUS, node.horizon()).unwrap_or_default();
     let out: Vec<&Stored> = held.iter().skip(most).collect();

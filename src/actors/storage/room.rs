@@ -7,16 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::coming::Coming;
-use super::intake::Refused;
+use super::intake::{Refused, rivals};
 use super::splits::mark;
 use crate::actors::context::Context;
 use crate::records::{MAX_PAGE_DEPTH, Record, home};
-use crate::seam::{Op, Space, Stored};
+use crate::seam::{Op, Space, Stored, Usage};
 use crate::types::{AccountId, Hash, Hlc, Key, RecordKind, Section, SectionSet, WallTime};
 use crate::wire::Status;
 
 /// Most bytes of a page: it travels in one answer.
-const PAGE_BYTES: usize = 128 * 1024;
+const PAGE_BYTES: u64 = 128 * 1024;
 /// Certificates and retirements looked at: an account that made more has other troubles.
 const DEVICES_LOOKED_AT: usize = 1024;
 /// Mentions of one sender looked at: no page has more entries.
@@ -64,17 +64,42 @@ impl Spot<'_> {
         rows.map_err(|_| Status::StoreFailed)
     }
 
+    /// Measures what lies in the section, as a page keeps one record in each slot.
+    fn measure(&self, below: Option<&[u8]>) -> Result<Usage, Status> {
+        let held = self.node.store.measure(self.key, self.section, below, self.node.horizon());
+        held.map_err(|_| Status::StoreFailed)
+    }
+
+    /// Returns those slots in which nothing lies.
+    fn not_held(&self, slots: BTreeMap<Bytes, usize>) -> Result<BTreeMap<Bytes, usize>, Status> {
+        let mut left = BTreeMap::new();
+        for (slot, bytes) in slots {
+            if rivals(self.node, self.key, self.section, &slot)?.is_empty() {
+                left.insert(slot, bytes);
+            }
+        }
+        Ok(left)
+    }
+
     fn page(&self) -> Result<Option<Op>, Refused> {
-        let most = self.node.network.limits().page_entries as usize;
-        let mut entries: BTreeMap<Bytes, usize> = self.coming.slots(self.key, self.section);
-        let held = self.read(&[self.section], &[], most)?;
-        entries.extend(held.into_iter().map(|row| (row.slot, row.bytes.len())));
-        let bytes: usize = entries.values().sum();
-        let fits = entries.len() < most && bytes + self.record.bytes().len() <= PAGE_BYTES;
+        let most = u64::from(self.node.network.limits().page_entries);
+        let held = self.measure(None)?;
+        let mut coming = self.coming.slots(self.key, self.section);
+        let is_coming = coming.contains_key(self.slot);
+        let with = |coming: &BTreeMap<Bytes, usize>| {
+            let bytes = coming.values().sum::<usize>() + self.record.bytes().len();
+            (held.records + coming.len() as u64, held.bytes + bytes as u64 <= PAGE_BYTES)
+        };
+        let (mut entries, mut short) = with(&coming);
+        if entries + 1 >= most || !short {
+            // Close to the limits it matters which of those on their way replace one that is held.
+            coming = self.not_held(coming)?;
+            (entries, short) = with(&coming);
+        }
         let mark = || mark(self.node, self.key, self.section, self.record.expires_at());
-        if fits || entries.contains_key(self.slot) {
+        if (entries < most && short) || is_coming {
             // Noted before anybody is refused: one that took a page over from others knows of no refusals.
-            return Ok(if entries.len() + 1 >= most { mark() } else { None });
+            return Ok(if entries + 1 >= most { mark() } else { None });
         }
         if self.record.page_at(self.key).is_none_or(|page| page.depth >= MAX_PAGE_DEPTH) {
             return Err(Status::Quota.into());
@@ -118,10 +143,8 @@ impl Spot<'_> {
     /// Of a full directory page those with the smallest accounts stay; whoever is refused or put out is found under a longer
     /// prefix.
     fn directory(&self) -> Result<(), Refused> {
-        let most = self.node.network.limits().page_entries as usize;
-        let held = self.read(&[self.section], &[], most)?;
-        let last = held.get(most.saturating_sub(1)).filter(|last| last.slot < *self.slot);
-        if last.is_none() {
+        let most = u64::from(self.node.network.limits().page_entries).max(1);
+        if self.measure(Some(self.slot))?.records < most {
             return Ok(());
         }
         let first = mark(self.node, self.key, self.section, WallTime::NEVER);

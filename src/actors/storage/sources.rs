@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ const REMEMBERED: usize = 4096;
 const FRESH: Duration = Duration::from_secs(15 * 60);
 /// How many times as much may be brought for others as of one's own.
 const FOR_OTHERS: u64 = 4;
-/// Records scanned at once.
-const SCANNED: usize = 2000;
+/// Local values read at once.
+const READ: usize = 2000;
 
 /// Where peers dialled from, as their connections proved.
 #[derive(Default)]
@@ -216,7 +217,7 @@ fn made_at(record: &Record) -> Option<WallTime> {
 fn all_rows(node: &Context) -> Vec<(Bytes, Bytes)> {
     let (mut all, mut after): (Vec<(Bytes, Bytes)>, Option<Bytes>) = (Vec::new(), None);
     loop {
-        let rows = node.store.local(Space::Sources, &[], after.as_deref(), SCANNED).unwrap_or_default();
+        let rows = node.store.local(Space::Sources, &[], after.as_deref(), READ).unwrap_or_default();
         let Some((last, _)) = rows.last() else { return all };
         after = Some(last.clone());
         all.extend(rows);
@@ -225,18 +226,14 @@ fn all_rows(node: &Context) -> Vec<(Bytes, Bytes)> {
 
 /// Adds up the bytes of each account, of which there are no more than the disk holds; `None` when the disk fails.
 fn scan(mut reader: Box<dyn Reader + Send>) -> Option<BTreeMap<AccountId, u64>> {
-    let (mut held, mut after) = (BTreeMap::new(), None);
-    loop {
-        let rows = reader.scan(after.as_ref(), SCANNED).ok()?;
-        let Some(last) = rows.last() else { return Some(held) };
-        after = Some((last.key, last.section, last.slot.clone(), last.hash));
-        for row in rows {
-            let length = row.bytes.len() as u64;
-            if let Some(account) = Record::decode(row.bytes).ok().and_then(|record| record.account()) {
-                *held.entry(account).or_insert(0) += length;
-            }
+    let mut held = BTreeMap::new();
+    let walked = reader.walk(None, &mut |row| {
+        if let Some(account) = Record::decode(row.bytes.to_bytes()).ok().and_then(|record| record.account()) {
+            *held.entry(account).or_insert(0) += row.bytes.len() as u64;
         }
-    }
+        ControlFlow::Continue(())
+    });
+    walked.ok().map(|()| held)
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@
 //! that state but as a proof, it goes soon after, by a walk over the whole store.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::intake::Passed;
 use crate::actors::context::Context;
 use crate::records::{Record, home};
-use crate::seam::{Batch, Lane, Op, Reader, Store, StoreError, Stored, offload};
-use crate::types::{AccountId, Hash, Key, Section, SectionSet, WallTime};
+use crate::seam::{Batch, Lane, Op, Place, Reader, Store, StoreError, Stored, offload};
+use crate::types::{AccountId, Key, Section, SectionSet, WallTime};
 use crate::wire::Status;
 
 /// Records read at once.
@@ -111,7 +112,7 @@ pub(super) async fn sweep(node: &Rc<Context>) {
 /// How far a walk over the store has come.
 #[derive(Default)]
 pub struct Walk {
-    after: Option<(Key, Section, bytes::Bytes, Hash)>,
+    after: Option<Place>,
     /// Whether nothing is left.
     pub ended: bool,
 }
@@ -142,14 +143,19 @@ impl Walk {
         reader: &mut dyn Reader,
         accounts: &BTreeSet<AccountId>,
     ) -> Result<Vec<Stored>, StoreError> {
-        let mut found = Vec::new();
-        while found.len() < JUDGED && !self.ended {
-            let rows = reader.scan(self.after.as_ref(), READ)?;
-            self.ended = rows.len() < READ;
-            self.after = rows.last().map(|row| (row.key, row.section, row.slot.clone(), row.hash));
-            let account = |row: &Stored| Record::decode(row.bytes.clone()).ok()?.account();
-            found.extend(rows.into_iter().filter(|row| account(row).is_some_and(|of| accounts.contains(&of))));
-        }
+        let (mut found, after) = (Vec::new(), self.after.take());
+        reader.walk(after.as_ref(), &mut |row| {
+            let account = Record::decode(row.bytes.to_bytes()).ok().and_then(|record| record.account());
+            if account.is_some_and(|of| accounts.contains(&of)) {
+                found.push(Stored::from(row));
+            }
+            if found.len() < JUDGED {
+                return ControlFlow::Continue(());
+            }
+            self.after = Some(row.place());
+            ControlFlow::Break(())
+        })?;
+        self.ended = self.after.is_none();
         Ok(found)
     }
 }

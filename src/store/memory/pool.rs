@@ -10,10 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::types::{Hash, Key, Section, WallTime};
-
-/// Where a record lies; the order of places is the order of reading.
-pub(super) type Place = (Key, Section, Bytes, Hash);
+use crate::seam::Place;
+use crate::types::WallTime;
 
 /// A record as it lies on a disk, but for when it came there.
 pub(super) struct Lying {
@@ -111,6 +109,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{Key, Section};
 
     fn lying(n: u32, ends: u64) -> Lying {
         let hash = crate::keys::hash(&n.to_be_bytes());

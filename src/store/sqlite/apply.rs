@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::read::{blob, millis, time};
 use super::sum;
-use crate::seam::{Applied, Batch, Op, Outcome, Space, Stored, Usage};
+use crate::seam::{Applied, Batch, Lent, Op, Outcome, Space, Stored, Usage};
 use crate::store::merge::{Held, Merge, latest_end, plan};
 use crate::types::{Hash, Key, Section, WallTime};
 
@@ -101,7 +101,7 @@ fn slot(connection: &Connection, record: &Stored) -> rusqlite::Result<Slot> {
         };
         let sum: Option<i64> = row.get(5).ok();
         match read() {
-            Ok(stored) if sum == Some(sum::of_record(&stored)) => {
+            Ok(stored) if sum == Some(sum::of_record(&Lent::from(&stored))) => {
                 slot.ids.push(id);
                 slot.held.push(Held { hash: stored.hash, bytes: stored.bytes, expires_at: stored.expires_at });
             }
@@ -124,7 +124,7 @@ fn insert(connection: &Connection, record: &Stored) -> rusqlite::Result<()> {
         &*record.bytes,
         millis(record.expires_at),
         millis(record.stored_at),
-        sum::of_record(record),
+        sum::of_record(&Lent::from(record)),
     ))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! Reading: point reads, local values, and scans over everything.
+//! Reading: point reads, local values, and walks over everything.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +12,30 @@ use rusqlite::{Connection, Error, OpenFlags, Row};
 use super::fault::fault;
 use super::queue::Queue;
 use super::sum;
-use crate::seam::{Reader, Space, StoreError, Stored};
+use crate::seam::{Lent, LentBytes, Place, Reader, Space, StoreError, Stored, Usage};
 use crate::store::merge::{kept, latest_end};
 use crate::types::{Hash, Key, Section, SectionSet, WallTime};
 
 /// How long a read waits for a lock; in WAL mode none is held but for an instant, at opening and recovery.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// The columns that [`stored`] takes, in its order.
+/// The columns that [`lend`] takes, in its order.
 macro_rules! select {
     ($rest:literal) => {
         concat!("SELECT key, section, slot, hash, bytes, expires_at, stored_at, sum FROM record ", $rest)
+    };
+}
+
+/// Rows lent as of one moment: a walk that takes long must not keep the log from being written over.
+const AT_ONCE: usize = 1000;
+
+/// What [`measure_records`] asks.
+macro_rules! measure {
+    ($rest:literal) => {
+        concat!(
+            "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM record WHERE key = ?1 AND section = ?2 AND expires_at > ?3 ",
+            $rest
+        )
     };
 }
 
@@ -63,6 +77,24 @@ pub(super) fn read_records(
         sound(rows, room, &mut found)?;
     }
     Ok(found)
+}
+
+/// Counts records of a section of a key and adds up their lengths, which are read without what they are the lengths of.
+pub(super) fn measure_records(
+    connection: &Connection,
+    key: &Key,
+    section: Section,
+    below: Option<&[u8]>,
+    now: WallTime,
+) -> rusqlite::Result<Usage> {
+    let mut measure = connection.prepare_cached(match below {
+        Some(_) => measure!("AND slot < ?4"),
+        None => measure!("AND ?4 IS NULL"),
+    })?;
+    let now = millis(latest_end(now));
+    measure.query_row((&key.0, section.number(), now, below), |row| {
+        Ok(Usage { records: unsigned(row, 0)?, bytes: unsigned(row, 1)? })
+    })
 }
 
 /// Reads local values.
@@ -116,7 +148,7 @@ fn sound(
     Ok(())
 }
 
-/// Scans over all records, each call as of its own moment.
+/// Walks over all records.
 pub(super) struct SqliteReader {
     connection: Connection,
     queue: Arc<Queue>,
@@ -128,59 +160,86 @@ impl SqliteReader {
         Self { connection, queue }
     }
 
-    fn try_scan(&self, after: Option<&(Key, Section, Bytes, Hash)>, limit: usize) -> rusqlite::Result<Vec<Stored>> {
+    /// Lends some rows behind a place; returns the place of the last one where there may be more.
+    fn lend_some(
+        &self,
+        after: Option<&Place>,
+        look: &mut dyn FnMut(&Lent<'_>) -> ControlFlow<()>,
+    ) -> rusqlite::Result<Option<Place>> {
         let mut select = self.connection.prepare_cached(select!(
             "WHERE (key, section, slot, hash) > (?1, ?2, ?3, ?4) ORDER BY key, section, slot, hash"
         ))?;
         let (key, section, slot, hash): (&[u8], u8, &[u8], &[u8]) =
             after.map_or((&[], 0, &[], &[]), |a| (a.0.as_bytes(), a.1.number(), &a.2, a.3.as_bytes()));
-        let rows = select.query_map((key, section, slot, hash), stored)?;
-        let mut found = Vec::new();
-        sound(rows, limit, &mut found)?;
-        Ok(found)
+        let mut rows = select.query((key, section, slot, hash))?;
+        let mut room = AT_ONCE;
+        while let Some(row) = rows.next()? {
+            room = room.saturating_sub(1);
+            let looked = lend(row, |lent| (look(lent), (room == 0).then(|| lent.place())))?;
+            match looked {
+                Some((ControlFlow::Break(()), _)) => return Ok(None),
+                Some((ControlFlow::Continue(()), None)) => {}
+                Some((ControlFlow::Continue(()), last)) => return Ok(last),
+                None => sum::tell(),
+            }
+        }
+        Ok(None)
     }
 }
 
 impl Reader for SqliteReader {
-    fn scan(&mut self, after: Option<&(Key, Section, Bytes, Hash)>, limit: usize) -> Result<Vec<Stored>, StoreError> {
-        if self.queue.is_closed() {
-            return Err(StoreError::Closed);
+    fn walk(
+        &mut self,
+        after: Option<&Place>,
+        look: &mut dyn FnMut(&Lent<'_>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut after = after.cloned();
+        loop {
+            if self.queue.is_closed() {
+                return Err(StoreError::Closed);
+            }
+            after = self.lend_some(after.as_ref(), look).map_err(|e| fault(&e))?;
+            if after.is_none() {
+                return Ok(());
+            }
         }
-        self.try_scan(after, limit).map_err(|e| fault(&e))
     }
 }
 
 /// Returns a record, `None` when its row is damaged.
 fn stored(row: &Row<'_>) -> rusqlite::Result<Option<Stored>> {
-    let sum = row.get(7).ok();
-    match columns(row) {
-        Ok(stored) => Ok(Some(stored).filter(|stored| sum == Some(sum::of_record(stored)))),
-        // Not what we write into these columns.
-        Err(error) if error.sqlite_error().is_none() => Ok(None),
-        Err(error) => Err(error),
-    }
+    lend(row, |lent| Stored::from(lent))
 }
 
-fn columns(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    let number: u8 = row.get(1)?;
-    let section = Section::from_number(number)
-        .ok_or_else(|| Error::FromSqlConversionFailure(1, Type::Integer, FromSqlError::InvalidType.into()))?;
-    Ok(Stored {
-        key: Key(row.get(0)?),
-        section,
-        slot: blob(row, 2)?,
-        hash: Hash(row.get(3)?),
-        bytes: blob(row, 4)?,
-        expires_at: time(row, 5)?,
-        stored_at: time(row, 6)?,
-    })
+/// Lends a row for a look; `None` when it is damaged.
+fn lend<T>(row: &Row<'_>, look: impl FnOnce(&Lent<'_>) -> T) -> rusqlite::Result<Option<T>> {
+    let read = || -> rusqlite::Result<(Key, Section, Hash, WallTime, WallTime)> {
+        let number: u8 = row.get(1)?;
+        let section = Section::from_number(number)
+            .ok_or_else(|| Error::FromSqlConversionFailure(1, Type::Integer, FromSqlError::InvalidType.into()))?;
+        Ok((Key(row.get(0)?), section, Hash(row.get(3)?), time(row, 5)?, time(row, 6)?))
+    };
+    let columns = read().and_then(|columns| Ok((columns, raw(row, 2)?, raw(row, 4)?)));
+    let ((key, section, hash, expires_at, stored_at), slot, bytes) = match columns {
+        Ok(columns) => columns,
+        // Not what we write into these columns.
+        Err(error) if error.sqlite_error().is_none() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let bytes = LentBytes::Read(bytes);
+    let lent = Lent { key: &key, section, slot, hash: &hash, bytes, expires_at, stored_at };
+    Ok((row.get(7).ok() == Some(sum::of_record(&lent))).then(|| look(&lent)))
 }
 
 /// Returns a column of bytes.
 pub(super) fn blob(row: &Row<'_>, index: usize) -> rusqlite::Result<Bytes> {
+    raw(row, index).map(Bytes::copy_from_slice)
+}
+
+/// Returns a column of bytes as it lies in the row.
+fn raw<'a>(row: &'a Row<'_>, index: usize) -> rusqlite::Result<&'a [u8]> {
     let value = row.get_ref(index)?;
-    let bytes = value.as_blob().map_err(|_| Error::InvalidColumnType(index, String::new(), value.data_type()))?;
-    Ok(Bytes::copy_from_slice(bytes))
+    value.as_blob().map_err(|_| Error::InvalidColumnType(index, String::new(), value.data_type()))
 }
 
 /// Returns a column of time.

@@ -6,18 +6,18 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::read::millis;
-use crate::seam::{Space, Stored};
+use crate::seam::{Lent, Space};
 
 /// Whether it was said that a row is damaged; each read would say it anew.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// Returns the sum of a record's row.
-pub(super) fn of_record(row: &Stored) -> i64 {
+pub(super) fn of_record(row: &Lent<'_>) -> i64 {
     let times = [millis(row.expires_at), millis(row.stored_at)];
     of_parts(&[
         &row.key.0,
         &[row.section.number()],
-        &row.slot,
+        row.slot,
         &row.hash.0,
         &row.bytes,
         &times[0].to_le_bytes(),
