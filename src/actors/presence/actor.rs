@@ -14,7 +14,7 @@ use super::held::HeldRecords;
 use super::liveness::{HEARTBEAT, Liveness, Moment};
 use super::lookout::Lookout;
 use super::messages::{Beaten, Begin, End, Follower, Interested, PeersChanged, Renew, Renewed};
-use super::own::{Mark, Own, read_followers, send};
+use super::own::{Mark, Own, ask_followers, read_followers, send};
 use super::renew::{Errand, beat, goodbye, is_displaced, nearest_known, renew};
 use super::task::Task;
 use crate::actors::context::Context;
@@ -35,7 +35,7 @@ const RENEW_INTEREST: Duration = Duration::from_secs(1800);
 /// A renewal that not all holders took is repeated after this.
 const RETRY: Duration = Duration::from_secs(10);
 /// How often an author asks anew who is interested where no holder says that it changed.
-const ASK_FOLLOWERS: Duration = Duration::from_secs(300);
+const ASK_FOLLOWERS: Duration = Duration::from_secs(900);
 /// How often all places are compared with the table, in case a change of it was missed.
 const COMPARE: Duration = Duration::from_secs(60);
 /// Between two looks at all places while the table changes, as at a start.
@@ -151,7 +151,7 @@ impl PresenceActor {
             let (node, account) = (self.node.clone(), own.account);
             self.node.spawn(async move {
                 let followers = read_followers(&node, account).await;
-                node.doors().presence.learned(followers);
+                node.doors().presence.learned(followers, true);
             });
         }
         self.beat(&own, now);
@@ -225,6 +225,14 @@ impl Actor for PresenceActor {
                 node.doors().presence.peers_changed();
             }
         }));
+    }
+}
+
+/// Asks who is interested, as a holder says that this has changed.
+async fn ask_again(node: Rc<Context>, account: AccountId, holder: Contact) {
+    match ask_followers(&node, account, &holder).await {
+        Some(followers) => node.doors().presence.learned(followers, false),
+        None => node.doors().presence.learned(read_followers(&node, account).await, true),
     }
 }
 
@@ -354,7 +362,7 @@ impl Handler<Beaten> for PresenceActor {
             self.prints.clear();
         }
         if self.prints.insert(holder.node, heard.interest).unwrap_or_default() != heard.interest {
-            self.ask_at = Instant::now();
+            self.node.spawn(ask_again(self.node.clone(), own.account, holder.clone()));
         }
         if heard.known {
             return;

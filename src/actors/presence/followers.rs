@@ -36,9 +36,17 @@ impl Handler<Known> for PresenceActor {
 impl Handler<Learned> for PresenceActor {
     type Result = ();
 
-    fn handle(&mut self, Learned(followers): Learned, _: &mut Ctx<Self>) {
-        if self.own.is_some() && !followers.is_empty() {
-            self.followers = followers.into_iter().take(FOLLOWERS).map(|f| (f.device, f)).collect();
+    fn handle(&mut self, Learned { followers, whole }: Learned, _: &mut Ctx<Self>) {
+        if self.own.is_none() || followers.is_empty() {
+            return;
+        }
+        if whole {
+            self.followers.clear();
+        }
+        for follower in followers {
+            if self.followers.len() < FOLLOWERS || self.followers.contains_key(&follower.device) {
+                self.followers.insert(follower.device, follower);
+            }
         }
     }
 }

@@ -65,8 +65,8 @@ impl PresenceHandle {
     }
 
     /// Notes what a fresh read of the interest list brought.
-    pub fn learned(&self, followers: Vec<Follower>) {
-        self.0.hint(Learned(followers));
+    pub fn learned(&self, followers: Vec<Follower>, whole: bool) {
+        self.0.hint(Learned { followers, whole });
     }
 
     /// Notes that a follower's contact does not answer.

@@ -104,7 +104,12 @@ pub struct Known;
 /// What a fresh read of the own interest list brought.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Learned(pub Vec<Follower>);
+pub struct Learned {
+    /// Who is there.
+    pub followers: Vec<Follower>,
+    /// Whether many holders were asked: whoever none of them knows is gone.
+    pub whole: bool,
+}
 
 /// A follower's contact does not answer.
 #[derive(Message)]

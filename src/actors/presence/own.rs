@@ -10,10 +10,10 @@ use super::messages::Follower;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::put::put;
-use crate::actors::storage::read_list;
+use crate::actors::storage::{read_at, read_list};
 use crate::keys::SecretKey;
 use crate::records::{InterestBody, PresenceBody, Record, Signed, countersign, home};
-use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, Section};
+use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, Section, SectionSet};
 use crate::wire::{Blob, Put};
 
 /// Who is logged in here.
@@ -101,8 +101,18 @@ pub async fn send(node: &Rc<Context>, key: Key, record: &Bytes, holders: Vec<Con
 /// Reads who is interested in an account now; those that said goodbye are no longer known to be online.
 pub async fn read_followers(node: &Rc<Context>, account: AccountId) -> Vec<Follower> {
     let reading = read_list(node, Section::Interest, account).await;
+    here(node, &reading.records)
+}
+
+/// Asks one holder who is interested in an account now, where it says that this has changed; `None` when that takes more.
+pub async fn ask_followers(node: &Rc<Context>, account: AccountId, holder: &Contact) -> Option<Vec<Follower>> {
+    let records = read_at(node, home(&account), SectionSet::of(&[Section::Interest]), holder).await?;
+    Some(here(node, &records))
+}
+
+fn here(node: &Context, records: &[Record]) -> Vec<Follower> {
     let (mut here, mut gone) = (Vec::new(), Vec::new());
-    for record in &reading.records {
+    for record in records {
         match follower(node, record) {
             Some(follower) => here.push(follower),
             None => gone.extend(record.device()),

@@ -126,7 +126,7 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) -> Vec<Followe
     };
     let (fresh, ()) = tokio::join!(noted, first);
     let (own, followers): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|online| online.account == account);
-    node.doors().presence.learned(followers.clone());
+    node.doors().presence.learned(followers.clone(), true);
     // The author's other devices are no followers, and do not count.
     let (uncounted, rest) = (RefCell::<Tried>::default(), Counts::default());
     let others = bring(&node, &post, own, &uncounted, &rest);

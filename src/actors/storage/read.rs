@@ -102,6 +102,14 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     Reading { records: merged, collected, complete, split }
 }
 
+/// Reads some sections of a key from one holder alone, verified; `None` where it does not answer or the list goes on elsewhere.
+pub async fn read_at(node: &Rc<Context>, key: Key, sections: SectionSet, holder: &Contact) -> Option<Vec<Record>> {
+    let (page, _) = ask_holder(node.clone(), holder.clone(), key, sections).await.ok()?;
+    let whole = page.split == SectionSet::default();
+    whole.then_some(())?;
+    Some(collect(node, key, &[(Some(holder.clone()), page)]).await)
+}
+
 /// Asks holders near a key until enough brought something that counts.
 ///
 /// What is held in memory is at the few nearest and never mended: others keep what was put there while nobody nearer was
