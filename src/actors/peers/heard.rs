@@ -24,10 +24,14 @@ impl Heard {
         }
     }
 
-    /// Returns how long ago each peer asked something that did so within so long, and forgets all others.
-    pub fn within(&self, within: Duration) -> BTreeMap<NodeId, Duration> {
-        let mut heard = self.0.borrow_mut();
-        heard.retain(|_, at| at.elapsed() < within);
-        heard.iter().map(|(node, at)| (*node, at.elapsed())).collect()
+    /// Returns how long ago a peer asked something, where that is remembered.
+    pub fn ago(&self, node: &NodeId) -> Option<Duration> {
+        self.0.borrow().get(node).map(Instant::elapsed)
+    }
+
+    /// Forgets those that asked nothing within so long.
+    pub fn forget_beyond(&self, within: Duration) {
+        let now = Instant::now();
+        self.0.borrow_mut().retain(|_, at| now.duration_since(*at) < within);
     }
 }

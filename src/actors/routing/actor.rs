@@ -163,8 +163,8 @@ impl RoutingActor {
             }
         }
         self.try_those_that_knocked();
-        let heard = self.node.heard.within(SILENT_LONGEST[2]);
-        let silent = self.table.silent(now, SILENT, SILENT_LONGEST, |node| heard.get(node).copied());
+        self.node.heard.forget_beyond(SILENT_LONGEST[2]);
+        let silent = self.table.silent(now, SILENT, SILENT_LONGEST, |node| self.node.heard.ago(node));
         silent.into_iter().for_each(|contact| self.probe(contact));
         if self.table.is_empty() {
             // Nobody left: everybody we ever knew is worth another try.
