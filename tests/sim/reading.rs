@@ -208,6 +208,24 @@ fn a_post_that_could_not_be_written_at_first_is_told_once() {
 }
 
 #[test]
+fn a_deletion_that_could_not_be_written_at_first_is_carried_out_when_there_is_room() {
+    let sim = network(406, 8);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        follow(&sim, 5, "alice").await;
+        let post = publish(&sim, 4, "a slip").await;
+        reads(&sim, 5, &["a slip"], SOON).await;
+        sim.set_full(5, true);
+        sim.doors(4).session.delete_within(post.id, SOON).await.expect("alice deletes it");
+        pause(100).await;
+        assert_eq!(texts(&sim, 5).await, ["a slip"], "it is still on the disk");
+        sim.set_full(5, false);
+        sim.until("it goes", Duration::from_secs(70), async || texts(&sim, 5).await.is_empty()).await;
+    });
+}
+
+#[test]
 fn a_feed_is_paged_through_while_posts_come() {
     let sim = network(405, 6);
     sim.run(async {

@@ -21,24 +21,28 @@ impl FeedState {
         self.unshown.follow(&ops);
         let feed = keys(&ops, Space::Feed).filter(|k| self.pending.contains_key(k)).collect();
         let inbox = keys(&ops, Space::Inbox).collect();
+        let dropped = dropped(&ops).collect();
         let (commit, node) = (self.node.store.commit(Batch(ops)), self.node.clone());
         Box::pin(async move {
             let outcome = commit.await.map(|_| ());
             if let Err(error) = &outcome {
                 tracing::error!(%error, "the feed could not be written");
             }
-            node.doors().feed.settled(Settled { feed, inbox, kept: outcome.is_ok() }).await;
+            node.doors().feed.settled(Settled { feed, inbox, dropped, kept: outcome.is_ok() }).await;
             outcome
         })
     }
 
-    /// Takes the end of a commit: what is on disk is told to watchers, what is not will come again.
-    pub fn settled(&mut self, Settled { feed, inbox, kept }: Settled) {
+    /// Takes the end of a commit: what is on disk is told to watchers, what is not will come again, or go another time.
+    pub fn settled(&mut self, Settled { feed, inbox, dropped, kept }: Settled) {
         let silent: BTreeSet<&Bytes> = feed.iter().filter(|key| self.silent.remove(*key)).collect();
         let rows: Vec<(&Bytes, FeedRow)> =
             feed.iter().filter_map(|key| Some((key, self.pending.remove(key)?))).collect();
         if !kept {
-            let lost: BTreeSet<AccountId> = rows.iter().map(|(_, row)| row.post.body.account).collect();
+            let left: Vec<FeedRow> = dropped.iter().filter_map(|key| rows::at(&self.node, Space::Feed, key)).collect();
+            left.iter().for_each(|row| self.undelete(&row.post));
+            let lost: BTreeSet<AccountId> =
+                left.iter().chain(rows.iter().map(|(_, row)| row)).map(|row| row.post.body.account).collect();
             lost.iter().for_each(|account| self.recall(account));
             return;
         }
@@ -113,6 +117,14 @@ impl FeedState {
         let events = self.watchers.add(missing);
         Ok(events.map(|events| Watching { unseen: unseen.into_values().rev().collect(), events }))
     }
+}
+
+/// Returns the keys of the feed that changes drop.
+fn dropped(ops: &[Op]) -> impl Iterator<Item = Bytes> {
+    ops.iter().filter_map(|op| match op {
+        Op::DropLocal(Space::Feed, key) => Some(key.clone()),
+        _ => None,
+    })
 }
 
 /// Returns the keys that changes set in a space.

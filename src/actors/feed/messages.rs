@@ -107,7 +107,9 @@ pub struct Settled {
     pub feed: Vec<Bytes>,
     /// Of the inbox.
     pub inbox: Vec<Bytes>,
-    /// Whether they are on disk.
+    /// Of the feed, those that were to go.
+    pub dropped: Vec<Bytes>,
+    /// Whether they are on disk, or gone from it.
     pub kept: bool,
 }
 

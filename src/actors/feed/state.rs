@@ -183,6 +183,11 @@ impl FeedState {
         self.deleted.contains(&(*author, *post))
     }
 
+    /// Notes that the deletion of a post could not be written: it is carried out when it comes again.
+    pub(super) fn undelete(&mut self, post: &Signed<PostBody>) {
+        self.deleted.remove(&(post.body.account, post.hash()));
+    }
+
     /// Takes verified deletions: their posts go, and their numbers are not missing.
     pub fn delete(&mut self, tombstones: &[Signed<TombstoneBody>]) -> Vec<Op> {
         let mut ops = Vec::new();
