@@ -5,6 +5,7 @@ use std::time::Duration;
 use timeline::actors::{Deleted, FeedEvent, PostRequest, Posted};
 use timeline::records::{Record, home};
 use timeline::sim::{SimConfig, Simulation};
+use timeline::timeline::Via;
 use timeline::types::{AccountId, Code, Hash, Problem, Section};
 
 use super::people::{
@@ -80,6 +81,31 @@ fn whoever_reaches_nobody_publishes_nothing() {
         let posts = feed(&sim, 4).await;
         let on_all = |id: &Hash| OTHERS.iter().all(|node| sim.holds(*node, id));
         assert!(posts.len() == 4 && posts.iter().all(|post| on_all(&post.id)), "{sim:?}: what waited is sent");
+    });
+}
+
+#[test]
+fn what_is_published_late_is_brought_to_followers_all_the_same() {
+    let sim = Simulation::new(327, SimConfig { nodes: 16, k: 4, ..SimConfig::default() });
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        let home = home(&account(&sim, 4).await);
+        // One that keeps nothing of hers for others.
+        let bob = (5..16).max_by_key(|node| sim.id(*node).distance(&home)).expect("there are some");
+        settle(&sim, bob, "bob").await;
+        follow(&sim, bob, "alice").await;
+        pause(240).await;
+        let others: Vec<usize> = (0..16).filter(|node| *node != 4).collect();
+        sim.cut(&[4], &others);
+        let posted = post(&sim, 4, "from afar").await;
+        assert!(!posted.published, "{posted:?}");
+        pause(180).await;
+        sim.mend(&[4], &others);
+        let published = async || (0..3).all(|anchor| sim.holds(anchor, &posted.id));
+        sim.until("the network has it", Duration::from_secs(120), published).await;
+        // Else he looks by himself, which may take two minutes.
+        sim.until("bob has it", Duration::from_secs(10), async || texts(&sim, bob).await == ["from afar"]).await;
+        assert_eq!(feed(&sim, bob).await[0].via, Via::Direct, "{sim:?}");
     });
 }
 

@@ -23,6 +23,8 @@ const TICK: Duration = Duration::from_millis(500);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// What is published so long after it was made is brought to followers once more: the first time many were not reached.
+const LATE: Duration = Duration::from_secs(30);
 /// Attempts under way at once when much has gathered.
 const ATTEMPTS: usize = 16;
 
@@ -171,6 +173,10 @@ impl Handler<Attempted> for OutboxActor {
             return Box::pin(std::future::ready(()));
         }
         let now = self.node.now();
+        let before = self.entries.get(&item.disk_key()).is_some_and(|entry| entry.item.is_published());
+        if item.is_published() && !before && now.since(item.since) >= LATE {
+            self.node.doors().session.published_late(item.records());
+        }
         let over = item.is_over(now) && !self.node.clock.in_doubt();
         let op = if item.is_complete() || over {
             self.entries.remove(&item.disk_key());

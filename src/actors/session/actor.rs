@@ -7,13 +7,14 @@ use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, Respons
 
 use super::compare::{Standing, compare};
 use super::delete::delete;
+use super::deliver::deliver;
 use super::follow::follow;
 use super::login::{login, logout};
 use super::mention::tell;
 use super::messages::{
     CompareLog, Delete, Deleted, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, Posted, PrivateList,
-    PrivateRelation, Profile, ProfileView, Pursue, Register, RelatePrivately, Relation, Renew, Resume, TendLog, Who,
-    WritePosition,
+    PrivateRelation, Profile, ProfileView, PublishedLate, Pursue, Register, RelatePrivately, Relation, Renew, Resume,
+    TendLog, Who, WritePosition,
 };
 use super::post::{post, recount, tend_log};
 use super::profile::profile;
@@ -24,6 +25,7 @@ use super::sync::sync_follows;
 use super::{position, private};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
+use crate::records::Record;
 use crate::types::{Problem, Username};
 
 /// How often pending registrations are tried again, beside whenever peers come.
@@ -188,6 +190,16 @@ impl Handler<CompareLog> for SessionActor {
 
     fn handle(&mut self, _: CompareLog, _: &mut Ctx<Self>) -> Self::Result {
         Box::pin(settle(self.shared.clone()))
+    }
+}
+
+impl Handler<PublishedLate> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, PublishedLate(records): PublishedLate, _: &mut Ctx<Self>) {
+        for record in records.into_iter().filter(|record| matches!(record, Record::Post(_) | Record::Tombstone(_))) {
+            drop(deliver(self.shared.node.clone(), record));
+        }
     }
 }
 

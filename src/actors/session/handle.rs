@@ -7,11 +7,11 @@ use zeroize::Zeroizing;
 use super::actor::SessionActor;
 use super::messages::{
     CompareLog, Delete, Deleted, Follow, HiddenPerson, LoggedIn, Login, Logout, MakePost, PostRequest, Posted,
-    PrivateList, PrivateRelation, Profile, ProfileChange, ProfileView, Pursue, Register, RelatePrivately, Relation,
-    Renew, Resume, TendLog, Who, WhoAmI, WritePosition,
+    PrivateList, PrivateRelation, Profile, ProfileChange, ProfileView, PublishedLate, Pursue, Register,
+    RelatePrivately, Relation, Renew, Resume, TendLog, Who, WhoAmI, WritePosition,
 };
 use crate::actors::door::{Door, Gone};
-use crate::records::PrivateKind;
+use crate::records::{PrivateKind, Record};
 use crate::types::{Hash, Problem, Username};
 
 /// A handle to the session actor.
@@ -123,6 +123,11 @@ impl SessionHandle {
     /// Returns who is muted or blocked, by name.
     pub async fn private_list(&self, kind: PrivateKind) -> Result<Vec<HiddenPerson>, Problem> {
         self.0.ask(PrivateList(kind)).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Notes that posts and deletions were published, long after they were made: whoever is there now did not hear of them.
+    pub fn published_late(&self, records: Vec<Record>) {
+        self.0.hint(PublishedLate(records));
     }
 
     pub(super) fn compare_log(&self) {

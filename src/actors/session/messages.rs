@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::Message;
 use zeroize::Zeroizing;
 
-use crate::records::PrivateKind;
+use crate::records::{PrivateKind, Record};
 use crate::types::{AccountId, DeviceId, Hash, Problem, Username, WallTime};
 
 /// Registers a name, or resumes an interrupted registration.
@@ -223,6 +223,11 @@ pub struct HiddenPerson {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct CompareLog;
+
+/// Posts and deletions of this node were published, long after they were made.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PublishedLate(pub Vec<Record>);
 
 /// Renews what ends in half of its time, and republishes, where it is time.
 #[derive(Message)]
