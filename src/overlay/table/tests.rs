@@ -204,7 +204,7 @@ fn after_a_change_of_network_the_lost_are_given_back() {
 #[test]
 fn of_far_buckets_half_is_filled_by_hearsay_and_the_rest_by_those_who_were_reached() {
     let near: Vec<NodeId> =
-        [1, 2, 3, 4].map(|n| NodeId(std::array::from_fn(|i| ME.0[i] ^ u8::from(i == 31) * n))).to_vec();
+        [1, 2, 3, 4].map(|n| NodeId(std::array::from_fn(|i| ME.0[i] ^ (u8::from(i == 31) * n)))).to_vec();
     let mut table = table_of(ME, 4, &near[..3]);
     for n in 0..4 {
         assert!(table.heard(&contact(far(n), 1), NOW), "few are near");
