@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use timeline::actors::{PageRequest, Retention};
+use timeline::records::home;
 use timeline::sim::{SimConfig, Simulation};
 use timeline::types::Hash;
 use timeline::wire::{Reconcile, Request};
@@ -341,6 +342,32 @@ fn nothing_is_collected_where_the_clock_is_in_doubt() {
             sim.skew(node, Duration::ZERO, Duration::ZERO, false);
         }
         gone(&sim, 9, &id).await;
+    });
+}
+
+#[test]
+fn a_local_copy_goes_as_soon_as_the_author_says_so() {
+    // Nobody sweeps unless told to.
+    let every = Duration::from_secs(6 * 3600);
+    let sim = Simulation::new(912, SimConfig { nodes: 14, k: 4, gc_interval: every, ..config() });
+    sim.run(async {
+        three(&sim).await;
+        let home = home(&sim.doors(3).session.who().await.expect("a session").expect("alice").device.account);
+        let distance = |node: usize| sim.id(node).key().distance(&home);
+        let nearer = (0..14).filter(|node| distance(*node) < distance(5)).count();
+        assert!(nearer > 4, "{sim:?}: node 5 keeps alice's home for others: {nearer}");
+        let id = publish(&sim, 3, "one").await.id;
+        for node in [4, 5] {
+            reads(&sim, node, &["one"], SOON).await;
+            look(&sim, node).await;
+        }
+        pause(30).await;
+        assert!(sim.holds(5, &id), "{sim:?}: a reader keeps a copy");
+        sim.doors(3).gc.sweep().await.expect("alice's node collects");
+        let elsewhere = async || (0..3).all(|anchor| !sim.holds(anchor, &id));
+        in_time(&sim, "anchors hear of it", SOON, elsewhere).await;
+        sim.doors(5).feed.catch_up().await;
+        assert!(!sim.holds(5, &id), "{sim:?}: the reader has alice's heads and her post");
     });
 }
 

@@ -1,6 +1,6 @@
 //! The storage actor: all writes to records go through it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::void::{sweep, void_ops};
 use super::{Reading, read_list};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::actors::gc::is_collected;
+use crate::actors::gc::{drop_final, is_collected};
 use crate::actors::peers::Rates;
 use crate::records::{MAX_PAGE_DEPTH, Record, home, slot};
 use crate::seam::{Batch, Op, Space};
@@ -183,6 +183,17 @@ impl Handler<ReadList> for StorageActor {
     }
 }
 
+/// Removes the posts that are gone by the word of their authors' heads, as far as new records are concerned.
+async fn drop_final_of(node: &Context, new: &[Record]) {
+    let mut homes: BTreeMap<Key, Vec<&Record>> = BTreeMap::new();
+    for (account, record) in new.iter().filter_map(|record| Some((record.account()?, record))) {
+        homes.entry(home(&account)).or_default().push(record);
+    }
+    for (at, records) in homes {
+        drop_final(node, &at, &records).await;
+    }
+}
+
 impl Handler<Absorb> for StorageActor {
     type Result = ResponseFuture<()>;
 
@@ -216,10 +227,12 @@ impl Handler<Absorb> for StorageActor {
         let ops: Vec<Op> = records.iter().filter_map(keep).flatten().collect();
         let node = self.node.clone();
         Box::pin(async move {
-            if !ops.is_empty()
-                && let Err(error) = node.store.commit(Batch(ops)).await
-            {
-                tracing::warn!(%error, "local copies could not be written");
+            if ops.is_empty() {
+                return;
+            }
+            match node.store.commit(Batch(ops)).await {
+                Ok(_) => drop_final_of(&node, &records).await,
+                Err(error) => tracing::warn!(%error, "local copies could not be written"),
             }
         })
     }
