@@ -36,11 +36,12 @@ pub(super) async fn calm_and_check<'s>(
     let reader = if last && stage.scenario.check.fresh_reader { Some(add_reader(stage).await) } else { None };
     let began = Instant::now();
     let (mut wait, mut clean) = (FIRST_LOOK, None);
-    let mut found;
+    let mut found = Findings::default();
+    let mut before;
     loop {
         note_published(stage).await;
         let seen = survey::look(stage, reader).await;
-        found = check(&stage.model.borrow(), &seen);
+        before = std::mem::replace(&mut found, check(&stage.model.borrow(), &seen));
         let part = stage.acted().as_secs_f64() / stage.scenario.duration.as_secs_f64();
         outside.progress(stage.progress(Phase::Checking, part));
         if found.is_empty() {
@@ -52,17 +53,19 @@ pub(super) async fn calm_and_check<'s>(
             break;
         }
         sleep(wait.min(left)).await;
-        wait = (2 * wait).min(stage.scenario.quiet.within / 4).max(FIRST_LOOK);
+        wait = (2 * wait).min(stage.scenario.quiet.within / 8).max(FIRST_LOOK);
     }
-    report(stage, &found, clean, ended)
+    report(stage, (&before, &found), clean, ended)
 }
 
-fn report(stage: &Stage<'_>, found: &Findings, clean: Option<Duration>, ended: bool) -> Checked {
+fn report(stage: &Stage<'_>, (before, found): (&Findings, &Findings), clean: Option<Duration>, ended: bool) -> Checked {
+    let by_kind = |found: &Findings| found.counts().into_iter().map(|(word, count)| (word.to_owned(), count)).collect();
     Checked {
         at_s: stage.acted().as_secs_f64(),
         clean_after_ms: clean.map(millis),
         deeds_ended: ended,
-        counts: found.counts().into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
+        until_then: by_kind(before),
+        counts: by_kind(found),
         findings: found.0.iter().take(LISTED).cloned().collect(),
     }
 }

@@ -110,6 +110,8 @@ pub struct Checked {
     pub at_s: f64,
     /// After this nothing was wrong any more; `null` when something was until the end.
     pub clean_after_ms: Option<f64>,
+    /// What was wrong when the checker looked last before that, by kind.
+    pub until_then: BTreeMap<String, usize>,
     /// Whether everything that people had begun came to an end.
     pub deeds_ended: bool,
     /// Findings by kind.
