@@ -28,6 +28,8 @@ struct Sweep;
 
 /// Sweeps are at least this far apart, whatever is configured.
 const SHORTEST: Duration = Duration::from_millis(100);
+/// Between two sweeps, homes whose time has come are looked at this far apart.
+const SOON: Duration = Duration::from_secs(10);
 /// Homes looked at in one sweep; the others wait for the next.
 const HOMES: usize = 64;
 /// Homes looked at side by side.
@@ -90,26 +92,45 @@ impl Actor for GcActor {
     type Context = Ctx<Self>;
 
     fn started(&mut self, ctx: &mut Ctx<Self>) {
-        arm(ctx, self.shared.node.settings.gc_interval);
+        let every = self.shared.node.settings.gc_interval.max(SHORTEST);
+        arm(ctx, every, Instant::now() + every, None);
     }
 }
 
-/// Arms the next sweep; the one after it only when that has ended, as a long login may hold it up.
-fn arm(ctx: &mut Ctx<GcActor>, every: Duration) {
-    ctx.run_later(every.max(SHORTEST), move |actor, ctx| {
-        let sweep = wrap_future::<_, GcActor>(sweep(actor.shared.clone()));
-        ctx.spawn(sweep.map(move |(), _, ctx| arm(ctx, every)));
+/// Arms the next sweep, or before it a look at homes whose time comes `first`; what follows only when that has ended, as a
+/// long login may hold it up.
+fn arm(ctx: &mut Ctx<GcActor>, every: Duration, sweep_at: Instant, first: Option<Instant>) {
+    let soon = first.map(|first| first.max(Instant::now() + SOON)).filter(|soon| *soon < sweep_at);
+    let wait = soon.unwrap_or(sweep_at).saturating_duration_since(Instant::now());
+    ctx.run_later(wait, move |actor, ctx| {
+        let shared = actor.shared.clone();
+        let work = async move { if soon.is_some() { look_again(shared).await } else { sweep(shared).await } };
+        let next = move |first, _: &mut GcActor, ctx: &mut Ctx<GcActor>| {
+            let sweep_at = if soon.is_some() { sweep_at } else { Instant::now() + every };
+            arm(ctx, every, sweep_at, first);
+        };
+        ctx.spawn(wrap_future::<_, GcActor>(work).map(next));
     });
 }
 
-async fn sweep(shared: Rc<Shared>) {
+/// Looks at homes whose time has come; returns when that of the next one comes.
+async fn look_again(shared: Rc<Shared>) -> Option<Instant> {
+    let mut state = shared.state.lock().await;
+    if !shared.node.clock.in_doubt() {
+        state.look_at_due(&shared.node).await;
+    }
+    state.next_due()
+}
+
+/// Does all that comes with time; returns when that of the next home comes.
+async fn sweep(shared: Rc<Shared>) -> Option<Instant> {
     let node = &shared.node;
     let mut state = shared.state.lock().await;
     state.watch_clock(node);
     // Keeping too long does no harm; deleting by a wrong clock does.
     if node.clock.in_doubt() {
         tracing::warn!("the clock is in doubt: nothing is removed");
-        return;
+        return None;
     }
     node.doors().session.tend_log().await;
     node.doors().feed.expire().await;
@@ -120,6 +141,7 @@ async fn sweep(shared: Rc<Shared>) {
         tracing::warn!(%error, "what has ended was not removed");
     }
     state.collect(node).await;
+    state.next_due()
 }
 
 impl State {
@@ -136,7 +158,7 @@ impl State {
         self.last = (now, wall);
     }
 
-    /// Looks at the homes that are due, as many as a sweep takes.
+    /// Looks at the homes that have changed and at those that are due.
     async fn collect(&mut self, node: &Rc<Context>) {
         if !self.scanned || node.homes.has_missed() {
             self.scanned = self.scan(node).await;
@@ -145,6 +167,17 @@ impl State {
         for (account, ask) in node.homes.take() {
             self.put_off(account, now, ask.then_some(now));
         }
+        self.look_at_due(node).await;
+    }
+
+    /// Returns when the time of the next home comes.
+    fn next_due(&self) -> Option<Instant> {
+        self.due.values().map(|due| due.at).min()
+    }
+
+    /// Looks at the homes that are due, as many as a sweep takes.
+    async fn look_at_due(&mut self, node: &Rc<Context>) {
+        let now = Instant::now();
         let due = self.due.iter().filter(|(_, due)| due.at <= now);
         let mut due: Vec<_> = due.map(|(a, due)| (due.at, *a, due.ask.is_some_and(|at| at <= now))).collect();
         due.sort_unstable();
@@ -208,7 +241,10 @@ impl Handler<Sweep> for GcActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Sweep, _: &mut Ctx<Self>) -> Self::Result {
-        Box::pin(sweep(self.shared.clone()))
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            sweep(shared).await;
+        })
     }
 }
 

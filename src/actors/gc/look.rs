@@ -21,6 +21,8 @@ const SPLIT: Duration = Duration::from_secs(600);
 const AGAIN: Duration = Duration::from_secs(60);
 /// Where some had been away: they have what they should have within a few rounds of repair.
 const AWAY: Duration = Duration::from_secs(10);
+/// Where the disk did not take it: what is gone everywhere else is not to be found here.
+const UNKEPT: Duration = Duration::from_secs(10);
 
 /// When a home is looked at next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,9 @@ pub(super) async fn look(node: &Rc<Context>, account: AccountId, ask: bool, ripe
         Rules { collect_seen: node.settings.retention.collect_seen, kept: node.network.document.posts_kept as usize };
     let known = know(node, &account, ripening);
     // The author's word is final, whoever this node is to the author.
-    let mut collected = remove(node, account, known.shelf.final_ones(), usize::MAX).await;
+    let Some(mut collected) = remove(node, account, known.shelf.final_ones(), usize::MAX).await else {
+        return Look { next: Next::After(UNKEPT, false), collected: 0, asked: false };
+    };
     let own = node.doors().session.who().await.is_ok_and(|who| who.is_some_and(|who| who.device.account == account));
     let left = known.posts.saturating_sub(collected);
     if left == 0 || !(own || node.is_anchor() || is_replica(node, &home(&account)).await) {
@@ -70,7 +74,10 @@ pub(super) async fn look(node: &Rc<Context>, account: AccountId, ask: bool, ripe
     if node.clock.in_doubt() {
         return Look { next: Next::After(AGAIN, true), collected, asked: false };
     }
-    collected += remove(node, account, known.shelf.collectable(rules), MARKS_AT_HOME).await;
+    let Some(more) = remove(node, account, known.shelf.collectable(rules), MARKS_AT_HOME).await else {
+        return Look { next: Next::After(AGAIN, false), collected, asked: true };
+    };
+    collected += more;
     if own && collected > 0 {
         node.doors().session.tend_log().await;
     }
@@ -107,21 +114,21 @@ fn next(node: &Rc<Context>, known: &Known, rules: Rules) -> Next {
     }
 }
 
-/// Deletes posts, and keeps a mark of each; returns how many went.
-async fn remove(node: &Rc<Context>, account: AccountId, all: Vec<Collected>, most: usize) -> usize {
+/// Deletes posts, and keeps a mark of each; returns how many went, `None` when the disk did not take it.
+async fn remove(node: &Rc<Context>, account: AccountId, all: Vec<Collected>, most: usize) -> Option<usize> {
     let all = &all[..most.min(all.len())];
     for Collected { piece, why } in all {
         tracing::debug!(account = %account, seq = piece.seq, ?why, "a post is collected");
     }
     let (ops, count) = (removal(&home(&account), all), all.len());
     if count == 0 {
-        return 0;
+        return Some(0);
     }
     match node.store.commit(Batch(ops)).await {
-        Ok(_) => count,
+        Ok(_) => Some(count),
         Err(error) => {
             tracing::warn!(%error, "posts could not be collected");
-            0
+            None
         }
     }
 }
