@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use timeline::actors::{FeedEvent, ListRequest, PageRequest, PeoplePage, ProfileChange, UserView};
+use timeline::records::Record;
 use timeline::sim::{SimConfig, Simulation, Ways};
 use timeline::types::Code;
 use tokio::sync::mpsc::Receiver;
@@ -223,6 +225,39 @@ fn a_deletion_that_could_not_be_written_at_first_is_carried_out_when_there_is_ro
         sim.set_full(5, false);
         sim.until("it goes", Duration::from_secs(70), async || texts(&sim, 5).await.is_empty()).await;
     });
+}
+
+#[test]
+fn a_post_that_comes_right_behind_its_own_deletion_is_not_shown() {
+    let sim = network(407, 8);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        follow(&sim, 5, "alice").await;
+        // Bob hears nothing of either while it happens.
+        sim.set_full(5, true);
+        let slip = publish(&sim, 4, "a slip").await;
+        let post = at_home(&sim, 0, |record| matches!(record, Record::Post(post) if post.hash() == slip.id));
+        sim.doors(4).session.delete_within(slip.id, SOON).await.expect("alice deletes it");
+        let deletion =
+            at_home(&sim, 0, |record| matches!(record, Record::Tombstone(gone) if gone.body.post == slip.id));
+        sim.set_full(5, false);
+        // What a sleeper missed is handled at once when it wakes, in any order.
+        let feed = sim.doors(5).feed;
+        tokio::join!(feed.push(deletion, Vec::new()), feed.push(post, Vec::new()));
+        assert_eq!(texts(&sim, 5).await, Vec::<String>::new());
+        pause(100).await;
+        assert_eq!(texts(&sim, 5).await, Vec::<String>::new());
+    });
+}
+
+/// Returns the bytes of a record that a node holds.
+fn at_home(sim: &Simulation, node: usize, wanted: impl Fn(&Record) -> bool) -> Bytes {
+    let mut found = None;
+    sim.each_record(node, |_, _, _, bytes| {
+        found = found.take().or_else(|| Record::decode(bytes.clone()).is_ok_and(|r| wanted(&r)).then(|| bytes.clone()));
+    });
+    found.expect("it is held there")
 }
 
 #[test]

@@ -16,10 +16,9 @@ use super::glanced::{Crowd, look};
 use super::inbox::{Inbox, Quest, glance_at_inbox, read_inbox};
 use super::messages::{Begin, CatchUp, End, Expire, Followed, PageRequest, PeersKnown, Shown, Unfollowed, Watch};
 use super::page::page;
-use super::state::{FeedState, ROWS};
+use super::state::FeedState;
 use crate::actors::context::Context;
 use crate::actors::door::{MAILBOX, rest_of};
-use crate::records::{PostBody, Signed};
 use crate::seam::{Batch, Op, Space};
 use crate::types::{AccountId, Code, Problem};
 
@@ -220,8 +219,7 @@ impl Handler<Begin> for FeedActor {
         let all: Vec<Followee> = followed.chain(std::iter::once(own)).collect();
         self.state.begin((account, username), all.into_iter());
         // The node may have ended between an unfollow and the removal of what was to go with it.
-        let stray = |post: &Signed<PostBody>| !self.state.authors.contains_key(&post.body.account);
-        self.keep_later(self.state.drops(&[Space::Feed], stray));
+        self.keep_later(self.state.over());
     }
 }
 
@@ -319,8 +317,7 @@ impl Handler<Expire> for FeedActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Expire, _: &mut Ctx<Self>) -> Self::Result {
-        let now = self.node.horizon();
-        let kept = self.state.keep(self.state.drops(&ROWS, |post| post.body.expires_at() <= now));
+        let kept = self.state.keep(self.state.over());
         Box::pin(async move { drop(kept.await) })
     }
 }

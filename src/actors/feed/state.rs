@@ -133,7 +133,8 @@ impl FeedState {
         if !self.wants(&body.account) || body.expires_at() <= self.node.horizon() {
             return Vec::new();
         }
-        let gone = self.is_deleted(post);
+        // A deletion may be on its way to the disk.
+        let gone = self.is_gone(&body.account, &post.hash()) || self.is_deleted(post);
         let mine = self.me.as_ref().is_some_and(|(me, _)| *me == body.account);
         let read = self.read.covers(&body.device, body.seq);
         let Some(author) = self.authors.get_mut(&body.account) else { return Vec::new() };
@@ -297,6 +298,17 @@ impl FeedState {
         if !blocked.is_empty() {
             ops.extend(self.drops(&ROWS, |post| blocked.contains(&post.body.account)));
         }
+        ops
+    }
+
+    /// Returns the changes that drop what has no place here: what has ended, and what was to go before and is still there,
+    /// as when the disk was full or the node ended.
+    pub fn over(&self) -> Vec<Op> {
+        let (now, hidden) = (self.node.horizon(), self.node.hidden());
+        let over = |post: &Signed<PostBody>| post.body.expires_at() <= now || hidden.blocks(&post.body.account);
+        let stray = |post: &Signed<PostBody>| self.me.is_some() && !self.authors.contains_key(&post.body.account);
+        let mut ops = self.drops(&[Space::Inbox], over);
+        ops.extend(self.drops(&[Space::Feed], |post| over(post) || stray(post)));
         ops
     }
 
