@@ -222,7 +222,7 @@ pub struct NetArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
     pub bootpeers: Option<u16>,
     /// How many peers [default: 5, or as many as the folder has]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=200))]
+    #[arg(long, value_name = "N", overrides_with = "peers", value_parser = clap::value_parser!(u16).range(0..=200))]
     pub peers: Option<u16>,
     /// Folder of the network [default: target/net]
     #[arg(long, value_name = "DIR")]

@@ -73,7 +73,8 @@ impl Simulation {
     }
 }
 
-/// Returns the replicas of a key among contacts in the order of their ids.
+/// Returns the replicas of a key among contacts in the order of their ids: more than `overlay::Nearby` takes, which is as
+/// many as a table has.
 fn nearest(sorted: &[Contact], key: &Key, k: usize) -> Vec<NodeId> {
     let enough = (LOOKED_AT * k).min(sorted.len());
     let mut near = sorted;

@@ -1,8 +1,10 @@
 //! `timeline sim`: reports, plots, exit codes, and runs that repeat themselves.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
-use crate::support::{folder, run};
+use crate::support::{folder, run, signal, timeline};
 
 const SMALL: &str = "name = \"small\"\nnodes = 5\nbootpeers = 1\nduration = \"2m\"\nstart_within = \"1s\"\n\
                      [people]\npercent = 50\nfollows = 1\nposts = 60\nlooks = 30\nreads = 60\nlookups = 240\n[check]\ncount_every = \"30s\"\n";
@@ -52,6 +54,24 @@ fn a_run_in_which_something_was_lost_fails_and_says_how_to_repeat_it() {
     let report = &said.json["runs"][0];
     assert!(report["posts"]["lost"].as_u64() > Some(0), "{report}");
     assert!(report["repeat"].as_str().is_some_and(|repeat| repeat.contains("--seed 4")), "{report}");
+}
+
+#[test]
+fn a_run_that_is_asked_to_end_says_how_far_it_came_and_what_it_saw() {
+    let dir = folder();
+    let file = dir.path().join("long.toml");
+    fs::write(&file, SMALL.replace("2m", "1000h")).expect("written");
+    let mut command = timeline();
+    command.arg("sim").arg(&file).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    let (mut said, mut line) = (BufReader::new(child.stderr.take().expect("piped")), String::new());
+    said.read_line(&mut line).expect("a line");
+    assert!(line.contains("nodes start") && line.contains(" % ") && line.contains(" messages"), "{line}");
+    signal(child.id(), "INT");
+    let ended = child.wait_with_output().expect("it ends");
+    let report = String::from_utf8(ended.stdout).expect("UTF-8");
+    assert_eq!(ended.status.code(), Some(1), "{report}");
+    assert!(report.contains("broken: ended before its time") && report.contains("--seed"), "{report}");
 }
 
 #[test]

@@ -112,6 +112,8 @@ fn a_network_on_this_machine_has_bounds() {
     };
     assert_eq!((net.peers, net.bootpeers, net.fresh), (Some(0), Some(1), true));
     assert_eq!(net.network_set, ["k=3", "test=true"]);
+    let Command::Net(net) = parsed("net --peers 5 --peers 3").command else { panic!("a net") };
+    assert_eq!(net.peers, Some(3), "whoever calls a script that names one may name another");
     for bad in ["net --bootpeers 0", "net --bootpeers 33", "net --peers 201", "net --base-port 0", "net restart"] {
         assert!(parse(bad).is_err(), "{bad}");
     }

@@ -40,7 +40,10 @@ pub fn sheet(status: &Value, style: Style) -> String {
     }
     if let Some(synced) = status.pointer("/synced").and_then(Value::as_bool) {
         let yes = "yes: it has what it should keep for others";
-        rows.push(row("synced", if synced { yes } else { "not yet: it was away, and catches up" }.into()));
+        rows.push(row(
+            "synced",
+            if synced { yes } else { "not yet: it has just come, or was away, and asks others what it lacks" }.into(),
+        ));
     }
     if status.pointer("/clock").is_some_and(Value::is_object) {
         rows.push(row("clock", clock(status)));
@@ -170,7 +173,7 @@ mod tests {
             "1 record · 2.0 KiB of 1.0 GiB · 5.0 GiB free",
             "t.example, corrected by -3600000 ms",
             "· in doubt",
-            "not yet: it was away",
+            "not yet: it has just come, or was away",
             "2 waiting",
             "warning: few registrars\n  start one",
         ] {
