@@ -87,6 +87,8 @@ pub struct Context {
     hidden: RefCell<Rc<Hidden>>,
     doors: OnceCell<Doors>,
     synced: Cell<bool>,
+    /// How often what peers brought could not be written.
+    unkept: Cell<u64>,
     closing: Cell<bool>,
 }
 
@@ -123,6 +125,7 @@ impl Context {
             hidden: RefCell::default(),
             doors: OnceCell::new(),
             synced: Cell::new(true),
+            unkept: Cell::new(0),
             closing: Cell::new(false),
         })
     }
@@ -313,6 +316,16 @@ impl Context {
     /// Tells whether this node has what it should have: false after an absence, until it was compared with others.
     pub fn is_synced(&self) -> bool {
         self.synced.get()
+    }
+
+    /// Notes that what a peer brought could not be written.
+    pub fn note_unkept(&self) {
+        self.unkept.set(self.unkept.get() + 1);
+    }
+
+    /// Returns how often what peers brought could not be written.
+    pub fn unkept(&self) -> u64 {
+        self.unkept.get()
     }
 
     /// Notes that the node is shutting down: actors that end now are not rebuilt.

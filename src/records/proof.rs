@@ -147,6 +147,11 @@ impl Proofs {
         std::mem::take(&mut self.voiding)
     }
 
+    /// Notes that what is void of accounts has still to be removed.
+    pub fn note_voiding(&mut self, accounts: impl Iterator<Item = AccountId>) {
+        self.voiding.extend(accounts);
+    }
+
     /// Tells whether there are any.
     pub fn has_voiding(&self) -> bool {
         !self.voiding.is_empty()

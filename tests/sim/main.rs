@@ -37,6 +37,7 @@ mod threads;
 mod town;
 mod trace;
 mod unsynced;
+mod unwritten;
 mod waiting;
 mod withdrawal;
 mod writing;

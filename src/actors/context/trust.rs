@@ -70,6 +70,12 @@ impl Context {
         self.proofs.borrow_mut().take_voiding()
     }
 
+    /// Has what is void of accounts removed another time.
+    pub fn void_again(&self, accounts: impl Iterator<Item = AccountId>) {
+        self.proofs.borrow_mut().note_voiding(accounts);
+        self.voiding.notify_one();
+    }
+
     /// Looks at what is proved of accounts.
     pub fn with_proofs<T>(&self, look: impl FnOnce(&Proofs) -> T) -> T {
         look(&self.proofs.borrow())

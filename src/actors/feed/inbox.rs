@@ -79,8 +79,21 @@ impl Inbox {
         self.familiar.borrow_mut().forget();
     }
 
-    /// Takes what a reading brought; returns the changes that keep it.
-    pub fn take(&mut self, node: &Rc<Context>, named: &Named) -> Vec<Op> {
+    /// Has the inbox read again, and the homes of these senders: what came of them could not be written.
+    pub fn look_again(&mut self, senders: &BTreeSet<AccountId>) {
+        if !senders.is_empty() {
+            self.reconsider();
+            self.checked.retain(|account, _| !senders.contains(account));
+        }
+    }
+
+    /// Takes what a reading brought; returns the changes that keep it. A post that was deleted meanwhile is left out.
+    pub fn take(
+        &mut self,
+        node: &Rc<Context>,
+        named: &Named,
+        is_deleted: impl Fn(&Signed<PostBody>) -> bool,
+    ) -> Vec<Op> {
         self.read_at = Some(Instant::now());
         if self.tried.len() + named.vain.len() > TRIED {
             self.tried.clear();
@@ -104,7 +117,8 @@ impl Inbox {
         let hidden = node.hidden();
         for row in named.rows.iter().filter_map(|bytes| FeedRow::read(bytes)) {
             let key = row.key();
-            if !hidden.blocks(&row.post.body.account) && held.insert(key.clone()) {
+            let unwanted = hidden.blocks(&row.post.body.account) || is_deleted(&row.post);
+            if !unwanted && held.insert(key.clone()) {
                 ops.push(Op::SetLocal(Space::Inbox, key, row.to_bytes()));
             }
         }

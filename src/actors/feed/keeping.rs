@@ -19,6 +19,7 @@ impl FeedState {
             return Box::pin(std::future::ready(Ok(())));
         }
         self.unshown.follow(&ops);
+        self.naming.borrow_mut().extend(ops.iter().filter_map(named));
         let feed = keys(&ops, Space::Feed).filter(|k| self.pending.contains_key(k)).collect();
         let inbox = keys(&ops, Space::Inbox).collect();
         let dropped = dropped(&ops).collect();
@@ -34,17 +35,22 @@ impl FeedState {
     }
 
     /// Takes the end of a commit: what is on disk is told to watchers, what is not will come again, or go another time.
-    pub fn settled(&mut self, Settled { feed, inbox, dropped, kept }: Settled) {
+    /// Returns whose mentions were not written, or did not go.
+    pub fn settled(&mut self, Settled { feed, inbox, dropped, kept }: Settled) -> BTreeSet<AccountId> {
         let silent: BTreeSet<&Bytes> = feed.iter().filter(|key| self.silent.remove(*key)).collect();
         let rows: Vec<(&Bytes, FeedRow)> =
             feed.iter().filter_map(|key| Some((key, self.pending.remove(key)?))).collect();
+        let named: Vec<FeedRow> = inbox.iter().filter_map(|key| self.naming.borrow_mut().remove(key)).collect();
         if !kept {
-            let left: Vec<FeedRow> = dropped.iter().filter_map(|key| rows::at(&self.node, Space::Feed, key)).collect();
-            left.iter().for_each(|row| self.undelete(&row.post));
+            let left: Vec<(Space, FeedRow)> =
+                dropped.iter().filter_map(|(space, key)| Some((*space, rows::at(&self.node, *space, key)?))).collect();
+            left.iter().for_each(|(_, row)| self.undelete(&row.post));
+            let of_feed = left.iter().filter(|(space, _)| *space == Space::Feed).map(|(_, row)| row);
             let lost: BTreeSet<AccountId> =
-                left.iter().chain(rows.iter().map(|(_, row)| row)).map(|row| row.post.body.account).collect();
+                of_feed.chain(rows.iter().map(|(_, row)| row)).map(|row| row.post.body.account).collect();
             lost.iter().for_each(|account| self.recall(account));
-            return;
+            let of_inbox = left.iter().filter(|(space, _)| *space == Space::Inbox).map(|(_, row)| row);
+            return of_inbox.chain(&named).map(|row| row.post.body.account).collect();
         }
         for (_, row) in rows.into_iter().filter(|(key, _)| !silent.contains(key)) {
             self.announce(&row.post.body.account, &FeedEvent::Post(rows::shown(&row)));
@@ -53,6 +59,7 @@ impl FeedState {
         for row in mentions.filter(|row| !row.shown).collect::<Vec<FeedRow>>() {
             self.announce(&row.post.body.account, &FeedEvent::Mention(rows::shown(&row)));
         }
+        BTreeSet::new()
     }
 
     /// Goes back to what is on disk of an author's logs, and has its home read again soon.
@@ -119,12 +126,20 @@ impl FeedState {
     }
 }
 
-/// Returns the keys of the feed that changes drop.
-fn dropped(ops: &[Op]) -> impl Iterator<Item = Bytes> {
+/// Returns the rows of feed and inbox that changes drop.
+fn dropped(ops: &[Op]) -> impl Iterator<Item = (Space, Bytes)> {
     ops.iter().filter_map(|op| match op {
-        Op::DropLocal(Space::Feed, key) => Some(key.clone()),
+        Op::DropLocal(space, key) if ROWS.contains(space) => Some((*space, key.clone())),
         _ => None,
     })
+}
+
+/// Returns the row that a change puts into the inbox.
+fn named(op: &Op) -> Option<(Bytes, FeedRow)> {
+    match op {
+        Op::SetLocal(Space::Inbox, key, value) => Some((key.clone(), FeedRow::read(value)?)),
+        _ => None,
+    }
 }
 
 /// Returns the keys that changes set in a space.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::followee::Followee;
+use crate::seam::Space;
 use crate::timeline::{LogState, Query, Via, status_id};
 use crate::types::{AccountId, DeviceId, Hash, Hlc, Problem, Username, WallTime};
 use crate::wire::Status;
@@ -107,8 +108,8 @@ pub struct Settled {
     pub feed: Vec<Bytes>,
     /// Of the inbox.
     pub inbox: Vec<Bytes>,
-    /// Of the feed, those that were to go.
-    pub dropped: Vec<Bytes>,
+    /// Those that were to go.
+    pub dropped: Vec<(Space, Bytes)>,
     /// Whether they are on disk, or gone from it.
     pub kept: bool,
 }

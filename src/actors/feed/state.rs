@@ -1,5 +1,6 @@
 //! What the feed actor keeps in memory: authors, watchers, and posts on their way to the disk.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct FeedState {
     pub authors: BTreeMap<AccountId, Author>,
     /// Rows whose commit is under way, bounded by what peers may put in that time.
     pub(super) pending: BTreeMap<Bytes, FeedRow>,
+    /// Rows of the inbox whose commit is under way, bounded as those.
+    pub(super) naming: RefCell<BTreeMap<Bytes, FeedRow>>,
     /// Posts whose deletion was carried out, with whoever said so: what others say of a post means nothing.
     deleted: BTreeSet<(AccountId, Hash)>,
     /// How far other devices of the account have read.
@@ -60,6 +63,7 @@ impl FeedState {
             me: None,
             authors: BTreeMap::new(),
             pending: BTreeMap::new(),
+            naming: RefCell::default(),
             deleted: BTreeSet::new(),
             read: Positions::default(),
             silent: BTreeSet::new(),
@@ -93,6 +97,7 @@ impl FeedState {
         self.authors.clear();
         self.watchers = Watchers::default();
         self.pending.clear();
+        self.naming.borrow_mut().clear();
         self.deleted.clear();
         self.read = Positions::default();
         self.silent.clear();
@@ -133,8 +138,7 @@ impl FeedState {
         if !self.wants(&body.account) || body.expires_at() <= self.node.horizon() {
             return Vec::new();
         }
-        // A deletion may be on its way to the disk.
-        let gone = self.is_gone(&body.account, &post.hash()) || self.is_deleted(post);
+        let gone = self.is_deleted(post);
         let mine = self.me.as_ref().is_some_and(|(me, _)| *me == body.account);
         let read = self.read.covers(&body.device, body.seq);
         let Some(author) = self.authors.get_mut(&body.account) else { return Vec::new() };
@@ -170,8 +174,11 @@ impl FeedState {
         Some(keep)
     }
 
-    /// Tells whether the deletion of a post lies here.
-    fn is_deleted(&self, post: &Signed<PostBody>) -> bool {
+    /// Tells whether the deletion of a post lies here, or is on its way to the disk.
+    pub(super) fn is_deleted(&self, post: &Signed<PostBody>) -> bool {
+        if self.is_gone(&post.body.account, &post.hash()) {
+            return true;
+        }
         let slot = slot(&Record::Post(post.clone()), Section::Post);
         let (before, posts) = ((Section::Post, slot.clone(), Hash([0; 32])), SectionSet::of(&[Section::Post]));
         let held = self.node.store.read(&home(&post.body.account), posts, Some(&before), 2, self.node.horizon());
@@ -226,6 +233,11 @@ impl FeedState {
             }),
         );
         self.pending.retain(|_, row| !is_gone(row));
+        let naming = self.naming.borrow();
+        ops.extend(
+            naming.iter().filter(|(_, row)| is_gone(row)).map(|(key, _)| Op::DropLocal(Space::Inbox, key.clone())),
+        );
+        drop(naming);
         shown.sort_unstable();
         shown.dedup();
         for (account, hash) in shown {

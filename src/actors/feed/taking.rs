@@ -5,7 +5,7 @@ use actix::{Context as Ctx, Handler, ResponseFuture};
 use super::actor::FeedActor;
 use super::keeping::keys;
 use super::messages::{CaughtUp, Named, Posted, Push, Replicated, Settled};
-use crate::actors::gc::is_collected;
+use crate::actors::gc::{drop_final, is_collected};
 use crate::actors::storage::{disbelief, is_held, put_op, refusal};
 use crate::records::{PostBody, Record, Signed, admit, home};
 use crate::seam::Space;
@@ -82,11 +82,12 @@ impl Handler<Push> for FeedActor {
             ops.push(put_op(&record, at, Section::Post, self.node.horizon()));
             self.node.homes.stored(&record, Section::Post);
         }
-        let kept = self.state.keep(ops);
+        let (kept, node) = (self.state.keep(ops), self.node.clone());
         Box::pin(async move {
             if kept.await.is_err() {
                 return Status::StoreFailed;
             }
+            drop_final(&node, &at, &[&record]).await;
             share.iter_mut().for_each(|share| share.keep());
             if news { Status::Stored } else { Status::Known }
         })
@@ -117,9 +118,9 @@ impl Handler<Named> for FeedActor {
         if self.state.me.is_none() {
             return Box::pin(std::future::ready(()));
         }
-        let mut ops = self.inbox.take(&self.node, &named);
-        let tombstones: Vec<_> = named.tombstones.into_iter().filter_map(|b| Signed::decode(b).ok()).collect();
-        ops.extend(self.state.delete(&tombstones));
+        let tombstones: Vec<_> = named.tombstones.iter().filter_map(|b| Signed::decode(b.clone()).ok()).collect();
+        let mut ops = self.state.delete(&tombstones);
+        ops.extend(self.inbox.take(&self.node, &named, |post| self.state.is_deleted(post)));
         let kept = self.state.keep(ops);
         Box::pin(async move { drop(kept.await) })
     }
@@ -129,6 +130,7 @@ impl Handler<Settled> for FeedActor {
     type Result = ();
 
     fn handle(&mut self, settled: Settled, _: &mut Ctx<Self>) {
-        self.state.settled(settled);
+        let unwritten = self.state.settled(settled);
+        self.inbox.look_again(&unwritten);
     }
 }

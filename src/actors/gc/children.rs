@@ -42,7 +42,9 @@ async fn ask(node: &Rc<Context>, page: Page) -> Option<Vec<Summed>> {
     let key = page.key();
     let k = node.network.k();
     let live = closest_of_late(node, key).await;
-    let mut set: BTreeSet<_> = live.iter().map(|c| (c.node.distance(&key), c.node)).collect();
+    let known = node.doors().routing.closest(key, k).await;
+    // Those that are known and silent count as well, as at a home.
+    let mut set: BTreeSet<_> = live.iter().chain(&known).map(|c| (c.node.distance(&key), c.node)).collect();
     set.insert((node.me.distance(&key), node.me));
     let set: BTreeSet<_> = set.into_iter().take(k).map(|(_, id)| id).collect();
     let asking = live.into_iter().filter(|c| set.contains(&c.node)).map(|contact| summary_of(node, contact, page));

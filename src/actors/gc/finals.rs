@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 
+use super::marks::is_marked;
 use crate::actors::context::Context;
 use crate::records::{HeadsBody, Record, home};
 use crate::seam::{Batch, Op, Store};
@@ -20,12 +21,15 @@ pub(super) fn is_final(store: &dyn Store, now: WallTime, home: &Key, device: &De
     gone(&heads(store, now, home, device)).iter().any(|(first, last)| (*first..=*last).contains(&seq))
 }
 
-/// Removes the posts of a home that the heads of their device call gone, as far as new records of that home are concerned.
+/// Removes the posts of a home that the heads of their device call gone, as far as new records of that home are concerned;
+/// and new posts that were collected here while they were on their way to the disk.
 pub async fn drop_final(node: &Context, at: &Key, new: &[&Record]) {
     if node.clock.in_doubt() {
         return;
     }
-    let ops = final_ops(&*node.store, node.horizon(), at, new);
+    let (store, now) = (&*node.store, node.horizon());
+    let mut ops = final_ops(store, now, at, new);
+    ops.extend(marked_ops(store, now, at, new));
     if !ops.is_empty()
         && let Err(error) = node.store.commit(Batch(ops)).await
     {
@@ -50,6 +54,12 @@ pub(super) fn final_ops(store: &dyn Store, now: WallTime, at: &Key, new: &[&Reco
         }
     }
     ops
+}
+
+/// Returns the changes that remove new posts of which a mark lies here: they were collected while they were on their way.
+pub(super) fn marked_ops(store: &dyn Store, now: WallTime, at: &Key, new: &[&Record]) -> Vec<Op> {
+    let marked = new.iter().filter(|record| matches!(record, Record::Post(post) if is_marked(store, now, at, post)));
+    marked.map(|record| Op::Delete { key: *at, section: Section::Post, hash: record.hash() }).collect()
 }
 
 fn heads(store: &dyn Store, now: WallTime, home: &Key, device: &DeviceId) -> Vec<HeadsBody> {

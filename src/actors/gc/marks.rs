@@ -86,7 +86,7 @@ pub fn marked_within(node: &Context, first: &Key, last: &Key) -> Vec<(Key, Hash)
 }
 
 /// Tells whether a post at its home was collected by whoever has this store.
-fn is_marked(store: &dyn Store, now: WallTime, home: &Key, post: &Signed<PostBody>) -> bool {
+pub(super) fn is_marked(store: &dyn Store, now: WallTime, home: &Key, post: &Signed<PostBody>) -> bool {
     let key = disk_key(home, &post.body.device, post.body.seq, &post.hash());
     let row = store.local(Space::Marks, &key, None, 1).unwrap_or_default();
     row.first().and_then(|(key, value)| read(key, value)).is_some_and(|(_, ends)| ends > now)

@@ -16,7 +16,7 @@ use crate::records::home;
 use crate::retention::majority;
 use crate::seam::Stored;
 use crate::types::{AccountId, Contact, Hash, Key, NodeId, Section};
-use crate::wire::{Blob, MAX_MARKS, MAX_PUT_RECORDS, MAX_WANTED, Mark, Put, Reconcile, Reconciled};
+use crate::wire::{Blob, MAX_MARKS, MAX_PUT_RECORDS, MAX_WANTED, Mark, Put, Reconcile, Reconciled, Status};
 
 /// Most answers that the list of one home takes: 40,000 records.
 const LISTS: usize = 20;
@@ -143,14 +143,17 @@ async fn list(node: &Rc<Context>, contact: Contact, account: AccountId) -> Optio
     None
 }
 
-/// Fetches what is lacking here, each record from the first that has it. False when a peer kept something back.
+/// Fetches what is lacking here, each record from the first that has it. False when a peer kept something back, or it could
+/// not be kept here.
 async fn fetch(node: &Rc<Context>, account: AccountId, said: &[Said]) -> bool {
     let key = home(&account);
     let mut have = hashes(&read(node, &key));
     have.extend(marks_at(node, &key, usize::MAX).into_iter().map(|mark| mark.hash));
     let mut all_came = true;
     for peer in said {
-        let lacking: Vec<Hash> = peer.has.keys().filter(|hash| !have.contains(*hash)).take(FETCHED).copied().collect();
+        let mut lacking: Vec<Hash> = peer.has.keys().filter(|hash| !have.contains(*hash)).copied().collect();
+        all_came &= lacking.len() <= FETCHED;
+        lacking.truncate(FETCHED);
         for want in lacking.chunks(MAX_WANTED) {
             let request = Reconcile { account, marks: vec![], want: want.to_vec(), after: None };
             let Ok(answer) = node.call(&peer.contact, &request, Patience::Read).await else {
@@ -165,10 +168,26 @@ async fn fetch(node: &Rc<Context>, account: AccountId, said: &[Said]) -> bool {
             }
             let statuses = node.doors().storage.receive(peer.contact.node, key, records, bytes(answer.proofs)).await;
             tracing::trace!(peer = %peer.contact.node.short(), ?statuses, "fetched");
+            all_came &= !statuses.iter().any(keeps_from_judging);
             have.extend(want);
         }
     }
     all_came
+}
+
+/// Tells whether a record that came may count, and is not here all the same: without it nothing is decided. What is refused
+/// for what it is counts nowhere.
+fn keeps_from_judging(status: &Status) -> bool {
+    matches!(
+        status,
+        Status::StoreFailed
+            | Status::Quota
+            | Status::AnchorFull
+            | Status::SourceQuota
+            | Status::RateLimited
+            | Status::NeedProof
+            | Status::Future
+    )
 }
 
 /// Sends each peer what it lacks and has not collected itself, beside the caller.

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use self::pool::{Letter, Role, is_void_by_hand, proofs, world};
-use super::finals::final_ops;
+use super::finals::{final_ops, marked_ops};
 use super::home::{Ripening, know_store};
 use super::look::removal;
 use super::marks::is_gone;
@@ -141,6 +141,9 @@ impl Replica {
         self.commit(ops);
         if self.law.finals {
             self.commit(final_ops(&self.store, self.now, key, &[record]));
+        }
+        if self.law.refuses {
+            self.commit(marked_ops(&self.store, self.now, key, &[record]));
         }
     }
 

@@ -37,7 +37,8 @@ impl Absence {
         let now = (Instant::now(), node.now());
         let rows = node.store.local(Space::Node, ROW, None, 1).unwrap_or_default();
         let last = rows.first().and_then(|(_, value)| value.first_chunk()).map(|ms| WallTime(u64::from_be_bytes(*ms)));
-        if last.is_none_or(|last| now.1.since(last) > AWAY) || node.store.cut() > 0 {
+        // Where the clock was set back, nobody knows for how long it was away.
+        if last.is_none_or(|last| now.1.since(last) > AWAY || last > now.1.plus(STEP)) || node.store.cut() > 0 {
             node.set_synced(false);
         }
         Self { last: Cell::new(now), back: Cell::new(now.0), stepped: Cell::new(false) }

@@ -50,7 +50,7 @@ pub(super) async fn meet(shared: &Rc<Shared>, peer: &Contact, stretches: Vec<Str
     meeting.taking.take_rest().await;
     meeting.taking.catch_up();
     let Meeting { descent, taking, differed, mut met, .. } = meeting;
-    met.complete = ended.is_ok() && descent.is_complete();
+    met.complete = ended.is_ok() && descent.is_complete() && !taking.is_short();
     (met.fetched, met.sent) = (taking.fetched, taking.sent);
     let moved = met.fetched + met.sent > 0;
     let endless = descent.is_exhausted() && !moved;
@@ -105,7 +105,7 @@ impl Meeting<'_> {
             self.met.answered = true;
             self.met.unsynced |= answer.unsynced;
             self.hear(&compared, answer).await?;
-            if self.taking.is_vain() || self.taking.is_full() {
+            if self.taking.is_vain() || self.taking.is_full() || self.taking.is_short() {
                 self.descent.fall_short();
                 return Ok(());
             }

@@ -38,6 +38,8 @@ pub(super) struct Taking<'a> {
     /// Records that were sent and taken.
     pub sent: usize,
     offered: usize,
+    /// Whether this node's disk did not take what came.
+    short: bool,
     vain: usize,
     /// Records that came before what proves them, at most [`UNPROVED`].
     unproved: Vec<(Key, Bytes)>,
@@ -47,12 +49,27 @@ pub(super) struct Taking<'a> {
 
 impl<'a> Taking<'a> {
     pub(super) fn new(shared: &'a Rc<Shared>, peer: &'a Contact) -> Self {
-        Self { shared, peer, fetched: 0, sent: 0, offered: 0, vain: 0, unproved: Vec::new(), behind: BTreeSet::new() }
+        Self {
+            shared,
+            peer,
+            fetched: 0,
+            sent: 0,
+            offered: 0,
+            short: false,
+            vain: 0,
+            unproved: Vec::new(),
+            behind: BTreeSet::new(),
+        }
     }
 
     /// Tells whether the peer named so much that it does not have that nothing more is asked of it.
     pub(super) fn is_vain(&self) -> bool {
         self.vain >= VAIN
+    }
+
+    /// Tells whether this node's disk did not take what came.
+    pub(super) fn is_short(&self) -> bool {
+        self.short
     }
 
     /// Tells whether as much was moved as one meeting may.
@@ -77,6 +94,9 @@ impl<'a> Taking<'a> {
             }
             let want: BTreeSet<Hash> = left.iter().take(MAX_FETCHED).copied().collect();
             let came = self.fetch_some(stretch, &want, std::mem::take(&mut marked)).await?;
+            if self.short {
+                return Ok(false);
+            }
             if came.is_empty() && !want.is_empty() {
                 // Gone meanwhile, or never there.
                 self.vain += 1;
@@ -119,7 +139,7 @@ impl<'a> Taking<'a> {
             self.take(key, records, proofs.clone(), true).await;
         }
         // Whoever sends what nobody takes is no better than whoever sends nothing.
-        if self.fetched == before && !came.is_empty() && self.unproved.is_empty() {
+        if self.fetched == before && !came.is_empty() && self.unproved.is_empty() && !self.short {
             self.vain += 1;
         }
         Ok(came)
@@ -128,12 +148,17 @@ impl<'a> Taking<'a> {
     /// Takes in what came for one key.
     async fn take(&mut self, key: Key, records: Vec<Bytes>, proofs: Vec<Bytes>, again: bool) {
         let node = &self.shared.node;
+        let failures = node.unkept();
         let statuses = node.doors().storage.receive(self.peer.node, key, records.clone(), proofs).await;
+        // What met a full disk is wanted as before: nothing about it is settled.
+        let failed = node.unkept() != failures;
+        self.short |= failed;
         for (bytes, status) in records.into_iter().zip(statuses) {
             match status {
                 Status::NeedProof if again && self.unproved.len() < UNPROVED => self.unproved.push((key, bytes)),
                 Status::Stored => self.fetched += 1,
-                Status::StoreFailed => {}
+                Status::StoreFailed => self.short = true,
+                Status::Quota | Status::AnchorFull if failed => {}
                 // Known and superseded ones included: the peer has them for a reason of its own.
                 _ => self.decline(&key, bytes),
             }

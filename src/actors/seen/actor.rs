@@ -8,7 +8,7 @@ use actix::{Actor, AsyncContext, Context as Ctx, Handler, ResponseFuture};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::messages::{Begin, End, Gained, Progress, Showed};
+use super::messages::{Begin, End, Gained, Progress, Showed, Unkept};
 use super::pair::{Pair, Signed};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
@@ -54,14 +54,15 @@ impl SeenActor {
         }
     }
 
-    /// Signs what waits and is due; returns the changes, and what goes to the outbox with them.
-    fn sign(&mut self) -> (Vec<Op>, Vec<Item>) {
-        let (mut ops, mut items) = (Vec::new(), Vec::new());
-        let Some((me, device)) = &self.me else { return (ops, items) };
+    /// Signs what waits and is due.
+    fn sign(&mut self) -> Batched {
+        let mut batched = Batched::default();
+        let Some((me, device)) = &self.me else { return batched };
         // A stamp of a doubtful clock may be refused everywhere.
         if self.node.clock.in_doubt() {
-            return (ops, items);
+            return batched;
         }
+        let Batched { ops, items, pairs } = &mut batched;
         let (now, least) = (Instant::now(), self.node.settings.retention.seen_interval);
         for (log, pair) in &mut self.pairs {
             if pair.sent.is_some_and(|at| now.duration_since(at) < least) {
@@ -88,14 +89,15 @@ impl SeenActor {
             ops.extend([signed.keep(me, log), item.keep()]);
             ops.push(put_op(&record, home(&author), Section::Seen, self.node.horizon()));
             self.node.homes.stored(&record, Section::Seen);
-            (pair.signed, pair.sent) = (Some(signed), Some(now));
+            pairs.push((*log, signed.clone(), pair.signed.replace(signed)));
+            pair.sent = Some(now);
             items.push(item);
         }
-        (ops, items)
+        batched
     }
 
-    fn send(&mut self, ctx: &mut Ctx<Self>) -> ResponseFuture<()> {
-        let (ops, items) = self.sign();
+    /// Signs again in a while, where anything waits.
+    fn arm(&mut self, ctx: &mut Ctx<Self>) {
         if !self.armed && self.pairs.values().any(|pair| pair.waits.is_some()) {
             self.armed = true;
             ctx.run_later(self.node.settings.retention.seen_interval.max(SHORTEST), |actor, ctx| {
@@ -104,13 +106,19 @@ impl SeenActor {
                 actor.node.spawn(sending);
             });
         }
+    }
+
+    fn send(&mut self, ctx: &mut Ctx<Self>) -> ResponseFuture<()> {
+        let Batched { ops, items, pairs } = self.sign();
+        self.arm(ctx);
         let node = self.node.clone();
         Box::pin(async move {
             if ops.is_empty() {
                 return;
             }
             if let Err(error) = node.store.commit(Batch(ops)).await {
-                return tracing::warn!(%error, "how far was read could not be written");
+                tracing::warn!(%error, "how far was read could not be written");
+                return node.doors().seen.unkept(Unkept(pairs)).await;
             }
             for item in items {
                 let outbox = node.doors().outbox.clone();
@@ -120,6 +128,16 @@ impl SeenActor {
             }
         })
     }
+}
+
+/// Watermarks that are signed at once.
+#[derive(Default)]
+struct Batched {
+    ops: Vec<Op>,
+    /// What goes to the outbox with them.
+    items: Vec<Item>,
+    /// The logs that they are about, with what is signed of each and what was before.
+    pairs: Vec<(DeviceId, Signed, Option<Signed>)>,
 }
 
 /// Intervals between watermarks are no shorter, whatever is configured.
@@ -206,5 +224,21 @@ impl Handler<Gained> for SeenActor {
         }
         further.iter().for_each(|progress| self.note(progress));
         self.send(ctx)
+    }
+}
+
+impl Handler<Unkept> for SeenActor {
+    type Result = ();
+
+    fn handle(&mut self, Unkept(unkept): Unkept, ctx: &mut Ctx<Self>) {
+        for (log, tried, before) in unkept {
+            let Some(pair) = self.pairs.get_mut(&log).filter(|pair| pair.signed.as_ref() == Some(&tried)) else {
+                continue;
+            };
+            pair.signed = before;
+            let waits = pair.waits.map_or((0, 0), |(_, received, seen)| (received, seen));
+            pair.waits = Some((tried.author, waits.0.max(tried.received), waits.1.max(tried.seen)));
+        }
+        self.arm(ctx);
     }
 }

@@ -1,7 +1,7 @@
 //! The door to what was seen.
 
 use super::actor::SeenActor;
-use super::messages::{Begin, End, Gained, Progress, Showed};
+use super::messages::{Begin, End, Gained, Progress, Showed, Unkept};
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
 use crate::types::AccountId;
@@ -36,6 +36,13 @@ impl SeenHandle {
     pub async fn showed(&self, progress: Vec<Progress>) {
         if self.0.ask(Showed(progress)).await.is_err() {
             tracing::debug!("what was shown now is signed with what is shown next");
+        }
+    }
+
+    /// Has signed again what could not be written.
+    pub(super) async fn unkept(&self, unkept: Unkept) {
+        if self.0.ask(unkept).await.is_err() {
+            tracing::debug!("what was shown is signed again after a restart");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use actix::Message;
 
+use super::pair::Signed;
 use crate::keys::SecretKey;
 use crate::types::{AccountId, DeviceId};
 
@@ -29,6 +30,11 @@ pub struct Showed(pub Vec<Progress>);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Gained(pub Vec<Progress>);
+
+/// Watermarks of these logs could not be written; with each what was signed, and what had been signed before it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Unkept(pub Vec<(DeviceId, Signed, Option<Signed>)>);
 
 /// How far one log has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::private;
+use super::private::{self, Kept};
 use super::state::{Session, Shared};
 use super::sync::stored_edge;
 use crate::actors::context::Context;
@@ -59,7 +59,7 @@ pub async fn amend(shared: &Rc<Shared>) {
         if !ours {
             continue;
         }
-        let new: Vec<Option<Record>> = records.iter().map(|r| sign_again(shared, &mut session, r)).collect();
+        let new: Vec<Option<Amended>> = records.iter().map(|r| sign_again(shared, &mut session, r)).collect();
         if let Err(error) = replace(shared, session, &item, &records, new.into_iter().flatten().collect()).await {
             return tracing::warn!(%error, "what waits with a wrong stamp was not signed again");
         }
@@ -78,9 +78,10 @@ async fn replace(
     session: Session,
     item: &Item,
     old: &[Record],
-    new: Vec<Record>,
+    new: Vec<Amended>,
 ) -> Result<(), crate::seam::StoreError> {
     let node = &shared.node;
+    let (new, entries): (Vec<Record>, Vec<Option<Kept>>) = new.into_iter().unzip();
     let mut ops: Vec<Op> = old.iter().flat_map(removal).collect();
     ops.extend([item.let_go(), session.keep()]);
     let mut followees = Vec::new();
@@ -94,16 +95,14 @@ async fn replace(
         {
             followees.push(Followee { since: edge.body.since, hlc: edge.body.hlc, ..known.clone() });
         }
-        if let Record::Private(sealed) = record {
-            let kept = shared.privates.borrow().iter().find(|kept| kept.hlc == sealed.body.hlc).cloned();
-            ops.extend(kept.map(|kept| kept.keep()));
-        }
     }
     ops.extend(followees.iter().map(Followee::keep));
+    ops.extend(entries.iter().flatten().map(Kept::keep));
     let next = new.first().map(|first| Item::pack(&item.label, first.hash(), &new, node.now()));
     ops.extend(next.as_ref().map(Item::keep));
     node.store.commit(Batch(ops)).await?;
     *shared.session.borrow_mut() = Some(session);
+    entries.into_iter().flatten().for_each(|kept| private::amended(shared, kept));
     node.doors().outbox.withdraw(vec![item.id]).await;
     for followee in followees {
         shared.relate(followee, true).await;
@@ -117,10 +116,13 @@ async fn replace(
     Ok(())
 }
 
+/// A record that was signed again, and where it is an entry of the account's own, how it is kept.
+type Amended = (Record, Option<Kept>);
+
 /// Signs a record with a good stamp; `None` where it says what is not wished for any more.
-fn sign_again(shared: &Shared, session: &mut Session, record: &Record) -> Option<Record> {
+fn sign_again(shared: &Shared, session: &mut Session, record: &Record) -> Option<Amended> {
     let node = &shared.node;
-    match record {
+    let new = match record {
         Record::Edge(r) => {
             let follows = shared.followees.borrow().iter().any(|f| f.account == r.body.followed);
             if follows != r.body.follows {
@@ -144,10 +146,11 @@ fn sign_again(shared: &Shared, session: &mut Session, record: &Record) -> Option
         }
         Record::Private(_) => {
             let kept = private::restamp(shared, session, record)?;
-            private::seal(shared, session, &kept).ok().map(|(record, _)| record)
+            return private::seal(shared, session, &kept).ok().map(|(record, _)| (record, Some(kept)));
         }
         _ => None,
-    }
+    };
+    new.map(|record| (record, None))
 }
 
 /// Signs a body; `None` where it is not allowed with its new stamp.

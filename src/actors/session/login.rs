@@ -259,7 +259,6 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     let record = retirement(&shared, &mut session).map(Record::Retirement);
     let now: WallTime = node.now();
     items.extend(record.iter().map(|r| Item::pack("retirement", r.hash(), std::slice::from_ref(r), now)));
-    node.learn(record.as_slice());
     ops.extend(record.iter().flat_map(|r| r.destinations().into_iter().map(|d| put_op(r, d.key, d.section, now))));
     ops.extend(items.iter().chain(&read).map(Item::keep));
     // The feed ends first, with all that it had on its way to the disk: what came now would bring its author back.
@@ -269,6 +268,7 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
         shared.begin().await;
         return Err(error.into());
     }
+    node.learn(record.as_slice());
     *shared.session.borrow_mut() = None;
     node.attended.set(false);
     shared.followees.borrow_mut().clear();

@@ -57,7 +57,7 @@ fn key(post: &Hash) -> Bytes {
 }
 
 /// When who was named, within the last hour.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Named(BTreeMap<AccountId, VecDeque<WallTime>>);
 
 impl Named {
@@ -118,7 +118,7 @@ async fn send(shared: &Rc<Shared>, session: &Session, post: &Signed<PostBody>, n
         return;
     }
     let limits = node.network.limits();
-    let mut records = Vec::new();
+    let (mut records, before) = (Vec::new(), shared.named.borrow().clone());
     for mentioned in named.into_iter().take(MOST) {
         if !shared.named.borrow_mut().take(mentioned, node.now(), limits) {
             tracing::info!(account = %mentioned.short(), "named too often within an hour: not told");
@@ -140,6 +140,8 @@ async fn send(shared: &Rc<Shared>, session: &Session, post: &Signed<PostBody>, n
     };
     let item = Item::pack("mention", first.hash(), &records, node.now());
     if let Err(error) = shared.commit(&[], &item, vec![now.keep(), settle]).await {
+        // Nobody was told: it may be tried as often as it takes.
+        *shared.named.borrow_mut() = before;
         return tracing::warn!(%error, "mentions could not be kept");
     }
     *shared.session.borrow_mut() = Some(now);

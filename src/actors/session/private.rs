@@ -213,14 +213,18 @@ pub fn seal(shared: &Shared, session: &Session, kept: &Kept) -> Result<(Record, 
     Ok((record, item))
 }
 
-/// Stamps an entry anew, and keeps it in memory; the caller keeps it on disk.
+/// Returns an entry with a new stamp; the caller keeps it.
 pub fn restamp(shared: &Shared, session: &mut Session, old: &Record) -> Option<Kept> {
     let Record::Private(sealed) = old else { return None };
     let entry = sealed.body.open(&session.settings_key()?)?;
-    let mut privates = shared.privates.borrow_mut();
-    let held = privates.0.get_mut(&(entry.kind, entry.subject)).filter(|held| held.hlc == sealed.body.hlc)?;
-    held.hlc = session.stamp(&shared.node);
-    Some(held.clone())
+    let privates = shared.privates.borrow();
+    let held = privates.0.get(&(entry.kind, entry.subject)).filter(|held| held.hlc == sealed.body.hlc)?;
+    Some(Kept { hlc: session.stamp(&shared.node), ..held.clone() })
+}
+
+/// Replaces an entry by the same one whose stamp was spoilt: its new one may be earlier.
+pub fn amended(shared: &Shared, kept: Kept) {
+    shared.privates.borrow_mut().0.insert((kept.kind, kept.subject), kept);
 }
 
 /// Replaces an entry by the same one with a later stamp.

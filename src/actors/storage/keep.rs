@@ -45,6 +45,7 @@ pub async fn keep(
             drop_final(node, &key, &new).await;
         }
         Err(error) => {
+            node.note_unkept();
             let status = match error {
                 StoreError::DiskFull if node.is_anchor() => Status::AnchorFull,
                 StoreError::DiskFull => Status::Quota,

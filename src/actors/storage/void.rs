@@ -94,6 +94,7 @@ pub(super) async fn drop_late(node: &Rc<Context>, key: &Key, passed: &[(usize, P
         && let Err(error) = node.store.commit(Batch(ops)).await
     {
         tracing::warn!(%error, "what is void could not be removed");
+        node.void_again(passed.iter().filter_map(|(_, passed)| passed.record.account()));
     }
 }
 
@@ -104,7 +105,10 @@ pub(super) async fn sweep(node: &Rc<Context>) {
     while !accounts.is_empty() && !walk.ended {
         match walk_on(node, walk, accounts.clone()).await {
             Ok(next) => walk = next,
-            Err(error) => return tracing::warn!(%error, "what is void could not be removed"),
+            Err(error) => {
+                tracing::warn!(%error, "what is void could not be removed");
+                return node.void_again(accounts.iter().copied());
+            }
         }
     }
 }
