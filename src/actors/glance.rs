@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::call::Patience;
 use super::context::Context;
 use crate::records::{Record, home};
-use crate::types::{AccountId, Contact, Hash, Key, SectionSet};
+use crate::types::{AccountId, Contact, Hash, SectionSet};
 use crate::wire::{Blob, Get};
 
 /// Records asked for: a place that has more is read as a whole.
@@ -78,26 +78,27 @@ pub async fn is_news(
         (familiar.turn, !familiar.records.is_empty())
     };
     let holders = in_turn(node.doors().presence.holders(account).await, turn);
-    match glance(node, home(&account), sections, holders, something).await {
+    match glance(node, account, sections, holders, something).await {
         Some(records) => familiar.borrow_mut().note(&records),
         None => true,
     }
 }
 
-/// Asks holders, one after the other, until one answers; `None` when none does, or it has more than one answer takes.
+/// Asks holders of an account's home, one after the other, until one answers; `None` when none does, or it has more than one answer takes.
 ///
 /// Where there was something before (`something`), a holder that has nothing at all came only now, and the next is asked; so it
-/// is where one was away.
+/// is where one was away. Whom the holder knows nearer to the home is told to presence, which says who the holders are.
 pub async fn glance(
     node: &Rc<Context>,
-    key: Key,
+    account: AccountId,
     sections: SectionSet,
     holders: Vec<Contact>,
     something: bool,
 ) -> Option<Vec<Record>> {
-    let get = Get { key, sections, limit: MOST, after: None };
+    let get = Get { key: home(&account), sections, limit: MOST, after: None };
     for holder in holders.iter().filter(|holder| !node.is_absent(holder)) {
-        let Ok(got) = node.call(holder, &get, Patience::Read).await else { continue };
+        let Ok(mut got) = node.call(holder, &get, Patience::Read).await else { continue };
+        node.doors().presence.named(account, node.open_contacts(std::mem::take(&mut got.contacts)));
         if got.next.is_some() || got.split != SectionSet::default() {
             return None;
         }

@@ -151,3 +151,38 @@ fn a_network_begins_with_one_node() {
         reads(&sim, second, &["welcome"], SOON).await;
     });
 }
+
+#[test]
+fn what_is_posted_right_after_everybody_was_restarted_is_soon_with_all_who_follow() {
+    let sim = Simulation::new(411, SimConfig { nodes: 60, k: 4, ..SimConfig::default() });
+    let followers = 6..14;
+    sim.run(async {
+        settle(&sim, 5, "alice").await;
+        for node in followers.clone() {
+            settle(&sim, node, &format!("reader{node}")).await;
+            follow(&sim, node, "alice").await;
+        }
+        publish(&sim, 5, "before").await;
+        for node in followers.clone() {
+            reads(&sim, node, &["before"], SOON).await;
+        }
+        (0..60).for_each(|node| sim.crash(node));
+        pause(30).await;
+        // The author's node and those of its readers are up before most of those that are near its home.
+        for node in (0..14).chain(14..60) {
+            sim.start(node);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let mut wanted = vec!["before".to_owned()];
+        for n in 0..3 {
+            pause(8).await;
+            let text = format!("after {n}");
+            post(&sim, 5, &text).await;
+            wanted.push(text);
+        }
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        for node in followers.clone() {
+            reads(&sim, node, &wanted, Duration::from_secs(60)).await;
+        }
+    });
+}

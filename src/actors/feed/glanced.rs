@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use super::actor::FeedActor;
 use super::author::Author;
 use super::catch_up::{catch_up, state_of};
-use super::messages::{Glanced, PeersKnown, Woke};
+use super::messages::{Glanced, HoldersChanged, PeersKnown, Woke};
 use super::pace::Look;
 use super::state::FeedState;
 use crate::actors::context::Context;
 use crate::actors::glance::{glance, in_turn};
-use crate::records::{Record, home};
+use crate::records::Record;
 use crate::types::{AccountId, Section, SectionSet, WallTime};
 
 /// Deletions and posts themselves are looked at each so many glances; else heads, which are small and name every post.
@@ -44,7 +44,7 @@ pub async fn look(node: Rc<Context>, errand: Errand) {
         let heads = SectionSet::of(&[Section::Heads]);
         let posts = if turn % WITH_POSTS == 0 { SectionSet::of(&[Section::Post]) } else { SectionSet::default() };
         let holders = in_turn(node.doors().presence.holders(account).await, turn);
-        if let Some(records) = glance(&node, home(&account), heads.with(posts), holders, something).await {
+        if let Some(records) = glance(&node, account, heads.with(posts), holders, something).await {
             let records = records.iter().map(|record| record.bytes().clone()).collect();
             if !node.doors().feed.glanced(Glanced { account, records }).await {
                 return;
@@ -134,6 +134,15 @@ impl Handler<Woke> for FeedActor {
     fn handle(&mut self, _: Woke, _: &mut Ctx<Self>) {
         self.state.authors.values_mut().for_each(|author| author.pace.restart());
         self.tick();
+    }
+}
+
+impl Handler<HoldersChanged> for FeedActor {
+    type Result = ();
+
+    fn handle(&mut self, HoldersChanged(account): HoldersChanged, _: &mut Ctx<Self>) {
+        let author = self.state.authors.get_mut(&account);
+        author.into_iter().for_each(|author| author.pace.hurry(Instant::now()));
     }
 }
 

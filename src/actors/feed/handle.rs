@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::actor::FeedActor;
 use super::followee::Followee;
 use super::messages::{
-    Begin, CatchUp, CaughtUp, End, Expire, FeedPage, Find, Followed, Glanced, ListRequest, Mentions, Named,
-    PageRequest, PeersKnown, Posted, PostsPage, Push, Replicated, Search, Settled, Shown, ShownPost, Unfollowed, Watch,
-    Watching, Woke,
+    Begin, CatchUp, CaughtUp, End, Expire, FeedPage, Find, Followed, Glanced, HoldersChanged, ListRequest, Mentions,
+    Named, PageRequest, PeersKnown, Posted, PostsPage, Push, Replicated, Search, Settled, Shown, ShownPost, Unfollowed,
+    Watch, Watching, Woke,
 };
 use super::position::{AskRead, ReadElsewhere, ReadUpTo};
 use crate::actors::door::{Door, Gone};
@@ -70,6 +70,11 @@ impl FeedHandle {
 
     pub(super) async fn peers_known(&self, message: PeersKnown) {
         self.said(self.0.ask(message).await);
+    }
+
+    /// Has an author's home looked at soon: others hold it than those that were asked so far.
+    pub fn holders_changed(&self, author: AccountId) {
+        self.0.hint(HoldersChanged(author));
     }
 
     /// Notes that the node did not run for a while.

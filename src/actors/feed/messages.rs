@@ -95,6 +95,11 @@ pub struct PeersKnown {
     pub anchors: usize,
 }
 
+/// Others hold an author's home than those that were asked so far.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HoldersChanged(pub AccountId);
+
 /// The node did not run for a while: every author's home is read as a whole.
 #[derive(Message)]
 #[rtype(result = "()")]

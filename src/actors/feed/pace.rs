@@ -10,6 +10,9 @@ use crate::types::Rng;
 
 /// The shortest time between two looks, after a start and wherever a look brought what nobody had.
 pub(super) const SHORTEST: Duration = Duration::from_secs(60);
+/// The first look after a start follows the reading so soon: its author may have come back at the same time, and not have
+/// known yet that this node is here.
+const FIRST: Duration = Duration::from_secs(25);
 /// The longest one where few are followed: what was missed is here within two minutes.
 const LONGEST: Duration = Duration::from_secs(120);
 /// However many are followed, looks cost no more than five requests in six seconds ...
@@ -96,8 +99,9 @@ impl Pace {
             false if proves && self.looked_at.is_some() => (self.wait * 2).min(longest(authors)),
             false => self.wait,
         };
+        let next = if self.looked_at.is_none() { FIRST } else { self.wait };
         self.looked_at = Some(now);
-        self.glance_at = now + some_less(self.wait, rng);
+        self.glance_at = now + some_less(next, rng);
     }
 }
 
@@ -140,7 +144,7 @@ mod tests {
             let looks = quiet(&mut pace, Instant::now(), 6000, authors, &mut rng);
             assert_eq!(looks[0], (0, Look::Whole));
             let gaps: Vec<u64> = looks.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-            assert!((52..=61).contains(&gaps[0]), "{gaps:?}");
+            assert!((21..=26).contains(&gaps[0]) && (52..=61).contains(&gaps[1]), "{gaps:?}");
             assert!(
                 gaps.iter().all(|gap| *gap <= most) && *gaps.last().expect("several") > most * 7 / 8 - 2,
                 "{gaps:?}"

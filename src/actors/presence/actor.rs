@@ -61,7 +61,7 @@ pub struct PresenceActor {
     pub(super) lookout: Rc<Lookout>,
     pub(super) own: Option<Own>,
     /// The own presence (no author), and interest in every author: at most the followees an account may have.
-    tasks: BTreeMap<Option<AccountId>, Task>,
+    pub(super) tasks: BTreeMap<Option<AccountId>, Task>,
     /// Bounded where they are noted.
     pub(super) followers: BTreeMap<DeviceId, Follower>,
     /// What each holder of the own presence said of the interest it holds; at most [`PRINTS`].
@@ -177,7 +177,7 @@ impl PresenceActor {
     }
 
     /// Renews what is due, and what has other nodes near its place than before.
-    fn look_after(&mut self, own: &Own, which: impl Fn(&Task) -> bool) {
+    pub(super) fn look_after(&mut self, own: &Own, which: impl Fn(&Task) -> bool) {
         let now = Instant::now();
         let wanted: Vec<Option<AccountId>> =
             self.tasks.iter().filter(|(_, t)| !t.under_way && which(t)).map(|(author, _)| *author).collect();
@@ -338,7 +338,13 @@ impl Handler<Renewed> for PresenceActor {
         task.known = known;
         task.due = Instant::now() + wait;
         if let Some(holders) = holders {
+            let stays = |old: &Contact| holders.iter().any(|new| new.node == old.node);
+            // Of those that were asked so far none is near: what they showed may be old.
+            let others = !task.holders.is_empty() && !task.holders.iter().any(stays);
             task.settle(holders);
+            if let Some(author) = author.filter(|_| others) {
+                self.node.doors().feed.holders_changed(author);
+            }
         }
         task.tell(told);
         true

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::actor::PresenceActor;
 use super::messages::{
-    Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Holders, Interested, Known, Learned, Online,
-    PeersChanged, Renew, Renewed, Told,
+    Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Holders, Interested, Known, Learned, NamedNear,
+    Online, PeersChanged, Renew, Renewed, Told,
 };
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
@@ -93,6 +93,12 @@ impl PresenceHandle {
     /// Says what is judged of accounts here; `here`: whether they are logged in on this node. One answer for each.
     pub(in crate::actors) async fn check(&self, accounts: Vec<AccountId>, here: bool) -> Vec<OnlineStanding> {
         self.0.ask(Check { accounts, here }).await.unwrap_or_default()
+    }
+
+    /// Notes whom a holder of an account's home knows near it: where the nearest are others than those that hold this node's
+    /// word there, it is brought to them.
+    pub fn named(&self, account: AccountId, contacts: Vec<Contact>) {
+        self.0.hint(NamedNear { account, contacts });
     }
 
     pub(super) fn told(&self, told: Told) {

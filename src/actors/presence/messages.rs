@@ -137,6 +137,16 @@ pub struct Renewed {
     pub taken: Option<bool>,
 }
 
+/// A holder of an account's home knows these near it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct NamedNear {
+    /// Whose.
+    pub account: AccountId,
+    /// At most k of them.
+    pub contacts: Vec<Contact>,
+}
+
 /// What came of a heartbeat to one holder.
 #[derive(Message)]
 #[rtype(result = "()")]

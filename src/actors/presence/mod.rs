@@ -8,6 +8,7 @@ mod holding;
 mod liveness;
 mod lookout;
 mod messages;
+mod named;
 mod nearest;
 mod own;
 mod renew;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::liveness::{HEARTBEAT, SILENCE};
-use crate::types::{Contact, NodeId};
+use crate::types::{Contact, Key, NodeId};
 
 /// Whoever was sent the record believes it for so long after its last heartbeat, which may still be on its way.
 const BELIEVED: Duration = Duration::from_secs(SILENCE.as_secs() + HEARTBEAT.as_secs());
@@ -18,6 +18,9 @@ pub struct Task {
     pub holders: Vec<Contact>,
     /// The nearest that this node knew of when the holders were chosen: somebody else among them means a change.
     pub known: Vec<NodeId>,
+    /// Those that were passed over when the holders were chosen, though nearer: they were silent, or held it before and are gone.
+    /// At most [`MOST_TOLD`], the latest last.
+    passed_over: Vec<NodeId>,
     /// When it is to be renewed.
     pub due: Instant,
     /// Whether a renewal is under way.
@@ -29,11 +32,38 @@ pub struct Task {
 impl Task {
     /// Makes one that nobody holds yet.
     pub fn due_now() -> Self {
-        Self { holders: Vec::new(), known: Vec::new(), due: Instant::now(), under_way: false, told: Vec::new() }
+        Self {
+            holders: Vec::new(),
+            known: Vec::new(),
+            passed_over: Vec::new(),
+            due: Instant::now(),
+            under_way: false,
+            told: Vec::new(),
+        }
+    }
+
+    /// Tells whether somebody is named who should hold it: nearer than one of the holders, and not tried before.
+    pub fn is_displaced(&mut self, place: &Key, named: impl Iterator<Item = NodeId>) -> bool {
+        let Some(farthest) = self.holders.iter().map(|holder| holder.node.distance(place)).max() else { return false };
+        let holds = |node: &NodeId| self.holders.iter().any(|holder| holder.node == *node);
+        let is_new =
+            |node: &NodeId| node.distance(place) < farthest && !holds(node) && !self.passed_over.contains(node);
+        let new: Vec<NodeId> = named.filter(is_new).collect();
+        self.pass_over(&new);
+        !new.is_empty()
+    }
+
+    fn pass_over(&mut self, nodes: &[NodeId]) {
+        self.passed_over.extend(nodes);
+        self.passed_over.drain(..self.passed_over.len().saturating_sub(MOST_TOLD));
     }
 
     /// Notes who holds it from now on; those that held it until now still believe it.
     pub fn settle(&mut self, holders: Vec<Contact>) {
+        let gone: Vec<NodeId> =
+            self.holders.iter().filter(|h| holders.iter().all(|new| new.node != h.node)).map(|h| h.node).collect();
+        self.pass_over(&gone);
+        self.passed_over.retain(|node| holders.iter().all(|new| new.node != *node));
         let before = std::mem::replace(&mut self.holders, holders);
         self.tell(before);
     }
@@ -86,6 +116,22 @@ mod tests {
         check(set(Duration::ZERO).await, [1, 2, 3, 4, 5]);
         check(set(BELIEVED - Duration::from_millis(1)).await, [1, 2, 3, 4, 5]);
         check(set(BELIEVED).await, [1, 2, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn somebody_nearer_takes_a_place_once_and_those_that_are_gone_do_not_come_back_by_hearsay() {
+        let (place, id) = (Key([0; 32]), |n| NodeId([n; 32]));
+        let mut task = Task::due_now();
+        assert!(!task.is_displaced(&place, [id(1)].into_iter()), "nobody holds it yet");
+        task.settle(contacts([3, 5, 7]));
+        assert!(!task.is_displaced(&place, [id(5), id(8)].into_iter()), "a holder, and one farther away");
+        assert!(task.is_displaced(&place, [id(4)].into_iter()));
+        assert!(!task.is_displaced(&place, [id(4)].into_iter()), "it was tried");
+        task.settle(contacts([4, 5, 7]));
+        assert!(!task.is_displaced(&place, [id(3)].into_iter()), "it held it and is gone");
+        task.settle(contacts([3, 5, 7]));
+        task.settle(contacts([2, 3, 5]));
+        assert!(task.is_displaced(&place, [id(1)].into_iter()));
     }
 
     #[tokio::test(start_paused = true)]
