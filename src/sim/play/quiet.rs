@@ -39,11 +39,11 @@ pub(super) async fn calm_and_check<'s>(
     let (ended, reader) = join(all_ended(deeds, deadline), newcomer).await;
     let (mut wait, mut clean) = (FIRST_LOOK, None);
     let mut found = Findings::default();
-    let mut before;
+    let (mut before, mut seen);
     loop {
         let in_time = Instant::now() <= deadline;
         note_published(stage).await;
-        let seen = survey::look(stage, reader).await;
+        seen = survey::look(stage, reader).await;
         before = std::mem::replace(&mut found, check(&stage.model.borrow(), &seen));
         let part = stage.acted().as_secs_f64() / stage.scenario.duration.as_secs_f64();
         outside.progress(stage.progress(Phase::Checking, part));
@@ -58,6 +58,7 @@ pub(super) async fn calm_and_check<'s>(
         sleep(wait.min(left)).await;
         wait = (2 * wait).min(stage.scenario.quiet.within / 8).max(FIRST_LOOK);
     }
+    stage.model.borrow_mut().note_had(&seen);
     report(stage, (&before, &found), clean, ended)
 }
 

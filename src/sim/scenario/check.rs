@@ -78,6 +78,7 @@ impl Scenario {
     fn check_people(&self) -> Result<(), ScenarioError> {
         let p = &self.people;
         require(percent(p.percent) && p.percent > 0.0, "people.percent", "more than 0 and at most 100")?;
+        require(percent(p.mention_percent), "people.mention_percent", "0 to 100")?;
         let rates = [p.posts, p.looks, p.deletes, p.unfollows, p.profiles, p.reads, p.lookups];
         let fine = rates.iter().all(|rate| rate.is_finite() && (0.0..=3600.0).contains(rate));
         require(fine, "a rate of people", "0 to 3600 an hour")
@@ -180,6 +181,7 @@ mod tests {
             ("duration = \"10\"", "duration"),
             ("[people]\npercent = 0", "people.percent"),
             ("[people]\nposts = -1.0", "a rate"),
+            ("[people]\nmention_percent = 101", "people.mention_percent"),
             ("[links]\nshortest = \"1s\"", "links.longest"),
             ("[links]\nmedian = \"1s\"", "links.median"),
             ("[links]\nloss_percent = 101", "percentage"),

@@ -106,6 +106,7 @@ pub struct People {
     pub percent: f64,
     pub follows: usize,
     pub posts: f64,
+    pub mention_percent: f64,
     #[serde(deserialize_with = "maybe_span")]
     pub ttl: Option<Duration>,
     pub looks: f64,
@@ -122,6 +123,7 @@ impl Default for People {
             percent: 100.0,
             follows: 10,
             posts: 2.0,
+            mention_percent: 10.0,
             ttl: None,
             looks: 1.0,
             deletes: 0.1,
