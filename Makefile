@@ -18,6 +18,12 @@ ROUNDS ?= 300
 CASES ?= 1000000
 NET_ROUNDS ?= 3
 HOLD ?= 75
+# What `make figures` plays: these once for each seed, the large ones for the first; storms for DURATION instead of a day.
+FIGURES ?= half half-no-anchors storm storm-no-anchors last-bootpeer restart loss
+LARGE_FIGURES ?= sizes town city
+FIGURE_SEEDS := $(or $(SEEDS),1..2)
+FIGURE_PROFILE ?= sim
+DURATION ?=
 # Twenty random lives, other ones every time.
 SEEDS ?= $(shell awk 'BEGIN { srand(); n = int(rand() * 1000000); print n ".." n + 20 }')
 
@@ -30,7 +36,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net menu test test-tools sim soak soak-sim soak-merge soak-gc soak-faults check bench bench-idle deny clean-net tools
+.PHONY: help build net menu test test-tools sim figures soak soak-sim soak-merge soak-gc soak-faults check bench bench-idle deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +63,25 @@ test-tools: ## Install what some tests need beside Rust, where that is possible 
 
 sim: build ## Play a scenario in a simulated network (SCENARIO=config/sim/storm.toml, ARGS="--seed 7 --out target/sim")
 	$(BIN) sim $(SCENARIO) $(ARGS)
+
+figures: ## Play every scenario that has a figure to reach, into target/figures (SEEDS=1..11; DURATION=7d for the storms)
+	@$(MAKE) --no-print-directory build PROFILE=$(FIGURE_PROFILE)
+	@mkdir -p target/figures && list=target/figures/list && : > $$list && failed=0; \
+	play() { \
+		name=$$1; seed=$$2; out=target/figures/$$name/$$seed; shift 2; mkdir -p $$out; \
+		echo "playing $$name with seed $$seed"; \
+		if $(TARGET)/$(if $(filter dev,$(FIGURE_PROFILE)),debug,$(FIGURE_PROFILE))/timeline sim config/sim/$$name.toml \
+			--seed $$seed --out $$out "$$@" > $$out/report.txt; then said=met; \
+		else failed=1; said="MISSED: $$(grep -oE '(not right|broken): .*' $$out/report.txt | head -n 3 | paste -sd ';' -)"; \
+			[ -s $$out/report.txt ] || said="FAILED, see above"; fi; \
+		cat $$out/report.txt; printf '%-18s seed %-4s %s\n' "$$name" "$$seed" "$$said" >> $$list; \
+	}; \
+	seeds=$$(seq $$(echo $(FIGURE_SEEDS) | tr . ' ') | sed '$$d'); \
+	for name in $(FIGURES); do for seed in $$seeds; do \
+		case $$name in storm*) play $$name $$seed $(if $(DURATION),--duration $(DURATION));; *) play $$name $$seed;; esac; \
+	done; done; \
+	for name in $(LARGE_FIGURES); do play $$name $$(echo $$seeds | cut -d ' ' -f 1); done; \
+	echo; cat $$list; exit $$failed
 
 soak: tools soak-sim soak-merge soak-gc soak-faults ## Random faults for a long time, simulated and real (SEEDS=100..200, ROUNDS=500)
 

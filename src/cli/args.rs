@@ -309,6 +309,9 @@ pub struct SimArgs {
     /// What every random choice follows from
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
+    /// How long people act, such as 30m, 24h or 7d; faults and counts keep their times
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
     /// Writes report.json and plots (SVG) into a folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

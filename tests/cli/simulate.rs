@@ -57,6 +57,20 @@ fn a_run_in_which_something_was_lost_fails_and_says_how_to_repeat_it() {
 }
 
 #[test]
+fn a_run_that_misses_a_bound_fails_and_says_which() {
+    let dir = folder();
+    let file = dir.path().join("slow.toml");
+    fs::write(&file, format!("{SMALL}[bounds]\nwall = \"1ms\"\nhops = 10\nread_p50 = \"10s\"\n")).expect("written");
+    let said = run(dir.path(), &["sim", file.to_str().expect("UTF-8"), "--duration", "1m"], "");
+    assert_eq!((said.exit, said.json["ok"].as_bool()), (1, Some(false)), "{said:?}");
+    let report = &said.json["runs"][0];
+    let bounds = report["bounds"].as_array().expect("bounds");
+    let missed: Vec<&str> = bounds.iter().filter(|b| b["met"] == false).filter_map(|b| b["bound"].as_str()).collect();
+    assert_eq!((missed, bounds.len()), (vec!["wall_s"], 4), "{report}");
+    assert!(report["repeat"].as_str().is_some_and(|repeat| repeat.ends_with(" --duration 1m")), "{report}");
+}
+
+#[test]
 fn a_run_that_is_asked_to_end_says_how_far_it_came_and_what_it_saw() {
     let dir = folder();
     let file = dir.path().join("long.toml");
@@ -83,4 +97,8 @@ fn a_scenario_that_makes_no_sense_is_refused() {
     run(dir.path(), &["sim", file], "").refused(2, "bad_config");
     run(dir.path(), &["sim", "--nodes", "1"], "").refused(2, "bad_config");
     run(dir.path(), &["sim", "no/such/file.toml"], "").refused(2, "usage");
+    run(dir.path(), &["sim", "--duration", "soon"], "").refused(2, "usage");
+    let late = dir.path().join("late.toml");
+    fs::write(&late, "[[fault]]\nat = \"50m\"\ndo = \"crash\"\n").expect("written");
+    run(dir.path(), &["sim", late.to_str().expect("UTF-8"), "--duration", "49m"], "").refused(2, "usage");
 }

@@ -144,6 +144,19 @@ fn nodes_that_take_again_what_they_have_collected_are_noticed() {
     assert!(!report.ok && found(&report, "came_back") > 0, "{:?}", report.checks);
 }
 
+/// A store that acknowledges mentions and keeps none.
+fn forgets_mentions(_: usize, op: &Op) -> bool {
+    matches!(op, Op::SetLocal(Space::Inbox, ..))
+}
+
+#[test]
+fn mentions_that_are_not_kept_are_noticed() {
+    let mut scenario = scenario(41);
+    scenario.people.mention_percent = 100.0;
+    let report = broken(&scenario, |config| config.drops = Some(forgets_mentions));
+    assert!(!report.ok && found(&report, "mentions_lack") > 0, "{:?}", report.checks);
+}
+
 /// A store that acknowledges that posts were removed, and keeps them.
 fn keeps_posts(node: usize, op: &Op) -> bool {
     node % 2 == 1 && matches!(op, Op::Delete { section: Section::Post, .. })

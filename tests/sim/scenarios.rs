@@ -64,6 +64,15 @@ fn in_bad_weather_nothing_that_was_acknowledged_is_lost() {
 }
 
 #[test]
+fn disks_that_are_full_for_a_while_lose_nothing() {
+    println!("to repeat this run: timeline sim config/sim/full-disks.toml");
+    let report = checked(&scenario("full-disks.toml"));
+    let posts = &report.posts;
+    // Not everybody could write, and some were told so.
+    assert!(posts.published > 5 && posts.refused > 0 && report.checks.len() == 2, "{report:?}");
+}
+
+#[test]
 fn what_people_made_apart_is_with_its_replicas_when_everybody_is_there() {
     let plain = scenario("plain.toml");
     let people = People { percent: 35.0, follows: 4, ..plain.people.clone() };

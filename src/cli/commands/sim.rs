@@ -15,6 +15,7 @@ use crate::cli::args::SimArgs;
 use crate::cli::context::Context;
 use crate::cli::problem::{Failure, Outcome, usage};
 use crate::cli::signals;
+use crate::node::config::parse_duration;
 use crate::sim::play::{Outside, Phase, Progress, Report, play, plots};
 use crate::sim::scenario::Scenario;
 use crate::types::{Code, Problem};
@@ -36,6 +37,11 @@ pub fn run(context: &Context, args: &SimArgs) -> Outcome {
         (scenario.nodes, scenario.sizes) = (nodes, Vec::new());
     }
     scenario.check().map_err(|error| refused(error.to_string()))?;
+    if let Some(text) = &args.duration {
+        let span = parse_duration(text)
+            .map_err(|error| usage(format!("--duration {text}: {error}"), "for example 30m, 24h or 7d"))?;
+        scenario.last_for(span).map_err(|error| usage(format!("--duration {text}: {error}"), "choose a longer one"))?;
+    }
     if let Some(out) = &args.out {
         fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
     }
@@ -62,7 +68,7 @@ pub fn run(context: &Context, args: &SimArgs) -> Outcome {
 }
 
 fn one(scenario: &Scenario, nodes: usize, args: &SimArgs, screen: &Screen) -> Result<Report, Problem> {
-    let repeat = repeat(scenario, nodes, args.scenario.as_deref());
+    let repeat = repeat(scenario, nodes, args);
     let began = Instant::now();
     // A panic in a node is a finding like any other, and has to say how to see it again.
     let played = catch_unwind(AssertUnwindSafe(|| play(scenario, nodes, screen)));
@@ -71,13 +77,14 @@ fn one(scenario: &Scenario, nodes: usize, args: &SimArgs, screen: &Screen) -> Re
         Problem::new(Code::Internal, message).hint("the panic itself stands above; it is a bug of this program")
     })?;
     report.repeat = repeat;
-    report.wall_s = Some(began.elapsed().as_secs_f64());
+    report.took(began.elapsed(), &scenario.bounds);
     Ok(report)
 }
 
-fn repeat(scenario: &Scenario, nodes: usize, file: Option<&Path>) -> String {
-    let file = file.map(|path| format!(" {}", path.display())).unwrap_or_default();
-    format!("timeline sim{file} --seed {} --nodes {nodes}", scenario.seed)
+fn repeat(scenario: &Scenario, nodes: usize, args: &SimArgs) -> String {
+    let file = args.scenario.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default();
+    let duration = args.duration.as_ref().map(|text| format!(" --duration {text}")).unwrap_or_default();
+    format!("timeline sim{file} --seed {} --nodes {nodes}{duration}", scenario.seed)
 }
 
 fn read(path: &Path) -> Result<Scenario, Problem> {
@@ -182,9 +189,12 @@ mod tests {
     #[test]
     fn the_command_that_repeats_a_run_names_what_it_depends_on() {
         let scenario = Scenario { seed: 7, ..Scenario::default() };
-        assert_eq!(repeat(&scenario, 20, None), "timeline sim --seed 7 --nodes 20");
-        let file = Path::new("config/sim/storm.toml");
-        assert_eq!(repeat(&scenario, 20, Some(file)), "timeline sim config/sim/storm.toml --seed 7 --nodes 20");
+        let mut args = SimArgs { scenario: None, nodes: None, seed: None, duration: None, out: None };
+        assert_eq!(repeat(&scenario, 20, &args), "timeline sim --seed 7 --nodes 20");
+        args.scenario = Some("config/sim/storm.toml".into());
+        args.duration = Some("7d".to_owned());
+        let all = "timeline sim config/sim/storm.toml --seed 7 --nodes 20 --duration 7d";
+        assert_eq!(repeat(&scenario, 20, &args), all);
     }
 
     #[test]

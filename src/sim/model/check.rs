@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::{Finding, Findings, short};
 use super::followed::Belongs;
+use super::mentioned::check_mentions;
 use super::notes::{Model, Person, PostNote, PostNumber, Sure};
 use super::observed::{Observed, SeenFeed, SeenPage};
 use crate::types::{DeviceId, Hash};
@@ -19,6 +20,7 @@ pub fn check(model: &Model, seen: &Observed) -> Findings {
     for (reader, feed) in &seen.feeds {
         check_feed(model, seen, *reader, feed, &mut found);
     }
+    check_mentions(model, seen, &mut found);
     for (of, page) in &seen.pages {
         check_page(model, seen, *of, page, &mut found);
     }
@@ -87,10 +89,12 @@ fn check_feed(model: &Model, seen: &Observed, reader: Person, feed: &SeenFeed, f
     // What a feed has of anybody else is looked at too.
     let there = rows.iter().filter_map(|id| model.by_id.get(*id).copied());
     let numbers: BTreeSet<PostNumber> = theirs.chain(there).collect();
-    for post in numbers.into_iter().map(|number| &model.posts()[number as usize]) {
+    for number in numbers {
+        let post = &model.posts()[number as usize];
         let (author, has) = (post.author, rows.contains(&post.id));
         match model.belongs(reader, post, seen.now) {
-            Belongs::Must if !has && !seen.collected.contains(&post.id) => {
+            // Replicas let go of what was collected; a feed that had it does not.
+            Belongs::Must if !has && (!seen.collected.contains(&post.id) || model.had(reader, number)) => {
                 found.push(Finding::FeedLacks { reader, author, post: short(&post.id) });
             }
             Belongs::MustNot(why) if has => {

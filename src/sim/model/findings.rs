@@ -29,6 +29,10 @@ pub enum Finding {
     FeedHas { reader: Person, author: Person, post: String, why: &'static str },
     /// A feed has rows out of order, or twice.
     FeedOrder { reader: Person },
+    /// The mentions of somebody lack a post that names them.
+    MentionsLack { of: Person, author: Person, post: String },
+    /// They have one that was deleted, has ended, or names somebody else.
+    MentionsHave { of: Person, author: Person, post: String, why: &'static str },
     /// A page has a post that was deleted or has ended, or a node has one that it has collected itself.
     CameBack { author: Person, post: String, why: &'static str },
     /// Something that was acknowledged as queued is not published yet.
@@ -59,6 +63,8 @@ impl Finding {
             Finding::FeedLacks { .. } => "feed_lacks",
             Finding::FeedHas { .. } => "feed_has",
             Finding::FeedOrder { .. } => "feed_order",
+            Finding::MentionsLack { .. } => "mentions_lack",
+            Finding::MentionsHave { .. } => "mentions_have",
             Finding::CameBack { .. } => "came_back",
             Finding::Pending { .. } => "pending",
             Finding::ListLacks { .. } => "list_lacks",

@@ -39,6 +39,8 @@ impl Model {
             Some((None, _)) => Belongs::May,
             // What was only queued reaches followers when its author's node can bring it.
             Some((Some(true), since)) if since <= post.told_at && post.published.is_some() => Belongs::Must,
+            // Whoever had it keeps it.
+            Some((Some(true), _)) if self.by_id.get(&post.id).is_some_and(|n| self.had(reader, *n)) => Belongs::Must,
             Some((Some(true), _)) => Belongs::May,
         }
     }

@@ -5,6 +5,8 @@
 mod check;
 mod findings;
 mod followed;
+mod had;
+mod mentioned;
 mod notes;
 mod observed;
 

@@ -43,6 +43,8 @@ pub struct PostNote {
     pub published: Option<WallTime>,
     /// Whether it was deleted.
     pub deleted: Sure,
+    /// Whom it names.
+    pub mentions: Option<Person>,
 }
 
 /// How somebody stands to somebody else.
@@ -76,6 +78,9 @@ pub struct Model {
     pub(super) tied_to: BTreeMap<Person, BTreeSet<Person>>,
     /// Who was shown what.
     pub(super) shown: BTreeSet<(PostNumber, Person)>,
+    /// Which posts somebody's feed had at some time, and had no reason to let go since; the same of their mentions.
+    pub(super) had: BTreeSet<(Person, PostNumber)>,
+    pub(super) had_named: BTreeSet<(Person, PostNumber)>,
     /// Display names; `None` where one was being changed and no answer came.
     pub(super) names: BTreeMap<Person, Option<String>>,
     /// How many posts of an account are kept.
@@ -125,6 +130,7 @@ impl Model {
             Deed::Relate(one, other) => {
                 let tie = Tie { follows: Some(false), since: WallTime::default() };
                 self.ties.entry((one, other)).or_insert(tie).follows = None;
+                self.lets_go(one, other);
                 self.tied_to.entry(other).or_default().insert(one);
             }
             Deed::Rename(person) => {
@@ -141,6 +147,7 @@ impl Model {
     /// Notes that somebody follows somebody, or no longer does.
     pub fn related(&mut self, one: Person, other: Person, follows: bool, now: WallTime) {
         self.ties.insert((one, other), Tie { follows: Some(follows), since: now });
+        self.lets_go(one, other);
         self.tied_to.entry(other).or_default().insert(one);
     }
 
@@ -158,6 +165,7 @@ impl Model {
 
     /// Notes that the disk with somebody's only copies is gone: what was never published may be gone with it.
     pub fn disk_lost(&mut self, person: Person) {
+        self.lets_all_go(person);
         for number in self.by_author.get(&person).cloned().unwrap_or_default() {
             if self.posts[number as usize].published.is_none() {
                 self.begun(Deed::Delete(number));

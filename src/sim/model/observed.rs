@@ -58,6 +58,8 @@ pub struct Observed {
     pub now: WallTime,
     /// Feeds of those whose nodes are up.
     pub feeds: BTreeMap<Person, SeenFeed>,
+    /// Mentions of some of them.
+    pub mentions: BTreeMap<Person, BTreeSet<Hash>>,
     /// Pages that were read.
     pub pages: BTreeMap<Person, SeenPage>,
     /// Pages that could not be read, and why.

@@ -9,6 +9,7 @@ use super::habits::Habit;
 use super::measures::millis;
 use super::stage::Stage;
 use crate::actors::{ListRequest, PageRequest, PostRequest, ProfileChange};
+use crate::sim::chance::happens;
 use crate::sim::model::{Deed, PostNote, Sure};
 use crate::types::{Key, Problem};
 
@@ -37,7 +38,11 @@ pub(super) fn begin<'s>(stage: &'s Stage<'_>, person: usize, habit: Habit) -> Lo
 
 async fn post(stage: &Stage<'_>, person: usize) {
     let someone = &stage.people[person];
-    let text = format!("{} has a number to say: {}", someone.name, stage.choose(1_000_000_000));
+    let mut text = format!("{} has a number to say: {}", someone.name, stage.choose(1_000_000_000));
+    let mentions = named(stage, person);
+    if let Some(other) = mentions {
+        text.push_str(&format!(", @{}", stage.people[other].name));
+    }
     let doors = stage.sim.doors(someone.node);
     let began = Instant::now();
     let request = PostRequest { text, ttl: stage.scenario.people.ttl, reply_to: None };
@@ -58,6 +63,7 @@ async fn post(stage: &Stage<'_>, person: usize) {
         ends: posted.expires_at,
         published: posted.published.then_some(now),
         deleted: Sure::No,
+        mentions,
     });
     let mut measures = stage.measures.borrow_mut();
     if posted.published {
@@ -66,6 +72,15 @@ async fn post(stage: &Stage<'_>, person: usize) {
         measures.queued += 1;
         someone.queued.borrow_mut().push(posted.id);
     }
+}
+
+/// Chooses which follower a post names, if any.
+fn named(stage: &Stage<'_>, person: usize) -> Option<usize> {
+    if !happens(&mut stage.choices.borrow_mut(), stage.scenario.people.mention_percent) {
+        return None;
+    }
+    let followers = stage.model.borrow().followers_of(person);
+    (!followers.is_empty()).then(|| followers[stage.choose(followers.len())])
 }
 
 /// A person is shown the whole feed.
@@ -78,7 +93,11 @@ async fn look(stage: &Stage<'_>, person: usize) {
         let ids: Vec<_> = page.posts.iter().map(|post| post.id).collect();
         // Noted first: what is signed about it may be told before this hears that it was.
         stage.model.borrow_mut().shown(person, &ids);
-        if feed.shown(ids).await.is_err() || page.next.is_none() {
+        if feed.shown(ids.clone()).await.is_err() {
+            return;
+        }
+        stage.model.borrow_mut().has_had(person, &ids);
+        if page.next.is_none() {
             return;
         }
         cursor = page.next;

@@ -1,6 +1,7 @@
 //! Playing a scenario: people who act, faults that happen, quiet times in which the checker looks, and the report.
 
 mod agenda;
+mod bounds;
 mod chart;
 mod deeds;
 mod habits;
@@ -14,6 +15,7 @@ mod stage;
 mod survey;
 mod weather;
 
+pub use bounds::Judged;
 pub use plot::plots;
 pub use report::{Checked, Counted, Report};
 pub use run::{Outside, Phase, Progress, play, play_with};

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::time::{Instant, sleep};
 
 use super::measures::millis;
@@ -14,8 +15,6 @@ use super::weather::Weather;
 use crate::sim::model::{Findings, check};
 use crate::types::Hash;
 
-/// Deeds that are under way when it becomes quiet have ended after this: what people wait, many times over.
-const DEEDS_END: Duration = Duration::from_secs(900);
 /// How often the checker looks at first.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// A node that was just added has joined after this.
@@ -23,7 +22,8 @@ const JOINED: Duration = Duration::from_secs(30);
 /// Findings that a report lists in full; the others are counted.
 const LISTED: usize = 50;
 
-/// Calms everything down and checks.
+/// Calms everything down and checks. The time counts from when everybody was told to come back: within it what is under way
+/// has to end, a new reader to get in, and the look to begin that finds nothing wrong.
 pub(super) async fn calm_and_check<'s>(
     stage: &'s Stage<'_>,
     weather: &mut Weather,
@@ -32,29 +32,33 @@ pub(super) async fn calm_and_check<'s>(
     outside: &dyn Outside,
 ) -> Checked {
     weather.calm(stage, deeds);
-    let ended = all_ended(deeds, Instant::now() + DEEDS_END).await;
-    let reader = if last && stage.scenario.check.fresh_reader { Some(add_reader(stage).await) } else { None };
     let began = Instant::now();
+    let deadline = began + stage.scenario.quiet.within;
+    let newcomer =
+        async { if last && stage.scenario.check.fresh_reader { Some(add_reader(stage).await) } else { None } };
+    let (ended, reader) = join(all_ended(deeds, deadline), newcomer).await;
     let (mut wait, mut clean) = (FIRST_LOOK, None);
     let mut found = Findings::default();
-    let mut before;
+    let (mut before, mut seen);
     loop {
+        let in_time = Instant::now() <= deadline;
         note_published(stage).await;
-        let seen = survey::look(stage, reader).await;
+        seen = survey::look(stage, reader).await;
         before = std::mem::replace(&mut found, check(&stage.model.borrow(), &seen));
         let part = stage.acted().as_secs_f64() / stage.scenario.duration.as_secs_f64();
         outside.progress(stage.progress(Phase::Checking, part));
-        if found.is_empty() {
+        if found.is_empty() && in_time {
             clean = Some(began.elapsed());
             break;
         }
-        let left = (began + stage.scenario.quiet.within).saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || outside.wants_end() {
             break;
         }
         sleep(wait.min(left)).await;
         wait = (2 * wait).min(stage.scenario.quiet.within / 8).max(FIRST_LOOK);
     }
+    stage.model.borrow_mut().note_had(&seen);
     report(stage, (&before, &found), clean, ended)
 }
 

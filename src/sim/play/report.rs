@@ -1,17 +1,20 @@
 //! What a run says, for scripts and for people.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
+use super::bounds::Judged;
 use crate::sim::model::Finding;
+use crate::sim::scenario::Bounds;
 use crate::sim::statistics::Summary;
 
 /// So many kinds of requests are named for people.
 const MOST_ASKED: usize = 8;
 
 /// The report of one run; times are virtual but for `wall_s`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// The scenario's name.
     pub scenario: String,
@@ -29,7 +32,7 @@ pub struct Report {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Whether all checks were clean in time, and nothing broke.
+    /// Whether all checks were clean in time, every bound was met, and nothing broke.
     pub ok: bool,
     /// Why the run ended early, where it did.
     pub broken: Option<String>,
@@ -37,6 +40,8 @@ pub struct Report {
     pub repeat: String,
     /// Posts.
     pub posts: Posts,
+    /// What the scenario allows, and what came of it.
+    pub bounds: Vec<Judged>,
     /// What the checker found, at each quiet time and at the end.
     pub checks: Vec<Checked>,
     /// Copies of posts over time.
@@ -78,9 +83,9 @@ pub struct Posts {
     pub queued_first: u64,
     /// Wishes of any kind that were refused, or whose answer never came.
     pub refused: u64,
-    /// Lost at the last check, unreadable there, or collected without a reason.
+    /// Lost, unreadable, or collected without a reason: the most at any check.
     pub lost: u64,
-    /// The most that were lost at any count.
+    /// The most that nobody up held at any count, while nodes were away.
     pub lost_at_worst: u64,
     /// The lives of all published posts, in hours.
     pub hours: f64,
@@ -104,7 +109,7 @@ pub struct Counted {
 }
 
 /// What the checker found at one time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Checked {
     /// When, in seconds since people began to act.
     pub at_s: f64,
@@ -148,6 +153,19 @@ pub struct Memory {
 }
 
 impl Report {
+    /// Tells whether nothing is wrong with the run.
+    pub(super) fn is_right(&self) -> bool {
+        let clean = self.checks.iter().all(Checked::is_clean);
+        self.broken.is_none() && clean && self.bounds.iter().all(|judged| judged.met)
+    }
+
+    /// Notes how long the run took in real time, which only whoever ran it knows, and judges it by the scenario.
+    pub fn took(&mut self, wall: Duration, bounds: &Bounds) {
+        self.wall_s = Some(wall.as_secs_f64());
+        self.bounds.extend(bounds.wall.map(|most| Judged::at_most("wall_s", most.as_secs_f64(), self.wall_s)));
+        self.ok = self.is_right();
+    }
+
     /// Returns the report as a few lines for people.
     pub fn for_people(&self) -> String {
         let verdict = match (&self.broken, self.ok) {
@@ -191,6 +209,10 @@ impl Report {
                 memory.map(|bytes| format!(", {:.0} KiB of memory a node", bytes / 1024.0)).unwrap_or_default();
             lines.push(format!("took     {wall:.1} s{memory}"));
         }
+        if !self.bounds.is_empty() {
+            let all: Vec<String> = self.bounds.iter().map(Judged::to_string).collect();
+            lines.push(format!("bounds   {}", all.join(", ")));
+        }
         lines.push(format!("trace    {} over {} messages", self.trace, self.messages));
         if !self.ok {
             lines.push(format!("repeat   {}", self.repeat));
@@ -212,9 +234,15 @@ impl Report {
     fn wrong(&self) -> String {
         let mut parts = Vec::new();
         for check in self.checks.iter().filter(|check| !check.is_clean()) {
-            let counts: Vec<String> = check.counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+            let mut counts: Vec<String> = check.counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+            if !check.deeds_ended {
+                counts.push("something that was begun had not ended".to_owned());
+            } else if counts.is_empty() {
+                counts.push("the checker looked too late".to_owned());
+            }
             parts.push(format!("after {:.1} h {}", check.at_s / 3600.0, counts.join(", ")));
         }
+        parts.extend(self.bounds.iter().filter(|judged| !judged.met).map(|judged| format!("missed {judged}")));
         parts.join("; ")
     }
 }

@@ -64,6 +64,7 @@ pub(super) async fn look(stage: &Stage<'_>, reader: Option<usize>) -> Observed {
         let items = stage.sim.doors(someone.node).outbox.items().await.unwrap_or_default();
         seen.pending.insert(person, items.iter().filter(|item| !item.progress.published).count());
     }
+    seen.mentions = mentions(stage, &sampled).await;
     for person in sampled {
         let states = states(stage, person);
         seen.states.insert(person, states);
@@ -180,6 +181,24 @@ async fn feed(stage: &Stage<'_>, node: usize) -> SeenFeed {
         }
     }
     SeenFeed { rows }
+}
+
+/// Reads the mentions of those whose nodes are up.
+async fn mentions(stage: &Stage<'_>, people: &[usize]) -> BTreeMap<usize, BTreeSet<Hash>> {
+    let up = people.iter().copied().filter(|person| stage.is_up(stage.people[*person].node));
+    let reads = up.map(|person| async move {
+        let feed = stage.sim.doors(stage.people[person].node).feed;
+        let (mut ids, mut request) = (BTreeSet::new(), ListRequest { limit: PAGE, cursor: None });
+        while let Ok(page) = feed.mentions(request.clone()).await {
+            ids.extend(page.posts.iter().map(|post| post.id));
+            request.cursor = page.next;
+            if request.cursor.is_none() {
+                break;
+            }
+        }
+        (person, ids)
+    });
+    stream::iter(reads).buffer_unordered(SIDE_BY_SIDE).collect().await
 }
 
 async fn pages(stage: &Stage<'_>, people: &[usize], reader: Option<usize>) -> Vec<(usize, Result<SeenPage, Problem>)> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::bounds::Hops;
 use super::fault::Kind;
 use super::schema::Scenario;
 
@@ -25,6 +26,14 @@ pub enum ScenarioError {
         key: &'static str,
         /// What it may be.
         allowed: &'static str,
+    },
+    /// A run that would end before all of its faults have happened.
+    #[error("a run of {duration:?} is too short: the last fault begins after {fault:?}")]
+    TooShort {
+        /// How long it would last.
+        duration: Duration,
+        /// When the last fault begins.
+        fault: Duration,
     },
 }
 
@@ -56,10 +65,11 @@ impl Scenario {
         )?;
         self.check_people()?;
         self.check_world()?;
+        self.check_bounds()?;
         self.fault.iter().try_for_each(|fault| {
             require(percent(fault.percent), "fault.percent", "0 to 100")?;
             require(fault.bootpeers <= self.bootpeers, "fault.bootpeers", "at most as many as there are")?;
-            require(fault.at <= self.duration, "fault.at", "within the duration")?;
+            require(fault.at < self.duration, "fault.at", "within the duration")?;
             let clock = fault.kind == Kind::Clock;
             require(clock == fault.shift_ms.is_some(), "fault.by", "given for clock, and for nothing else")
         })
@@ -68,6 +78,7 @@ impl Scenario {
     fn check_people(&self) -> Result<(), ScenarioError> {
         let p = &self.people;
         require(percent(p.percent) && p.percent > 0.0, "people.percent", "more than 0 and at most 100")?;
+        require(percent(p.mention_percent), "people.mention_percent", "0 to 100")?;
         let rates = [p.posts, p.looks, p.deletes, p.unfollows, p.profiles, p.reads, p.lookups];
         let fine = rates.iter().all(|rate| rate.is_finite() && (0.0..=3600.0).contains(rate));
         require(fine, "a rate of people", "0 to 3600 an hour")
@@ -89,6 +100,29 @@ impl Scenario {
         require(churn.shape.is_finite() && (0.1..=10.0).contains(&churn.shape), "churn.shape", "0.1 to 10")?;
         let shares = [churn.percent, churn.clean_percent, churn.disk_loss_percent];
         require(shares.into_iter().all(percent), "a percentage of churn", "0 to 100")
+    }
+}
+
+impl Scenario {
+    fn check_bounds(&self) -> Result<(), ScenarioError> {
+        let bounds = &self.bounds;
+        require(bounds.reads_percent.is_none_or(percent), "bounds.reads_percent", "0 to 100")?;
+        let more_than_nothing = |value: f64| value.is_finite() && value > 0.0;
+        let hops = if let Some(Hops::Most(most)) = bounds.hops { Some(most) } else { None };
+        require(hops.is_none_or(more_than_nothing), "bounds.hops", "\"log\", or more than 0")?;
+        require(bounds.kib_a_node.is_none_or(more_than_nothing), "bounds.kib_a_node", "more than 0")
+    }
+
+    /// Lets the run last for so long instead; faults and counts keep their times.
+    ///
+    /// # Errors
+    /// A time that ends before the last fault, or that no run can take.
+    pub fn last_for(&mut self, duration: Duration) -> Result<(), ScenarioError> {
+        if let Some(fault) = self.fault.iter().map(|fault| fault.at).max().filter(|at| *at >= duration) {
+            return Err(ScenarioError::TooShort { duration, fault });
+        }
+        self.duration = duration;
+        self.check()
     }
 }
 
@@ -147,16 +181,36 @@ mod tests {
             ("duration = \"10\"", "duration"),
             ("[people]\npercent = 0", "people.percent"),
             ("[people]\nposts = -1.0", "a rate"),
+            ("[people]\nmention_percent = 101", "people.mention_percent"),
             ("[links]\nshortest = \"1s\"", "links.longest"),
             ("[links]\nmedian = \"1s\"", "links.median"),
             ("[links]\nloss_percent = 101", "percentage"),
             ("[churn]\nshape = 0", "churn.shape"),
             ("[[fault]]\nat = \"9h\"\ndo = \"crash\"", "fault.at"),
+            ("[[fault]]\nat = \"1h\"\ndo = \"crash\"", "fault.at"),
             ("[[fault]]\nat = \"1s\"\ndo = \"clock\"", "fault.by"),
+            ("[bounds]\nreads_percent = 101", "bounds.reads_percent"),
+            ("[bounds]\nhops = 0", "bounds.hops"),
+            ("[bounds]\nhops = \"few\"", "hops"),
+            ("[bounds]\nkib_a_node = -1", "bounds.kib_a_node"),
             ("[[fault]]\nat = \"1s\"\ndo = \"crash\"\nbootpeers = 9", "fault.bootpeers"),
         ] {
             let said = error(text);
             assert!(said.contains(key), "{text}: {said}");
         }
+    }
+
+    #[test]
+    fn a_run_lasts_as_long_as_asked_but_not_shorter_than_to_its_last_fault() {
+        let text = "duration = \"1h\"\n[[fault]]\nat = \"50m\"\ndo = \"crash\"\n[[fault]]\nat = \"1m\"\ndo = \"crash\"";
+        let mut scenario = Scenario::parse(text).expect("valid");
+        let week = Duration::from_secs(7 * 24 * 3600);
+        scenario.last_for(week).expect("long enough");
+        assert_eq!((scenario.duration, scenario.fault[0].at), (week, Duration::from_secs(3000)));
+        let said = scenario.last_for(Duration::from_secs(3000)).expect_err("too short").to_string();
+        assert!(said.contains("3000s is too short") && said.contains("after 3000s"), "{said}");
+        assert_eq!(scenario.duration, week);
+        scenario.fault.clear();
+        assert!(scenario.last_for(Duration::ZERO).is_err());
     }
 }

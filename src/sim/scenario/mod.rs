@@ -2,11 +2,13 @@
 //!
 //! `config/sim/README.md` describes every key.
 
+mod bounds;
 mod check;
 mod fault;
 mod read;
 mod schema;
 
+pub use bounds::{Bounds, Hops};
 pub use check::ScenarioError;
 pub use fault::{Fault, Kind, Way};
 pub use schema::{Churn, Clocks, Disks, LinkKeys, Opening, People, Quiet, Retained, Scenario, Sharing, Surveyed};

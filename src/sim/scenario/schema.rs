@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::bounds::Bounds;
 use super::fault::Fault;
 use super::read::{maybe_span, span};
 use crate::sim::links::{Spread, Ways};
@@ -50,6 +51,8 @@ pub struct Scenario {
     pub quiet: Quiet,
     /// What is checked.
     pub check: Surveyed,
+    /// What the run has to reach beside.
+    pub bounds: Bounds,
     /// What simulated nodes share so that they are faster.
     pub share: Sharing,
     /// What happens at certain times.
@@ -77,6 +80,7 @@ impl Default for Scenario {
             retention: Retained::default(),
             quiet: Quiet::default(),
             check: Surveyed::default(),
+            bounds: Bounds::default(),
             share: Sharing::default(),
             fault: Vec::new(),
         }
@@ -102,6 +106,7 @@ pub struct People {
     pub percent: f64,
     pub follows: usize,
     pub posts: f64,
+    pub mention_percent: f64,
     #[serde(deserialize_with = "maybe_span")]
     pub ttl: Option<Duration>,
     pub looks: f64,
@@ -118,6 +123,7 @@ impl Default for People {
             percent: 100.0,
             follows: 10,
             posts: 2.0,
+            mention_percent: 10.0,
             ttl: None,
             looks: 1.0,
             deletes: 0.1,
@@ -266,6 +272,7 @@ impl Default for Quiet {
 pub struct Surveyed {
     pub people: usize,
     pub replicas: bool,
+    pub live: bool,
     pub fresh_reader: bool,
     #[serde(deserialize_with = "span")]
     pub count_every: Duration,
@@ -273,7 +280,7 @@ pub struct Surveyed {
 
 impl Default for Surveyed {
     fn default() -> Self {
-        Self { people: 20, replicas: false, fresh_reader: true, count_every: Duration::from_secs(600) }
+        Self { people: 20, replicas: false, live: true, fresh_reader: true, count_every: Duration::from_secs(600) }
     }
 }
 

@@ -33,6 +33,7 @@ fn note(seq: u64) -> PostNote {
         ends: made(seq).plus(WEEK),
         published: Some(made(seq)),
         deleted: Sure::No,
+        mentions: None,
     }
 }
 
@@ -335,4 +336,109 @@ fn posts_count_for_as_long_as_they_had_to_live() {
     assert!((model.post_hours(at) - 4.5).abs() < 1e-9, "{}", model.post_hours(at));
     model.posts[0].published = None;
     assert!((model.post_hours(at) - 1.5).abs() < 1e-9);
+}
+
+/// Post 2 was collected after everybody was shown it, and is in nobody's feed.
+fn collected_after(before: impl FnOnce(&mut Model, &Observed)) -> Vec<&'static str> {
+    words(|model, seen| {
+        model.shown(BOB, &[id(2)]);
+        before(model, seen);
+        seen.collected.insert(id(2));
+        seen.held.remove(&id(2));
+        seen.pages.get_mut(&ALICE).expect("a page").posts.remove(&id(2));
+        seen.feeds.insert(ALICE, SeenFeed { rows: vec![row(3), row(1)] });
+        seen.feeds.insert(BOB, SeenFeed { rows: vec![row(3), row(1)] });
+    })
+}
+
+#[test]
+fn a_feed_that_had_a_post_keeps_it_when_it_is_collected() {
+    assert_eq!(collected_after(|_, _| ()), [""; 0]);
+    assert_eq!(collected_after(|model, seen| model.note_had(seen)), ["feed_lacks"]);
+    assert_eq!(collected_after(|model, _| model.has_had(BOB, &[id(2)])), ["feed_lacks"]);
+    // Whoever follows since later need not have got it, but keeps what came.
+    let late = |had: bool| {
+        collected_after(move |model, _| {
+            model.related(BOB, ALICE, true, made(3));
+            model.has_had(BOB, had.then_some(&id(2)));
+        })
+    };
+    assert_eq!((late(false), late(true)), (vec![], vec!["feed_lacks"]));
+}
+
+#[test]
+fn a_feed_may_lose_what_it_had_with_its_disk_and_what_was_deleted_or_not_followed_for_a_while() {
+    let excused = |excuse: fn(&mut Model)| {
+        collected_after(move |model, _| {
+            model.has_had(BOB, &[id(2)]);
+            excuse(model);
+        })
+    };
+    assert_eq!(excused(|_| ()), ["feed_lacks"]);
+    assert_eq!(excused(|model| model.disk_lost(BOB)), [""; 0]);
+    assert_eq!(excused(|model| model.deleted(1, NOW)), [""; 0]);
+    assert_eq!(excused(|model| model.posts[1].ends = NOW.plus(Duration::from_secs(60))), [""; 0]);
+    let again = excused(|model| {
+        model.related(BOB, ALICE, false, made(3));
+        model.related(BOB, ALICE, true, made(3));
+    });
+    assert_eq!(again, [""; 0]);
+    // The disk of somebody else is none.
+    assert_eq!(excused(|model| model.disk_lost(CAROL)), ["feed_lacks"]);
+}
+
+/// Alice's second post names somebody, whose mentions are these.
+fn mentions(of: Person, listed: &[u64], change: impl FnOnce(&mut Model, &mut Observed)) -> Vec<&'static str> {
+    words(|model, seen| {
+        model.posts[1].mentions = Some(of);
+        seen.mentions.insert(of, listed.iter().map(|seq| id(*seq)).collect());
+        change(model, seen);
+    })
+}
+
+#[test]
+fn who_is_named_by_a_published_post_has_it_among_the_mentions() {
+    assert_eq!(mentions(BOB, &[2], |_, _| ()), [""; 0]);
+    assert_eq!(mentions(BOB, &[], |_, _| ()), ["mentions_lack"]);
+    assert_eq!(mentions(BOB, &[1, 2], |_, _| ()), ["mentions_have"]);
+    assert_eq!(mentions(BOB, &[], |model, _| model.posts[1].published = None), [""; 0]);
+    // Carol does not follow her, and hears of it when Alice's node is there and has told all it had to.
+    let carol = |pending: Option<usize>| {
+        mentions(CAROL, &[], move |_, seen| {
+            pending.map(|items| seen.pending.insert(ALICE, items));
+        })
+    };
+    assert_eq!(carol(Some(0)), ["mentions_lack"]);
+    assert_eq!((carol(None), carol(Some(1))), (vec![], vec!["pending"]));
+}
+
+#[test]
+fn mentions_keep_what_was_collected_and_not_what_was_deleted() {
+    let collected = |had: bool| {
+        mentions(BOB, &[2], move |model, seen| {
+            model.shown(BOB, &[id(2)]);
+            if had {
+                model.note_had(seen);
+            }
+            seen.collected.insert(id(2));
+            seen.mentions.insert(BOB, BTreeSet::new());
+        })
+    };
+    assert_eq!((collected(false), collected(true)), (vec![], vec!["mentions_lack"]));
+    let deleted = |of: Person, ago: u64| {
+        mentions(of, &[2], move |model, seen| {
+            model.deleted(1, NOW.minus(Duration::from_secs(ago)));
+            let rest = || SeenFeed { rows: vec![row(3), row(1)] };
+            seen.feeds.extend([(ALICE, rest()), (BOB, rest())]);
+            seen.pages.get_mut(&ALICE).expect("a page").posts.remove(&id(2));
+        })
+    };
+    assert_eq!(deleted(BOB, 1), ["mentions_have"]);
+    assert_eq!((deleted(CAROL, 600), deleted(CAROL, 1300)), (vec![], vec!["mentions_have"]));
+    let ended = mentions(CAROL, &[2], |model, seen| {
+        model.posts[1].ends = NOW.minus(Duration::from_secs(3600));
+        seen.feeds.clear();
+        seen.pages.clear();
+    });
+    assert_eq!(ended, ["mentions_have"]);
 }
