@@ -173,6 +173,43 @@ fn a_path_that_has_what_is_wanted_ends_and_the_others_go_on() {
     }
 }
 
+#[test]
+fn it_is_seen_when_late_peers_alone_are_waited_for() {
+    let node = |n: u8| NodeId([n; 32]);
+    let named = || (1..=3).map(|n| contact(node(n))).collect::<Vec<_>>();
+    // By distance: one path begins at 1, 3 and 5, the other at 2, 4 and 6.
+    let mut lookup = DisjointLookup::new(Key([0; 32]), node(9), 3, 2, (1..=6).map(|n| contact(node(n))).collect());
+    let go_on = |lookup: &mut DisjointLookup| while let Step::Ask(_) = lookup.next() {};
+    go_on(&mut lookup);
+    for near in [1, 2] {
+        lookup.on_answer(&node(near), named());
+    }
+    go_on(&mut lookup);
+    assert!(!lookup.waits_for_late_alone(), "the third may still come");
+    assert_eq!(nodes(&lookup.nearest()), [node(1), node(2), node(3)]);
+    lookup.on_slow(&node(3));
+    go_on(&mut lookup);
+    assert!(lookup.waits_for_late_alone(), "on one path it is late, and the other waits for that");
+    assert_eq!(nodes(&lookup.nearest()), [node(1), node(2), node(4)]);
+    lookup.on_answer(&node(3), named());
+    assert_eq!(nodes(&lookup.nearest()), [node(1), node(2), node(3)]);
+    go_on(&mut lookup);
+    assert_eq!((lookup.next(), lookup.waits_for_late_alone()), (Step::Done, true));
+}
+
+#[test]
+fn finishing_ends_all_paths_and_who_answers_later_is_told_of() {
+    let node = |n: u8| NodeId([n; 32]);
+    let seeds = (1..=6).map(|n| contact(node(n))).collect();
+    let mut lookup = DisjointLookup::new(Key([0; 32]), node(9), 3, 2, seeds);
+    while let Step::Ask(_) = lookup.next() {}
+    lookup.on_answer(&node(4), vec![]);
+    lookup.finish();
+    assert_eq!((lookup.next(), lookup.has_ended()), (Step::Done, true));
+    lookup.on_answer(&node(1), vec![contact(node(7))]);
+    assert_eq!(nodes(&lookup.closest()), [node(1), node(4)]);
+}
+
 /// How many of 200 reads, in 4 networks of which a quarter are accomplices, come to no honest one of the k nodes nearest
 /// to the key although there is one.
 fn hidden(paths: usize) -> usize {
