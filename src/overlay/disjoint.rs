@@ -124,6 +124,16 @@ impl DisjointLookup {
         self.paths.iter_mut().for_each(Lookup::finish);
     }
 
+    /// Tells whether all paths together brought enough of what is wanted, given how much each did: a fair part of it each, or
+    /// something at least where nobody but late peers is waited for, who may be gone.
+    ///
+    /// So however much accomplices bring on the others, a path without any is heard first.
+    pub fn has_enough(&self, brought: &[usize], enough: usize) -> bool {
+        let (all, least) = (brought.iter().sum::<usize>(), brought.iter().min().copied().unwrap_or_default());
+        let fair = (enough / brought.len().max(1)).max(1);
+        all >= enough && (least >= fair || least > 0 && self.waits_for_late_alone())
+    }
+
     /// Tells whether every path has ended or waits for late peers alone, its own or those of another path.
     pub fn waits_for_late_alone(&self) -> bool {
         let is_late = |node: &NodeId| self.owners.get(node).is_some_and(|owner| self.paths[owner.path].is_late(node));

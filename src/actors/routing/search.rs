@@ -141,7 +141,7 @@ where
                 said.insert(contact.node, value);
             }
         }
-        if is_enough(&goal, &brought, &lookup) {
+        if lookup.has_enough(&brought, goal.enough) {
             lookup.finish();
         }
     }
@@ -152,14 +152,6 @@ where
     tracing::trace!(key = %target.short(), asked = report.asked, hops = report.hops, "lookup");
     node.doors().routing.looked_up(target);
     Found { closest, complete, asked: report.asked, hops: report.hops, nearest }
-}
-
-/// Tells whether all paths together brought enough: each a fair part of it, or something at least where nobody but late peers
-/// is waited for, who may be gone.
-fn is_enough<C>(goal: &Goal<C>, brought: &[usize], lookup: &DisjointLookup) -> bool {
-    let (all, least) = (brought.iter().sum::<usize>(), brought.iter().min().copied().unwrap_or_default());
-    let fair = (goal.enough / brought.len().max(1)).max(1);
-    all >= goal.enough && (least >= fair || least > 0 && lookup.waits_for_late_alone())
 }
 
 /// Begins at the nearest in the table, on several paths where that is worth it and enough nodes are known.
