@@ -1,17 +1,18 @@
 //! Reaching a peer: its addresses side by side (RFC 8305), its identity, and our HELLO.
 //!
-//! A connection leaves here only when it is up: a TLS client finishes before the server has looked at its
-//! certificate, so nothing is known until the peer has answered.
+//! A TLS client finishes before the server has looked at its certificate, so a connection is up only when the peer has
+//! answered HELLO. It is handed out before, as soon as HELLO is on its way: requests follow in the same flight, and count
+//! for nothing unless that HELLO is answered well.
 
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use quinn::{ClientConfig, Connection, Endpoint};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::codes::{self, CloseCode};
-use super::exchange::exchange;
+use super::exchange::{Failed, send};
 use super::limits::NetLimits;
 use super::tally::Tally;
 use super::tls;
@@ -29,19 +30,19 @@ pub(super) struct Dialler {
 }
 
 impl Dialler {
-    /// Connects to a peer and greets it.
-    pub(super) async fn dial(self, to: Contact) -> Result<Connection, NetError> {
-        let up = async {
-            let connection = self.race(&to).await?;
-            match self.greet(&to.node, &connection).await {
-                Ok(()) => Ok(connection),
-                Err(error) => {
-                    connection.close(CloseCode::Refused.into(), b"");
-                    Err(error)
-                }
-            }
+    /// Connects to a peer and greets it. `reached` gets the connection when the peer's key is proved and HELLO is on its
+    /// way; the result says whether it was answered well.
+    pub(super) async fn dial<T>(self, to: &Contact, reached: impl FnOnce(Connection) -> T) -> Result<T, NetError> {
+        let deadline = Instant::now() + self.limits.dial;
+        let connection = timeout_at(deadline, self.race(to)).await.unwrap_or(Err(NetError::Unreachable))?;
+        let greeted = timeout_at(deadline, self.greet(&to.node, &connection, reached)).await;
+        let (why, error) = match greeted {
+            Ok(Ok(handed)) => return Ok(handed),
+            Ok(Err(error)) => (CloseCode::Refused, error),
+            Err(_) => (CloseCode::Silent, NetError::Unreachable),
         };
-        timeout(self.limits.dial, up).await.unwrap_or(Err(NetError::Unreachable))
+        connection.close(why.into(), b"");
+        Err(error)
     }
 
     /// Tries the addresses in order, the next one as soon as the last has failed or has had its time alone.
@@ -88,15 +89,21 @@ impl Dialler {
         Ok(connection)
     }
 
-    async fn greet(&self, peer: &NodeId, connection: &Connection) -> Result<(), NetError> {
+    async fn greet<T>(
+        &self,
+        peer: &NodeId,
+        connection: &Connection,
+        reached: impl FnOnce(Connection) -> T,
+    ) -> Result<T, NetError> {
+        // A peer that is there and does not answer a HELLO is none of ours.
+        let meaning = |failed: Failed| failed.lost.map_or(NetError::Refused, |end| codes::of_dial(&end));
         let hello = self.inbound.upgrade().ok_or(NetError::Closed)?.hello_at(connection.remote_address());
-        let answer = exchange(connection, hello, 0, self.limits.message_bytes, &self.tally).await;
-        let answer = answer.map_err(|failed| {
-            // A peer that is there and does not answer a HELLO is none of ours.
-            failed.lost.map_or(NetError::Refused, |end| codes::of_dial(&end))
-        })?;
+        let asked = send(connection, hello, 0, &self.tally).await.map_err(meaning)?;
+        let handed = reached(connection.clone());
+        let answer = asked.answer(self.limits.message_bytes, &self.tally).await.map_err(meaning)?;
         let inbound = self.inbound.upgrade().ok_or(NetError::Closed)?;
-        inbound.greeted(*peer, answer).map_err(|_| NetError::Refused)
+        inbound.greeted(*peer, answer).map_err(|_| NetError::Refused)?;
+        Ok(handed)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One request and its answer on one stream, seen from the side that asks.
+//! One request and its answer on one stream, seen from the side that asks: sent first, then its answer is waited for.
 //!
 //! Knows no deadlines and no retries: it says what was sent and whether the connection is lost, callers decide.
 
@@ -27,16 +27,18 @@ impl Failed {
     fn stream(error: NetError) -> Self {
         Self { error, sent: true, lost: None }
     }
+
+    /// The HELLO of the connection failed, and with it whatever was sent behind it.
+    pub(super) fn ungreeted(error: NetError) -> Self {
+        Self { error, sent: true, lost: None }
+    }
 }
 
-/// Sends a request and reads its answer of at most `limit` bytes. Dropping the future resets the stream.
-pub(super) async fn exchange(
-    connection: &Connection,
-    body: Bytes,
-    priority: i32,
-    limit: usize,
-    tally: &Tally,
-) -> Result<Bytes, Failed> {
+/// A request that is on its way. Dropping it resets the stream.
+pub(super) struct Asked(Stream);
+
+/// Sends a request: what is sent on the same connection later comes behind it.
+pub(super) async fn send(connection: &Connection, body: Bytes, priority: i32, tally: &Tally) -> Result<Asked, Failed> {
     let (send, recv) = connection.open_bi().await.map_err(|end| Failed::lost(end, false))?;
     let mut stream = Stream { send, recv, abandoned: Some(StreamCode::Cancelled) };
     // Fails only on a stream that has ended, and then the write says so.
@@ -44,19 +46,27 @@ pub(super) async fn exchange(
     tally.asked(body.len());
     stream.send.write_chunk(body).await.map_err(on_write)?;
     let _ = stream.send.finish();
-    match stream.recv.read_to_end(limit).await {
-        Ok(answer) => {
-            stream.abandoned = None;
-            tally.heard(answer.len());
-            Ok(answer.into())
+    Ok(Asked(stream))
+}
+
+impl Asked {
+    /// Reads the answer of at most `limit` bytes.
+    pub(super) async fn answer(self, limit: usize, tally: &Tally) -> Result<Bytes, Failed> {
+        let Self(mut stream) = self;
+        match stream.recv.read_to_end(limit).await {
+            Ok(answer) => {
+                stream.abandoned = None;
+                tally.heard(answer.len());
+                Ok(answer.into())
+            }
+            Err(ReadToEndError::TooLong) => {
+                stream.abandoned = Some(StreamCode::TooLarge);
+                Err(Failed::stream(NetError::TooLarge))
+            }
+            Err(ReadToEndError::Read(ReadError::Reset(code))) => Err(Failed::stream(codes::of_stream(code))),
+            Err(ReadToEndError::Read(ReadError::ConnectionLost(end))) => Err(Failed::lost(end, true)),
+            Err(ReadToEndError::Read(_)) => Err(Failed::stream(NetError::Broken)),
         }
-        Err(ReadToEndError::TooLong) => {
-            stream.abandoned = Some(StreamCode::TooLarge);
-            Err(Failed::stream(NetError::TooLarge))
-        }
-        Err(ReadToEndError::Read(ReadError::Reset(code))) => Err(Failed::stream(codes::of_stream(code))),
-        Err(ReadToEndError::Read(ReadError::ConnectionLost(end))) => Err(Failed::lost(end, true)),
-        Err(ReadToEndError::Read(_)) => Err(Failed::stream(NetError::Broken)),
     }
 }
 

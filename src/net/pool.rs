@@ -6,28 +6,35 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{LocalBoxFuture, Shared};
+use futures_util::FutureExt;
+use futures_util::future::{Either, LocalBoxFuture, Shared, select};
 use quinn::Connection;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::codes::CloseCode;
+use super::exchange::Failed;
 use crate::seam::{NetError, Path};
 use crate::types::NodeId;
 
-/// A dial that all who want the peer wait for.
+/// A dial that all who want the peer wait for: until there is a connection over which requests may go.
 pub(super) type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
+
+/// Becomes how our HELLO was answered.
+type Greeting = Shared<LocalBoxFuture<'static, Result<(), NetError>>>;
 
 /// A peer that is busy may say nothing for a while, and to dial it anew would make it busier; after this, one that is there
 /// would have been heard.
 const SILENCE: Duration = Duration::from_millis(1200);
 
-/// One connection that is up: the peer has answered our HELLO.
+/// One connection: HELLO is on its way, or was answered well.
 pub(super) struct Link {
     pub connection: Connection,
+    greeting: Greeting,
     /// Admits requests of the bulk class.
     pub bulk: Semaphore,
     in_flight: Cell<usize>,
@@ -37,9 +44,26 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(connection: Connection, bulk: usize) -> Rc<Self> {
+    /// Makes one, and what is to be told how HELLO was answered.
+    pub(super) fn new(connection: Connection, bulk: usize) -> (Rc<Self>, oneshot::Sender<Result<(), NetError>>) {
+        let (tell, told) = oneshot::channel();
+        let greeting = async move { told.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared();
         let (in_flight, used, silent) = (Cell::new(0), Cell::new(0), Cell::new(None));
-        Rc::new(Self { connection, bulk: Semaphore::new(bulk), in_flight, used, silent })
+        (Rc::new(Self { connection, greeting, bulk: Semaphore::new(bulk), in_flight, used, silent }), tell)
+    }
+
+    /// Waits for the outcome of a request on this connection, which counts for nothing when HELLO failed.
+    pub(super) async fn believe<T>(&self, request: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        match select(self.greeting.clone(), pin!(request)).await {
+            Either::Left((Ok(()), request)) => request.await,
+            Either::Left((Err(error), _)) => Err(Failed::ungreeted(error)),
+            Either::Right((outcome, greeting)) => greeting.await.map_err(Failed::ungreeted).and(outcome),
+        }
+    }
+
+    /// Tells whether HELLO was answered well, as far as those know who sent a request.
+    pub(super) fn is_greeted(&self) -> bool {
+        matches!(self.greeting.peek(), Some(Ok(())))
     }
 
     fn alive(&self) -> bool {
@@ -71,14 +95,17 @@ enum Slot {
 
 /// Tells whether a dial came to an end without being settled, as a panic in it does.
 fn failed(dial: &Dial) -> bool {
-    matches!(dial.peek(), Some(Err(_)))
+    match dial.peek() {
+        Some(Ok(link)) => matches!(link.greeting.peek(), Some(Err(_))),
+        outcome => outcome.is_some(),
+    }
 }
 
 /// What there is for a peer.
 pub(super) enum Found {
-    /// A connection.
+    /// A connection that is up.
     Linked(Lease),
-    /// Somebody dials, at these addresses.
+    /// Somebody dials, at these addresses, or waits for the answer to HELLO.
     Dialling(Dial, Vec<SocketAddr>),
     /// Nothing.
     Absent,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use quinn::{ClientConfig, Endpoint};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::accept::Accepting;
@@ -18,7 +19,7 @@ use super::addresses;
 use super::codes::CloseCode;
 use super::dial::{self, Dialler};
 use super::endpoint::{self, BindError, Port};
-use super::exchange::{Failed, exchange};
+use super::exchange::{Failed, send};
 use super::limits::NetLimits;
 use super::pool::{Dial, Found, Lease, Link, Pool};
 use crate::keys::SecretKey;
@@ -232,6 +233,10 @@ impl Inner {
             let lease = timeout_at(deadline, self.lease(&to)).await.unwrap_or(Err(NetError::Unreachable))?;
             let (heard, sent) = (lease.link.heard(), Instant::now());
             let Ok(outcome) = timeout_at(deadline, self.send(&lease, body.clone(), class)).await else {
+                // The dial goes on, and ends by its own limit.
+                if !lease.link.is_greeted() {
+                    return Err(NetError::Unreachable);
+                }
                 // A silent connection is not worth keeping: the next request dials anew.
                 if lease.link.fell_silent(heard, sent) {
                     lease.link.connection.close(CloseCode::Silent.into(), b"");
@@ -254,10 +259,15 @@ impl Inner {
         // The semaphore is never closed, so acquiring only waits.
         let _permit = if bulk { link.bulk.acquire().await.ok() } else { None };
         let priority = if bulk { -1 } else { 0 };
-        exchange(&link.connection, body, priority, self.limits.message_bytes, &self.accepting.tally).await
+        let exchange = async {
+            let asked = send(&link.connection, body, priority, &self.accepting.tally).await?;
+            asked.answer(self.limits.message_bytes, &self.accepting.tally).await
+        };
+        link.believe(exchange).await
     }
 
-    /// Returns the connection to a peer, dialling where there is none; all who wait share one dial.
+    /// Returns the connection to a peer, dialling where there is none; all who wait share one dial. Its HELLO may still be
+    /// on the way: what is sent over it goes behind that.
     async fn lease(self: &Rc<Self>, to: &Contact) -> Result<Lease, NetError> {
         let mut last = false;
         loop {
@@ -292,14 +302,29 @@ impl Inner {
         let (peer, bulk) = (to.node, self.limits.bulk_per_peer);
         let (to, inner) = (to.clone(), Rc::downgrade(self));
         self.pool.begin(peer, to.addresses.clone(), move |ticket| -> Dial {
-            let task = tokio::task::spawn_local(async move {
-                let outcome = dialler.dial(to).await.map(|connection| Link::new(connection, bulk));
+            let (tell, told) = oneshot::channel();
+            tokio::task::spawn_local(async move {
+                let mut waiting = Some(tell);
+                let mut greeting = None;
+                let reached = |connection| {
+                    let (link, greeted) = Link::new(connection, bulk);
+                    greeting = Some(greeted);
+                    // Whoever wanted it may have gone.
+                    let _ = waiting.take().map(|tell| tell.send(Ok(link.clone())));
+                    link
+                };
+                let outcome = dialler.dial(&to, reached).await;
                 if let Some(inner) = inner.upgrade() {
                     inner.pool.settle(&peer, ticket, &outcome);
                 }
-                outcome
+                // Nobody need wait any more.
+                match (greeting, waiting, outcome) {
+                    (Some(greeted), _, outcome) => drop(greeted.send(outcome.map(drop))),
+                    (None, Some(tell), outcome) => drop(tell.send(outcome)),
+                    (None, None, _) => {}
+                }
             });
-            async move { task.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared()
+            async move { told.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared()
         });
         Ok(())
     }

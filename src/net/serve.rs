@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use quinn::{ReadToEndError, RecvStream, SendStream};
 use tokio::time::timeout;
@@ -18,14 +19,25 @@ use crate::wire::HELLO;
 pub(super) async fn connection(entered: &Entered) {
     let (accepting, guest) = (&*entered.accepting, &*entered.guest);
     let first = timeout(accepting.limits.arrival, guest.connection.accept_bi()).await;
-    let Ok(Ok((send, recv))) = first else {
+    let Ok(Ok((mut send, recv))) = first else {
         return guest.connection.close(CloseCode::NoHello.into(), b"");
     };
-    answer(accepting, guest, send, recv).await;
-    if !guest.greeted.get() {
+    let Some(welcome) = greet(accepting, guest, &mut send, recv).await else {
         return guest.connection.close(CloseCode::NoHello.into(), b"");
+    };
+    // Requests that came with HELLO do not wait until its answer has arrived.
+    join(deliver(accepting, &mut send, welcome), requests(accepting, guest)).await;
+}
+
+/// Has the first request of a connection handled, which has to be a HELLO; returns what it is answered when it is welcome.
+async fn greet(accepting: &Accepting, guest: &Guest, send: &mut SendStream, mut recv: RecvStream) -> Option<Bytes> {
+    let body = take(accepting, send, &mut recv).await?;
+    if body.first() != Some(&HELLO) {
+        return None;
     }
-    requests(accepting, guest).await;
+    let welcome = handle(accepting, guest, send, body).await?;
+    guest.greeted.set(true);
+    Some(welcome)
 }
 
 async fn requests(accepting: &Accepting, guest: &Guest) {
@@ -47,30 +59,44 @@ async fn requests(accepting: &Accepting, guest: &Guest) {
 
 /// Reads one request, has it handled, and sees its answer off.
 async fn answer(accepting: &Accepting, guest: &Guest, mut send: SendStream, mut recv: RecvStream) {
-    let limits = &accepting.limits;
-    let Some(body) = read(&mut send, &mut recv, limits.arrival, limits.message_bytes).await else { return };
-    accepting.tally.was_asked(body.len());
-    if !guest.greeted.get() && body.first() != Some(&HELLO) {
-        return guest.connection.close(CloseCode::NoHello.into(), b"");
+    let Some(body) = take(accepting, &mut send, &mut recv).await else { return };
+    if let Some(answer) = handle(accepting, guest, &mut send, body).await {
+        deliver(accepting, &mut send, answer).await;
     }
+}
+
+/// Has a request handled; `None` when there is nothing left to answer.
+async fn handle(accepting: &Accepting, guest: &Guest, send: &mut SendStream, body: Bytes) -> Option<Bytes> {
     let Some(inbound) = accepting.inbound() else {
-        return guest.connection.close(CloseCode::Shutdown.into(), b"");
+        guest.connection.close(CloseCode::Shutdown.into(), b"");
+        return None;
     };
     let handling = inbound.handle(guest.peer, body);
     drop(inbound);
-    match timeout(limits.handling, handling).await {
-        Ok(Ok(answer)) => {
-            guest.greeted.set(true);
-            accepting.tally.answered(answer.len());
-            write(&mut send, answer, limits.delivery, limits.message_bytes).await;
-        }
+    match timeout(accepting.limits.handling, handling).await {
+        Ok(Ok(answer)) => Some(answer),
         Ok(Err(answer)) => {
-            accepting.tally.answered(answer.len());
-            write(&mut send, answer, limits.delivery, limits.message_bytes).await;
+            deliver(accepting, send, answer).await;
             guest.connection.close(CloseCode::Refused.into(), b"");
+            None
         }
-        Err(_) => drop(send.reset(StreamCode::GivenUp.into())),
+        Err(_) => {
+            // One that has ended is as good.
+            let _ = send.reset(StreamCode::GivenUp.into());
+            None
+        }
     }
+}
+
+async fn take(accepting: &Accepting, send: &mut SendStream, recv: &mut RecvStream) -> Option<Bytes> {
+    let body = read(send, recv, accepting.limits.arrival, accepting.limits.message_bytes).await?;
+    accepting.tally.was_asked(body.len());
+    Some(body)
+}
+
+async fn deliver(accepting: &Accepting, send: &mut SendStream, answer: Bytes) {
+    accepting.tally.answered(answer.len());
+    write(send, answer, accepting.limits.delivery, accepting.limits.message_bytes).await;
 }
 
 /// Reads a request to its end; one that is too large or too slow costs its stream, not the connection.

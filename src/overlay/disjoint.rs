@@ -119,6 +119,43 @@ impl DisjointLookup {
         }
     }
 
+    /// Ends all paths: one of them brought what is wanted.
+    pub fn finish(&mut self) {
+        self.paths.iter_mut().for_each(Lookup::finish);
+    }
+
+    /// Tells whether all paths together brought enough of what is wanted, given how much each did: a fair part of it each, or
+    /// something at least where nobody but late peers is waited for, who may be gone.
+    ///
+    /// So however much accomplices bring on the others, a path without any is heard first.
+    pub fn has_enough(&self, brought: &[usize], enough: usize) -> bool {
+        let (all, least) = (brought.iter().sum::<usize>(), brought.iter().min().copied().unwrap_or_default());
+        let fair = (enough / brought.len().max(1)).max(1);
+        all >= enough && (least >= fair || least > 0 && self.waits_for_late_alone())
+    }
+
+    /// Tells whether every path has ended or waits for late peers alone, its own or those of another path.
+    pub fn waits_for_late_alone(&self) -> bool {
+        let is_late = |node: &NodeId| self.owners.get(node).is_some_and(|owner| self.paths[owner.path].is_late(node));
+        self.paths.iter().all(|path| path.waits_elsewhere().is_some_and(|nodes| nodes.iter().all(is_late)))
+    }
+
+    /// Notes that a path found something and that so many more answers are wanted of it, as [`Lookup::expect`].
+    pub fn expect(&mut self, path: usize, more: usize) {
+        self.paths[path].expect(more);
+    }
+
+    /// Returns up to k of those known that neither failed nor are late, whether they were asked or not: those preferred as
+    /// replicas, the nearest first.
+    pub fn nearest(&self) -> Vec<Contact> {
+        let mut known: BTreeMap<_, (&Contact, bool)> = BTreeMap::new();
+        for (at, contact, late) in self.paths.iter().flat_map(Lookup::live) {
+            known.entry(at).or_insert((contact, false)).1 |= late;
+        }
+        let live: Vec<Contact> = known.into_values().filter(|(_, late)| !late).map(|(c, _)| c.clone()).collect();
+        preferred(&live, self.k)
+    }
+
     /// Returns the path that asked this peer.
     pub fn path_of(&self, node: &NodeId) -> Option<usize> {
         self.owners.get(node).map(|owner| owner.path)

@@ -105,6 +105,8 @@ pub struct Lookup {
     eager: bool,
     /// The most requests.
     asks: usize,
+    /// The most requests in flight, where the reader wants few more answers.
+    most: usize,
     /// Requests sent.
     asked: usize,
     /// Candidates from which an answer is awaited that is not late.
@@ -125,6 +127,7 @@ impl Lookup {
             stalled: false,
             eager: true,
             asks: MAX_ASKS,
+            most: usize::MAX,
             asked: 0,
             awaited: 0,
             end: None,
@@ -159,7 +162,7 @@ impl Lookup {
             self.end = Some(End::Cut);
             return Step::Done;
         }
-        if self.awaited >= self.parallel() {
+        if self.awaited >= self.parallel().min(self.most) {
             return Step::Wait;
         }
         // Slow peers are passed over here, so that each of them is backed by one more.
@@ -176,9 +179,10 @@ impl Lookup {
         }
     }
 
-    /// Takes an answer of a peer that was asked; at most k of its contacts are looked at. Any other peer is ignored.
+    /// Takes an answer of a peer that was asked; at most k of its contacts are looked at, and none once the lookup was
+    /// finished. Any other peer is ignored.
     pub fn on_answer(&mut self, node: &NodeId, contacts: Vec<Contact>) {
-        let Some(hop) = self.settle(node, State::Answered) else { return };
+        let Some(hop) = self.settle(node, State::Answered).filter(|_| self.end.is_none()) else { return };
         let before = self.nearest();
         contacts.into_iter().take(self.k).for_each(|contact| self.hear(contact, hop + 1));
         self.judge(self.nearest() != before);
@@ -193,8 +197,7 @@ impl Lookup {
 
     /// Notes that a peer that was asked takes longer than most: another is asked in its place, its answer still counts.
     pub fn on_slow(&mut self, node: &NodeId) {
-        if self.end.is_none()
-            && let Some(candidate) = self.candidates.get_mut(&node.distance(&self.target))
+        if let Some(candidate) = self.candidates.get_mut(&node.distance(&self.target))
             && candidate.state == State::Asked
         {
             candidate.state = State::Slow;
@@ -217,6 +220,11 @@ impl Lookup {
         }
     }
 
+    /// Notes that the reader found something and wants so many answers more: one more than that are under way at once.
+    pub fn expect(&mut self, more: usize) {
+        self.most = more.saturating_add(1);
+    }
+
     /// Ends the lookup now, for a reader that has what it wanted.
     pub fn finish(&mut self) {
         self.end.get_or_insert(End::Finished);
@@ -235,6 +243,32 @@ impl Lookup {
             }
         }
         Some(near)
+    }
+
+    /// Returns those of the peers preferred as replicas that another path asks, once it waits for nobody but them and late
+    /// ones; nobody when it has ended.
+    pub(super) fn waits_elsewhere(&self) -> Option<Vec<NodeId>> {
+        let mut elsewhere = Vec::new();
+        for (at, state) in self.wanted(|state| state == State::Failed).into_iter().filter(|_| self.end.is_none()) {
+            match state {
+                State::Answered | State::Told | State::Slow => {}
+                State::Elsewhere => elsewhere.extend(self.candidates.get(&at).map(|c| c.contact.node)),
+                _ => return None,
+            }
+        }
+        Some(elsewhere)
+    }
+
+    /// Tells whether an answer of a peer is late.
+    pub(super) fn is_late(&self, node: &NodeId) -> bool {
+        self.candidates.get(&node.distance(&self.target)).is_some_and(|c| c.state == State::Slow)
+    }
+
+    /// Returns those that did not fail, the nearest first, each with whether its answer is late; twice the replica set, to
+    /// choose it from.
+    pub(super) fn live(&self) -> impl Iterator<Item = (Distance, &Contact, bool)> {
+        let live = self.candidates.iter().filter(|(_, c)| c.state != State::Failed).take(2 * self.k);
+        live.map(|(at, c)| (*at, &c.contact, c.state == State::Slow))
     }
 
     /// Tells whether it ended otherwise than for want of requests.
@@ -321,7 +355,8 @@ impl Lookup {
 
     /// Moves a peer that is being asked to its last state and returns its hop.
     fn settle(&mut self, node: &NodeId, state: State) -> Option<usize> {
-        if self.end.is_some() {
+        // What was on its way when the reader had enough still counts.
+        if self.end.is_some_and(|end| end != End::Finished) {
             return None;
         }
         let candidate = self.candidates.get_mut(&node.distance(&self.target))?;

@@ -22,8 +22,8 @@ const SOONEST: Duration = Duration::from_millis(10);
 const LATEST: Duration = Duration::from_secs(1);
 /// What a first request among strangers is given.
 const UNKNOWN: Duration = Duration::from_millis(250);
-/// A dial is a handshake and a HELLO, each a round trip, before the request.
-const ROUND_TRIPS_OF_A_DIAL: u32 = 3;
+/// A dial is a handshake, then HELLO and the request side by side.
+const ROUND_TRIPS_OF_A_DIAL: u32 = 2;
 
 /// The shortest time given to an answer.
 const SHORTEST: Duration = Duration::from_millis(300);
@@ -197,7 +197,7 @@ mod tests {
             trips.note(NodeId([n; 32]), ms(10 * u64::from(n + 1)));
         }
         assert_eq!(trips.hedge_after(&NodeId([99; 32]), true), ms(190));
-        assert_eq!(trips.hedge_after(&NodeId([99; 32]), false), ms(570), "a dial takes two round trips more");
+        assert_eq!(trips.hedge_after(&NodeId([99; 32]), false), ms(380), "a dial takes one round trip more");
     }
 
     #[test]

@@ -11,14 +11,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 mod link;
 
-use self::link::{Link, micros};
+use self::link::{Link, Tell, micros};
 use super::links::Way;
 use super::trace::Leg;
-use super::wire::{Answered, Process, Wire};
+use super::wire::{Answered, Place, Process, Wire};
 use crate::net::{NetLimits, Tally};
 use crate::seam::{Class, Inbound, Later, NetError, Path, Traffic, Transport};
 use crate::types::{Contact, NodeId};
@@ -119,12 +120,15 @@ impl Port {
         let mut last = false;
         loop {
             let link = timeout_at(deadline, self.link(&to)).await.unwrap_or(Err(NetError::Unreachable))?;
-            let Ok(outcome) = timeout_at(deadline, self.exchange(&link, body.clone())).await else {
+            let Ok(outcome) = timeout_at(deadline, link.believe(self.exchange(&link, body.clone()))).await else {
+                if !link.is_greeted() {
+                    return Err(NetError::Unreachable);
+                }
                 let silent = self.wire.at(self.me.node, &to) != Some(self.process(&link));
                 link.lost.set(link.lost.get() || silent);
                 return Err(NetError::Timeout(within));
             };
-            match outcome {
+            match outcome? {
                 Err(_) if self.closed.get() => return Err(NetError::Closed),
                 Err(NetError::Broken) if !last && class == Class::Read => last = true,
                 outcome => return outcome,
@@ -136,7 +140,7 @@ impl Port {
         link.used.set(self.uses.replace(self.uses.get().wrapping_add(1)));
         let streams = link.streams(self.limits.streams);
         let _stream = streams.acquire().await;
-        let (answer, round_trip) = self.carry(Leg::Request, (self.process(link), link.way), body).await;
+        let (answer, round_trip) = self.carry(link.place(), (self.process(link), link.way), body).await;
         if answer == Err(NetError::Broken) {
             link.lost.set(true);
         }
@@ -146,9 +150,9 @@ impl Port {
         Ok(answer.unwrap_or_else(|refusal| refusal))
     }
 
-    async fn carry(&self, leg: Leg, to: (Process, Way), body: Bytes) -> (Answered, Duration) {
+    async fn carry(&self, place: Place, to: (Process, Way), body: Bytes) -> (Answered, Duration) {
         self.tally.asked(body.len());
-        let (answer, round_trip) = self.wire.carry(leg, self.me, to, body).await;
+        let (answer, round_trip) = self.wire.carry(place, self.me, to, body).await;
         if let Ok(Ok(bytes) | Err(bytes)) = &answer {
             self.tally.heard(bytes.len());
         }
@@ -162,7 +166,7 @@ impl Port {
         let number = self.wire.number(&to.node);
         let dial = match number.and_then(|number| self.slots.borrow().get(&number).cloned()) {
             Some(Slot::Linked(link)) if self.is_open(&link) => return Ok(link),
-            Some(Slot::Dialling(dial)) if dial.peek().is_none() => *dial,
+            Some(Slot::Dialling(dial)) if dial.peek().is_none_or(Result::is_ok) => *dial,
             _ => self.dial(number, to.clone()),
         };
         dial.await
@@ -179,16 +183,30 @@ impl Port {
     /// Dials a node; one that has never begun has no number, and nobody else waits for it.
     fn dial(self: &Rc<Self>, number: Option<u32>, to: Contact) -> Dial {
         let port = self.clone();
-        let task = tokio::task::spawn_local(async move {
-            let outcome = timeout(port.limits.dial, port.connect(&to)).await.unwrap_or(Err(NetError::Unreachable));
-            match (&outcome, number) {
-                (Ok(link), _) => port.keep(link.clone()),
-                (Err(_), Some(number)) => drop(port.slots.borrow_mut().remove(&number)),
-                (Err(_), None) => {}
+        let (tell, told) = oneshot::channel();
+        tokio::task::spawn_local(async move {
+            let deadline = Instant::now() + port.limits.dial;
+            let reached = timeout_at(deadline, port.connect(&to)).await.unwrap_or(Err(NetError::Unreachable));
+            let give_up = || number.map(|number| port.slots.borrow_mut().remove(&number));
+            match reached {
+                Ok((link, (taken, answered))) => {
+                    // Whoever wanted it may have gone.
+                    let _ = tell.send(Ok(link.clone()));
+                    let greeted = timeout_at(deadline, port.greet(&to, &link, taken)).await;
+                    let greeted = greeted.unwrap_or(Err(NetError::Unreachable));
+                    match &greeted {
+                        Ok(()) => port.keep(link),
+                        Err(_) => drop(give_up()),
+                    }
+                    let _ = answered.send(greeted);
+                }
+                Err(error) => {
+                    give_up();
+                    let _ = tell.send(Err(error));
+                }
             }
-            outcome
         });
-        let dial = async move { task.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared();
+        let dial = async move { told.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared();
         if let Some(number) = number {
             self.slots.borrow_mut().insert(number, Slot::Dialling(Box::new(dial.clone())));
         }
@@ -211,8 +229,8 @@ impl Port {
         }
     }
 
-    /// A handshake, which takes a round trip, then HELLO.
-    async fn connect(&self, to: &Contact) -> Result<Rc<Link>, NetError> {
+    /// A handshake, which takes a round trip.
+    async fn connect(&self, to: &Contact) -> Result<(Rc<Link>, Tell), NetError> {
         let way = self.wire.way(self.me.node, to.node);
         let round_trip = self.wire.transit(way) + self.wire.transit(way);
         sleep(round_trip).await;
@@ -227,11 +245,20 @@ impl Port {
         if process.node != to.node {
             return Err(NetError::WrongPeer);
         }
+        let (link, tell) = Link::new((process.host, process.run), way, round_trip, self.uses.get());
+        Ok((Rc::new(link), tell))
+    }
+
+    /// HELLO: what is sent meanwhile comes behind it.
+    async fn greet(&self, to: &Contact, link: &Link, taken: oneshot::Sender<()>) -> Result<(), NetError> {
         let hello = self.inbound()?.hello_at(to.addresses.first().copied().unwrap_or(self.address));
-        let (answer, round_trip) = self.carry(Leg::Hello, (process, way), hello).await;
-        let answer = answer?.map_err(|_| NetError::Refused)?;
-        self.inbound()?.greeted(process.node, answer).map_err(|_| NetError::Refused)?;
-        Ok(Rc::new(Link::new((process.host, process.run), way, round_trip, self.uses.get())))
+        let (answer, round_trip) = self.carry(Place::Hello(taken), (self.process(link), link.way), hello).await;
+        // A connection that ended before it was up was none.
+        let answer = answer.map_err(|_| NetError::Unreachable)?.map_err(|_| NetError::Refused)?;
+        self.inbound()?.greeted(to.node, answer).map_err(|_| NetError::Refused)?;
+        link.note(round_trip);
+        link.greeted();
+        Ok(())
     }
 
     fn guest(&self, peer: u32) -> Option<Guest> {
@@ -340,3 +367,6 @@ impl Transport for SimTransport {
         Box::pin(std::future::ready(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

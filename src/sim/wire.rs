@@ -10,6 +10,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::Shared;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -31,6 +32,19 @@ pub(super) struct Process {
     /// The number of the node, by which it is found.
     pub host: u32,
     pub run: u32,
+}
+
+/// Becomes true to those who wait for it when a HELLO was taken in; an error when it never is.
+pub(super) type Taken = Shared<oneshot::Receiver<()>>;
+
+/// Where a request stands to the HELLO of its connection.
+pub(super) enum Place {
+    /// It is the HELLO.
+    Hello(oneshot::Sender<()>),
+    /// It was sent behind one that may still be on its way, and is not looked at before that.
+    Behind(Taken),
+    /// HELLO was answered long ago.
+    Free,
 }
 
 /// What a process answered: the answer, or the one to send before it closes the connection.
@@ -210,11 +224,16 @@ impl Wire {
     /// `Broken` when the process ended and that can be known; nothing at all when a message was lost.
     pub(super) async fn carry(
         self: &Rc<Self>,
-        leg: Leg,
+        place: Place,
         from: Process,
         (to, way): (Process, Way),
         body: Bytes,
     ) -> (Answered, Duration) {
+        let (leg, taken, behind) = match place {
+            Place::Hello(taken) => (Leg::Hello, Some(taken), None),
+            Place::Behind(behind) => (Leg::Request, None, Some(behind)),
+            Place::Free => (Leg::Request, None, None),
+        };
         let (tell, told) = oneshot::channel();
         let number = body.first().copied().unwrap_or_default();
         self.weigh(number, from, to, body.len());
@@ -228,20 +247,27 @@ impl Wire {
         };
         if leg == Leg::Request && self.links(Links::comes_twice) {
             let (again, port, body) = (self.send(leg, from, to, way, &body), port.clone(), body.clone());
+            let behind = behind.clone();
             // What comes twice is answered twice, and nobody waits for the second answer.
             set.spawn_local(async move {
                 sleep(again).await;
-                drop(port.receive(leg, from, again * 2, body).await);
+                if follows(behind).await {
+                    drop(port.receive(leg, from, again * 2, body).await);
+                }
             });
         }
         let wire = self.clone();
         // A task of the receiver: it waits while the receiver sleeps, and goes down with it.
         set.spawn_local(async move {
             sleep(there).await;
-            if wire.is_cut(from.node, to.node) {
+            if wire.is_cut(from.node, to.node) || !follows(behind).await {
                 return;
             }
             let Some(answer) = port.receive(leg, from, there * 2, body).await else { return };
+            if let (Some(taken), Ok(Ok(_))) = (taken, &answer) {
+                // Nothing may have been sent behind it.
+                let _ = taken.send(());
+            }
             let bytes = match &answer {
                 Ok(Ok(bytes) | Err(bytes)) => bytes.as_ref(),
                 Err(_) => &[],
@@ -263,5 +289,13 @@ impl Wire {
             Err(_) if self.said_goodbye(to) => (Err(NetError::Broken), there * 2),
             Err(_) => pending().await,
         }
+    }
+}
+
+/// Waits until the HELLO was taken in behind which something came; false when it never is.
+async fn follows(behind: Option<Taken>) -> bool {
+    match behind {
+        Some(taken) => taken.await.is_ok(),
+        None => true,
     }
 }

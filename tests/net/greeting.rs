@@ -1,15 +1,16 @@
 //! HELLO comes first, and either side may say no to it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError};
-use timeline::net::CloseCode;
-use timeline::seam::{NetError, Transport};
+use timeline::net::{CloseCode, NetLimits};
+use timeline::seam::{Class, NetError, Transport};
 use timeline::types::Contact;
 
-use crate::raw;
-use crate::support::{ALPN, Node, id, impatient, loopback, quick, run};
+use crate::raw::{self, Welcome};
+use crate::support::{ALPN, Node, id, impatient, loopback, quick, run, until};
 
 async fn connect(to: &Node) -> Connection {
     raw::connect(Some(raw::own(3)), &[ALPN], to.quic.local_addr(), 1 << 20).await.expect("a handshake")
@@ -86,8 +87,63 @@ fn an_answer_that_displeases_ends_the_connection() {
         let (a, b) = (Node::new(1), Node::new(2));
         a.probe.refuse_answer.set(true);
         assert_eq!(a.ask(&b.contact(), "e x").await, Err(NetError::Refused));
-        assert!(b.probe.requests.borrow().is_empty());
-        crate::support::until("the connection is gone", || b.quic.connected().is_empty()).await;
+        // What went with the HELLO may have been done there; its answer is not believed, and nothing comes after it.
+        assert!(a.quic.connected().is_empty() && b.probe.requests.borrow().len() <= 1);
+        until("the connection is gone", || b.quic.connected().is_empty()).await;
+    });
+}
+
+#[test]
+fn a_first_request_does_not_wait_for_the_answer_to_hello() {
+    run(async {
+        let a = Node::new(1);
+        for (secret, class) in [(2, Class::Read), (3, Class::Write), (4, Class::Bulk)] {
+            // One that answers HELLO only when the request is there: two round trips from the first packet to the answer.
+            let late = raw::Server::welcoming(raw::own(secret), ALPN, b"fine".to_vec(), Welcome::Late);
+            let contact = Contact::hint(id(secret), late.address);
+            let (one, two) = tokio::join!(a.ask_as(&contact, "e x", class), a.ask_as(&contact, "e y", class));
+            assert_eq!((one, two), (Ok("fine".into()), Ok("fine".into())));
+            let received = late.received.borrow();
+            assert_eq!(received.iter().filter(|body| body[0] == 1).count(), 1, "they share a connection");
+            assert_eq!((&received[0][..], received.len()), (&b"\x01hello"[..], 3));
+            assert!(a.quic.path(&id(secret)).is_some_and(|path| path.connected));
+        }
+    });
+}
+
+#[test]
+fn an_answer_without_an_answer_to_hello_is_not_believed() {
+    run(async {
+        let mute = raw::Server::welcoming(raw::own(2), ALPN, b"fine".to_vec(), Welcome::Never);
+        let contact = Contact::hint(id(2), mute.address);
+        for class in [Class::Read, Class::Write] {
+            let a = Node::new(1);
+            let heard = until("the answer is there", || a.quic.traffic().bytes_received == b"fine".len() as u64);
+            tokio::select! {
+                biased;
+                outcome = a.ask_as(&contact, "e x", class) => panic!("{outcome:?}"),
+                () = heard => {}
+            }
+            assert!(a.quic.connected().is_empty() && a.quic.path(&id(2)).is_none());
+            // Whoever waits no longer hears what it hears of a peer that is not there.
+            let hasty = a.quic.request(&contact, "e y".into(), class, Duration::from_millis(1)).await;
+            assert_eq!(hasty, Err(NetError::Unreachable));
+            let limited = Node::with(1, NetLimits { dial: Duration::from_millis(300), ..quick() });
+            assert_eq!(limited.ask_as(&contact, "e z", class).await, Err(NetError::Unreachable));
+            assert!(limited.quic.connected().is_empty());
+        }
+    });
+}
+
+#[test]
+fn requests_are_answered_while_the_answer_to_hello_is_on_its_way() {
+    run(async {
+        let b = Node::new(2);
+        // A window that takes the answer to a short request, and not that to HELLO.
+        let connection = raw::connect(Some(raw::own(3)), &[ALPN], b.quic.local_addr(), 3).await.expect("a handshake");
+        let (mut hello, _unread) = raw::begin(&connection, b"\x01hello").await;
+        hello.finish().expect("open");
+        assert_eq!(raw::ask(&connection, b"e").await.as_deref(), Some(&b"e"[..]));
     });
 }
 

@@ -96,9 +96,23 @@ pub fn listen(identity: Identity, alpn: &[u8], window: u32) -> Endpoint {
     Endpoint::server(config, loopback()).expect("bound")
 }
 
+/// When a bare server answers a HELLO.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Welcome {
+    AtOnce,
+    /// When the request behind it has come.
+    Late,
+    Never,
+}
+
 impl Server {
     /// Starts a server that answers the HELLO like a good node and everything else with `answer`.
     pub fn start(identity: Identity, alpn: &[u8], answer: Vec<u8>) -> Self {
+        Self::welcoming(identity, alpn, answer, Welcome::AtOnce)
+    }
+
+    /// The same, taking its time over the HELLO.
+    pub fn welcoming(identity: Identity, alpn: &[u8], answer: Vec<u8>, welcome: Welcome) -> Self {
         let endpoint = listen(identity, alpn, 1 << 20);
         let server =
             Self { address: endpoint.local_addr().expect("bound"), endpoint, received: Rc::new(RefCell::default()) };
@@ -108,19 +122,33 @@ impl Server {
                 let (received, answer) = (received.clone(), answer.clone());
                 tokio::task::spawn_local(async move {
                     let Ok(connection) = incoming.await else { return };
+                    let mut held = None;
                     while let Ok((mut send, mut recv)) = connection.accept_bi().await {
                         let Ok(body) = recv.read_to_end(1 << 20).await else { continue };
                         let hello = body.first() == Some(&1);
                         received.borrow_mut().push(body);
-                        // The other end may not want all of it.
-                        let _ = send.write_all(if hello { b"welcome" } else { &answer }).await;
-                        let _ = send.finish();
+                        if hello && welcome != Welcome::AtOnce {
+                            held = Some(send);
+                            continue;
+                        }
+                        reply(&mut send, if hello { b"welcome" } else { &answer }).await;
+                        if welcome == Welcome::Late
+                            && let Some(mut held) = held.take()
+                        {
+                            reply(&mut held, b"welcome").await;
+                        }
                     }
                 });
             }
         });
         server
     }
+}
+
+async fn reply(send: &mut SendStream, answer: &[u8]) {
+    // The other end may not want all of it.
+    let _ = send.write_all(answer).await;
+    let _ = send.finish();
 }
 
 /// Connects a bare client; `window` is what it lets a stream send before it reads.

@@ -8,6 +8,7 @@ use timeline::actors::{FeedEvent, ListRequest, PageRequest, PeoplePage, ProfileC
 use timeline::records::Record;
 use timeline::sim::{SimConfig, Simulation, Ways};
 use timeline::types::Code;
+use timeline::wire::{CheckOnline, Get, Request};
 use tokio::sync::mpsc::Receiver;
 
 use super::people::{SOON, follow, joined, login, name, network, pause, post, publish, reads, register, settle, texts};
@@ -405,5 +406,29 @@ fn posts_are_found_by_words_tags_and_the_first_digits_of_their_ids() {
         for wrong in ["", "abc", "ABCDEF01", "@alice__", &"a".repeat(65)] {
             assert_eq!(code(wrong).await, Code::Usage, "{wrong}");
         }
+    });
+}
+
+#[test]
+fn a_page_costs_one_request_to_each_holder_of_a_home() {
+    let sim = network(417, 40);
+    sim.run(async {
+        for (node, who) in [(5, "alice"), (6, "bob")] {
+            settle(&sim, node, who).await;
+        }
+        follow(&sim, 6, "alice").await;
+        follow(&sim, 5, "bob").await;
+        publish(&sim, 5, "one").await;
+        joined(&sim, 30).await;
+        let count = |number: u8| sim.requests_of(30).get(&number).copied().unwrap_or_default();
+        let before = [Get::NUMBER, CheckOnline::NUMBER].map(count);
+        let page = user(&sim, 30, "alice", first(5)).await;
+        let after = [Get::NUMBER, CheckOnline::NUMBER].map(count);
+        assert_eq!((page.posts.len(), page.followers.count, page.following.count), (1, 1, 1));
+        assert!(page.complete && !page.followers.is_estimate && !page.following.is_estimate);
+        assert_eq!(page.online, Some(true));
+        // Of the name few, one of whom has to know it; of the home ten and those that are backed, and the anchors.
+        assert!(after[0] - before[0] <= 30, "{before:?} {after:?}");
+        assert!(after[1] - before[1] <= 3, "those nearest to the home: {before:?} {after:?}");
     });
 }

@@ -121,14 +121,21 @@ fn after_an_ordinary_restart_without_the_network_posts_go_out_as_they_are() {
 
 #[test]
 fn where_the_missing_posts_are_lost_a_new_device_goes_on() {
+    assert!((303..313).any(goes_on_with_a_new_device), "no seed fits");
+}
+
+/// Tells whether the seed fits: whose account it is decides where its home lies.
+fn goes_on_with_a_new_device(seed: u64) -> bool {
     // So few replicas that the author's node is none of them: else it would bring back from its own disk what others lost.
-    let sim = Simulation::new(303, SimConfig { nodes: 8, k: 3, ..SimConfig::default() });
+    let sim = Simulation::new(seed, SimConfig { nodes: 8, k: 3, ..SimConfig::default() });
     sim.run(async {
         settle(&sim, 4, "alice").await;
         settle(&sim, 5, "bob").await;
         let alice = sim.doors(4).session.who().await.ok().flatten().expect("alice is in").device.account;
         let distance = |node: usize| sim.id(node).key().distance(&home(&alice));
-        assert!((0..8).filter(|node| distance(*node) < distance(4)).count() >= 3, "another seed, please");
+        if (0..8).filter(|node| distance(*node) < distance(4)).count() < 3 {
+            return false;
+        }
         follow(&sim, 5, "alice").await;
         publish(&sim, 4, "one").await;
         flushed(&sim, 4, SOON).await;
@@ -156,5 +163,6 @@ fn where_the_missing_posts_are_lost_a_new_device_goes_on() {
         reads(&sim, 5, &["one", "three", "four"], Duration::from_secs(90)).await;
         no_twins(&sim, 8, 5, 4).await;
         assert!(register(&sim, 4, "alice").await.is_ok());
-    });
+        true
+    })
 }

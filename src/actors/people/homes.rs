@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::actors::context::Context;
-use crate::actors::storage::{Reading, read, read_account_patiently};
+use crate::actors::storage::{Reading, owner_patiently, read};
 use crate::records::{PostBody, Record, Signed, home};
 use crate::types::{AccountId, Code, Hash, Problem, Section, SectionSet, Username};
 
@@ -26,24 +26,26 @@ pub struct HomePosts {
 /// # Errors
 /// `no_such_user`; `unreachable` when too few holders answered to say.
 pub async fn find_account(node: &Rc<Context>, username: &Username) -> Result<AccountId, Problem> {
-    match read_account_patiently(node, username).await {
-        Ok(Some(chain)) => Ok(chain.account),
+    match owner_patiently(node, username).await {
+        Ok(Some(account)) => Ok(account),
         Ok(None) => Err(Problem::new(Code::NoSuchUser, format!("nobody is called {username}"))),
         Err(()) => Err(Problem::new(Code::Unreachable, "nobody who could know this account was reached")),
     }
 }
 
+/// What a home is read for.
+const HOME: [Section; 6] =
+    [Section::Account, Section::Device, Section::Retirement, Section::Profile, Section::Heads, Section::Post];
+
 /// Reads a home from the network and this node's own store.
 pub async fn read_home(node: &Rc<Context>, account: AccountId) -> HomePosts {
-    let sections = SectionSet::of(&[
-        Section::Account,
-        Section::Device,
-        Section::Retirement,
-        Section::Profile,
-        Section::Heads,
-        Section::Post,
-    ]);
-    sorted(account, read(node, home(&account), sections).await)
+    sorted(account, read(node, home(&account), SectionSet::of(&HOME)).await)
+}
+
+/// Reads a home and the first pages of the lists that begin there, with one request to each holder.
+pub async fn read_home_with_lists(node: &Rc<Context>, account: AccountId) -> Reading {
+    let lists = SectionSet::of(&[Section::Followers, Section::Following]);
+    read(node, home(&account), SectionSet::of(&HOME).with(lists)).await
 }
 
 /// Reads what lies of a home in this node's own store.
@@ -55,7 +57,8 @@ pub fn local_home(node: &Rc<Context>, account: AccountId) -> HomePosts {
     sorted(account, Reading { records, ..Reading::default() })
 }
 
-fn sorted(account: AccountId, reading: Reading) -> HomePosts {
+/// Picks out of a reading what is shown of a home.
+pub fn sorted(account: AccountId, reading: Reading) -> HomePosts {
     let mut out = HomePosts { complete: reading.complete, ..HomePosts::default() };
     for record in reading.records {
         match record {

@@ -13,7 +13,7 @@ use super::homes::find_account;
 use super::messages::{AskPeople, Count, List, PeoplePage, Person, WholeList};
 use crate::actors::context::Context;
 use crate::actors::feed::{Followee, name_of};
-use crate::actors::storage::{account_of, read_list};
+use crate::actors::storage::{Reading, account_of, read_list, read_list_of_home};
 use crate::records::{EdgeBody, Record};
 use crate::seam::Space;
 use crate::types::{AccountId, Code, Problem, Section, Username, WallTime};
@@ -119,7 +119,10 @@ async fn read_whole(node: &Rc<Context>, list: List, of: AccountId) -> WholeList 
 
 /// Reads a list of edges: who is at the other end of those that hold, and since when; whether all of it was read.
 async fn edges(node: &Rc<Context>, section: Section, of: AccountId) -> (BTreeMap<AccountId, WallTime>, bool) {
-    let reading = read_list(node, section, of).await;
+    told(&read_list(node, section, of).await, section, of)
+}
+
+fn told(reading: &Reading, section: Section, of: AccountId) -> (BTreeMap<AccountId, WallTime>, bool) {
     let other = |edge: &EdgeBody| match section {
         Section::Following => (edge.follower == of).then_some(edge.followed),
         _ => (edge.followed == of).then_some(edge.follower),
@@ -136,9 +139,9 @@ async fn edges(node: &Rc<Context>, section: Section, of: AccountId) -> (BTreeMap
     (out, reading.complete)
 }
 
-/// Counts a list.
-pub async fn count(node: &Rc<Context>, section: Section, of: AccountId) -> Count {
-    let (edges, complete) = edges(node, section, of).await;
+/// Counts a list of an account whose home was read already, with its lists.
+pub async fn count(node: &Rc<Context>, section: Section, of: AccountId, home: &Reading) -> Count {
+    let (edges, complete) = told(&read_list_of_home(node, section, of, home).await, section, of);
     Count { count: edges.len() as u64, is_estimate: !complete }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::timeout;
 
-use super::homes::{HomePosts, find_account, read_home};
+use super::homes::{HomePosts, find_account, read_home_with_lists, sorted};
 use super::lists::{count, online};
 use super::messages::{AskUser, Count, UserView};
 use crate::actors::context::Context;
@@ -14,6 +16,9 @@ use crate::actors::feed::{ListRequest, ShownPost, Wanted, held, read_cursor, row
 use crate::records::{ProofNeed, Record, home};
 use crate::timeline::{FeedRow, Via, row_key};
 use crate::types::{AccountId, Code, Problem, Section, SectionSet, Username};
+
+/// A page waits no longer to say whether its owner is online.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// Returns somebody's page.
 pub async fn user(node: Rc<Context>, ask: AskUser) -> Result<UserView, Problem> {
@@ -24,12 +29,15 @@ pub async fn user(node: Rc<Context>, ask: AskUser) -> Result<UserView, Problem> 
 async fn network_user(node: &Rc<Context>, username: Username, page: ListRequest) -> Result<UserView, Problem> {
     let after = page.cursor.as_deref().map(read_cursor).transpose()?;
     let account = find_account(node, &username).await?;
-    let (home, followers, following, online) = tokio::join!(
-        read_home(node, account),
-        count(node, Section::Followers, account),
-        count(node, Section::Following, account),
-        online(node, vec![account]),
+    let reading = read_home_with_lists(node, account).await;
+    // Those nearest to a home are who knows whether its owner is there.
+    node.doors().presence.found(account, reading.nearest.clone());
+    let (followers, following, online) = tokio::join!(
+        count(node, Section::Followers, account, &reading),
+        count(node, Section::Following, account, &reading),
+        timeout(LONGEST, online(node, vec![account])),
     );
+    let (home, online) = (sorted(account, reading), online.unwrap_or_default());
     let (posts, next) = page_of(node, &username, &home, after, page.limit);
     let (display_name, bio) = home.profile;
     let online = online.into_iter().next().flatten();

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::actor::PresenceActor;
 use super::messages::{
-    Beat, Beaten, Begin, Check, End, Follower, Gone, Held, Hold, Holders, Interested, Known, Learned, NamedNear,
-    Online, PeersChanged, Renew, Renewed, Told,
+    Beat, Beaten, Begin, Check, End, Follower, FoundHolders, Gone, Held, Hold, Holders, Interested, Known, Learned,
+    NamedNear, Online, PeersChanged, Renew, Renewed, Told,
 };
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
@@ -82,6 +82,12 @@ impl PresenceHandle {
     pub async fn online(&self, accounts: Vec<AccountId>) -> Vec<(AccountId, Option<bool>)> {
         let unknown = accounts.iter().map(|account| (*account, None)).collect();
         self.0.ask(Online(accounts)).await.unwrap_or(unknown)
+    }
+
+    /// Takes in who is nearest to an account's home, the nearest first, so that the next question whether it is online needs
+    /// no lookup.
+    pub fn found(&self, account: AccountId, nearest: Vec<Contact>) {
+        self.0.hint(FoundHolders(account, nearest));
     }
 
     /// Takes a heartbeat of a peer.

@@ -6,7 +6,7 @@ use super::actor::PresenceActor;
 use super::held::Taken;
 use super::liveness::{Standing, Word};
 use super::lookout::Question;
-use super::messages::{Beat, Check, Held, Hold, Holders, Online, Told};
+use super::messages::{Beat, Check, FoundHolders, Held, Hold, Holders, Online, Told};
 use super::own::named;
 use super::renew::check;
 use crate::records::{Record, home};
@@ -126,6 +126,14 @@ impl Handler<Holders> for PresenceActor {
 
     fn handle(&mut self, Holders(account): Holders, _: &mut Ctx<Self>) -> Self::Result {
         MessageResult(self.holders_of(account))
+    }
+}
+
+impl Handler<FoundHolders> for PresenceActor {
+    type Result = ();
+
+    fn handle(&mut self, FoundHolders(account, nearest): FoundHolders, _: &mut Ctx<Self>) {
+        self.lookout.found(account, &nearest);
     }
 }
 

@@ -177,6 +177,24 @@ impl Lookout {
         found.get(account).filter(|(_, at)| at.elapsed() < FOUND).map(|(holders, _)| holders.clone())
     }
 
+    /// Takes in who is nearest to an account's home, the nearest first, from whoever looked; fewer than the holders say
+    /// nothing.
+    pub fn found(&self, account: AccountId, nearest: &[Contact]) {
+        if let Some(holders) = nearest.get(..HOLDERS) {
+            self.note(account, holders.to_vec());
+        }
+    }
+
+    fn note(&self, account: AccountId, holders: Vec<Contact>) {
+        let mut found = self.found.borrow_mut();
+        if found.len() >= REMEMBERED {
+            found.retain(|_, (_, at)| at.elapsed() < FOUND);
+        }
+        if found.len() < REMEMBERED {
+            found.insert(account, (holders, Instant::now()));
+        }
+    }
+
     async fn gather(&self, gathered: &Gathered) {
         let with_holders: Vec<AccountId> =
             gathered.tallies.borrow().iter().filter(|(_, t)| !t.holders.is_empty()).map(|(a, _)| *a).collect();
@@ -200,13 +218,7 @@ impl Lookout {
         let turn = self.turns.acquire().await.ok();
         let holders = nearest(&self.node, home(&account), HOLDERS).await;
         drop(turn);
-        let mut found = self.found.borrow_mut();
-        if found.len() >= REMEMBERED {
-            found.retain(|_, (_, at)| at.elapsed() < FOUND);
-        }
-        if found.len() < REMEMBERED {
-            found.insert(account, (holders.clone(), Instant::now()));
-        }
+        self.note(account, holders.clone());
         let mut tallies = gathered.tallies.borrow_mut();
         let tally = tallies.get_mut(&account)?;
         if holders.len() < HOLDERS && !tally.own {

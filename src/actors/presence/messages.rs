@@ -64,6 +64,11 @@ pub struct Told {
 #[rtype(result = "Vec<(AccountId, Option<bool>)>")]
 pub struct Online(pub Vec<AccountId>);
 
+/// Somebody looked who is nearest to an account's home, the nearest first.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct FoundHolders(pub AccountId, pub Vec<Contact>);
+
 /// A device is logged in here.
 #[derive(Message)]
 #[rtype(result = "()")]

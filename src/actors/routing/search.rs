@@ -38,6 +38,8 @@ pub struct Found<T> {
     pub asked: usize,
     /// The longest chain of peers of which one named the next.
     pub hops: usize,
+    /// The replica set as far as it is known, the nearest first, whether they were asked or not: who is late is passed over.
+    pub nearest: Vec<Contact>,
 }
 
 /// The replica set as it is when nobody but late peers is waited for: each with whether it has answered.
@@ -53,6 +55,8 @@ pub struct Goal<C> {
     pub width: usize,
     /// Whether whoever would hide the answer is worth the cost of several disjoint paths.
     pub guarded: bool,
+    /// Whether one answer that counts says it all, on whatever path it came.
+    pub first: bool,
     /// Whom to tell as soon as only late peers are waited for.
     pub early: Option<oneshot::Sender<Near>>,
 }
@@ -60,7 +64,7 @@ pub struct Goal<C> {
 impl<C> Goal<C> {
     /// So many answers that count are wanted, on one path.
     pub fn of(counts: C, enough: usize) -> Self {
-        Self { counts, enough, width: usize::MAX, guarded: false, early: None }
+        Self { counts, enough, width: usize::MAX, guarded: false, first: false, early: None }
     }
 }
 
@@ -126,21 +130,28 @@ where
                 lookup.on_answer(&contact.node, contacts);
                 if let Some(path) = lookup.path_of(&contact.node).filter(|_| (goal.counts)(&value)) {
                     brought[path] += 1;
-                    if brought[path] >= share {
+                    if goal.first {
+                        lookup.finish();
+                    } else if brought[path] >= share {
                         lookup.finish_path_of(&contact.node);
+                    } else {
+                        lookup.expect(path, share - brought[path]);
                     }
                 }
                 said.insert(contact.node, value);
             }
         }
+        if lookup.has_enough(&brought, goal.enough) {
+            lookup.finish();
+        }
     }
-    let complete = lookup.has_ended();
+    let (complete, nearest) = (lookup.has_ended(), lookup.nearest());
     let report = lookup.into_report();
     let take = |contact: Contact| said.remove(&contact.node).map(|value| (contact, value));
     let closest = report.closest.into_iter().filter_map(take).collect();
     tracing::trace!(key = %target.short(), asked = report.asked, hops = report.hops, "lookup");
     node.doors().routing.looked_up(target);
-    Found { closest, complete, asked: report.asked, hops: report.hops }
+    Found { closest, complete, asked: report.asked, hops: report.hops, nearest }
 }
 
 /// Begins at the nearest in the table, on several paths where that is worth it and enough nodes are known.

@@ -11,7 +11,7 @@ use super::state::{Session, Shared};
 use super::sync::newest_edge;
 use crate::actors::feed::Followee;
 use crate::actors::outbox::Item;
-use crate::actors::storage::read_account_patiently;
+use crate::actors::storage::owner_patiently;
 use crate::records::{EdgeBody, Record, Signed};
 use crate::types::{AccountId, Code, Problem, Username};
 
@@ -49,13 +49,13 @@ pub async fn find_account(
     username: &Username,
     deadline: Option<Instant>,
 ) -> Result<AccountId, Problem> {
-    let reading = read_account_patiently(&shared.node, username);
+    let reading = owner_patiently(&shared.node, username);
     let found = match deadline {
         None => reading.await,
         Some(deadline) => timeout_at(deadline, reading).await.unwrap_or(Err(())),
     };
     match found {
-        Ok(Some(chain)) => Ok(chain.account),
+        Ok(Some(account)) => Ok(account),
         Ok(None) => Err(Problem::new(Code::NoSuchUser, format!("nobody is called {username}"))),
         Err(()) => Err(Problem::new(Code::Unreachable, "nobody who could know this account was reached")),
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::ready;
 use futures_util::stream::FuturesUnordered;
 
 use super::read::{Reading, read};
@@ -55,12 +56,26 @@ impl Plan {
     }
 }
 
+/// Reads a list of an account whose home was read already, this list included.
+pub async fn read_list_of_home(node: &Rc<Context>, section: Section, owner: AccountId, home: &Reading) -> Reading {
+    let page = Page::first(section, owner);
+    let of_list = |record: &&Record| section_at(record, &page.key()) == Some(section);
+    let records = home.records.iter().filter(of_list).cloned().collect();
+    go_on(node, page, Some(Reading { records, complete: home.complete, split: home.split, ..Reading::default() })).await
+}
+
 /// Reads a list of an account: every page to which a holder points, merged by slot. Never fails; `complete` tells.
 ///
 /// Of the owner's own edges, the first page brings its account and devices as well. At most 128 pages are read.
 pub async fn read_list(node: &Rc<Context>, section: Section, owner: AccountId) -> Reading {
+    go_on(node, Page::first(section, owner), None).await
+}
+
+/// Reads the pages of a list from the first one on, which may have been read already.
+async fn go_on(node: &Rc<Context>, first: Page, mut before: Option<Reading>) -> Reading {
+    let section = first.section;
     let mut plan = Plan { likely: VecDeque::new(), doubtful: VecDeque::new(), pages: PAGES, empty: EMPTY_PAGES };
-    plan.likely.push_back(Page::first(section, owner));
+    plan.likely.push_back(first);
     let mut slots: BTreeMap<(Section, Bytes), Vec<Record>> = BTreeMap::new();
     let mut whole = Reading { complete: true, ..Reading::default() };
     let mut reading: FuturesUnordered<Later<(Page, Reading)>> = FuturesUnordered::new();
@@ -68,7 +83,10 @@ pub async fn read_list(node: &Rc<Context>, section: Section, owner: AccountId) -
         while reading.len() < AT_ONCE
             && let Some(page) = plan.next()
         {
-            reading.push(read_page(node.clone(), page));
+            reading.push(match before.take() {
+                Some(brought) => Box::pin(ready((page, brought))),
+                None => read_page(node.clone(), page),
+            });
         }
         let Some((page, brought)) = reading.next().await else { break };
         let of_list = |record: &&Record| section_at(record, &page.key()) == Some(section);

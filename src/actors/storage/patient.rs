@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::read::read_account;
+use super::read::{owner_of, read_account};
 use crate::actors::context::Context;
 use crate::records::AccountChain;
-use crate::types::Username;
+use crate::types::{AccountId, Username};
 
 /// Readings before it is given up.
 const READINGS: usize = 5;
@@ -20,11 +20,23 @@ const PAUSE: Duration = Duration::from_millis(400);
 /// # Errors
 /// `Err(())` when too few holders answered to say so, every time.
 pub async fn read_account_patiently(node: &Rc<Context>, name: &Username) -> Result<Option<Rc<AccountChain>>, ()> {
+    patiently(async || read_account(node, name).await).await
+}
+
+/// Finds out whose a name is like [`owner_of`], some times while too few answer; the caller sets the limit of time.
+///
+/// # Errors
+/// `Err(())` when too few holders answered to say so, every time.
+pub async fn owner_patiently(node: &Rc<Context>, name: &Username) -> Result<Option<AccountId>, ()> {
+    patiently(async || owner_of(node, name).await).await
+}
+
+async fn patiently<T>(read: impl AsyncFn() -> Result<T, ()>) -> Result<T, ()> {
     for _ in 1..READINGS {
-        match read_account(node, name).await {
+        match read().await {
             Err(()) => sleep(PAUSE).await,
             found => return found,
         }
     }
-    read_account(node, name).await
+    read().await
 }

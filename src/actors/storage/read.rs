@@ -6,8 +6,9 @@ use std::ops::Bound;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::join;
 
+use self::anchors::{Ahead, Anchors, ask_anchors};
 use super::answer::answer_get;
 use super::gone::{Gone, collected, hint, leave_out, listed};
 use super::list::add;
@@ -16,8 +17,13 @@ use crate::actors::context::Context;
 use crate::actors::routing::{Asked, Found, Goal, Named, SPARE, search};
 use crate::records::{AccountChain, ProofNeed, Record, admit, home, name_key, section_at, slot};
 use crate::seam::Later;
-use crate::types::{AccountId, Contact, DeviceId, Hash, Key, Section, SectionSet, Username};
+use crate::types::{AccountId, Contact, DeviceId, Hash, Key, NodeId, Section, SectionSet, Username};
 use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS, MAX_PUT_RECORDS, Mark, Put};
+
+mod anchors;
+mod owner;
+
+pub use self::owner::owner_of;
 
 /// How many of the closest holders a read asks: 7, and 10 for account records (all where there are fewer).
 const ASKED: usize = 7;
@@ -40,6 +46,8 @@ pub struct Reading {
     pub complete: bool,
     /// Sections of which any holder says that more lie elsewhere.
     pub split: SectionSet,
+    /// The nearest to the key that are known and were not found dead or late, the nearest first.
+    pub nearest: Vec<Contact>,
 }
 
 impl Reading {
@@ -64,28 +72,50 @@ struct Page {
     unsynced: bool,
 }
 
+/// A holder, `None` for this node, and what it has.
+type Holder = (Option<Contact>, Rc<Page>);
+
 /// Reads some sections of a key from the network and from this node's own store.
 ///
 /// Never fails for want of a majority: what answered is merged, and `complete` tells.
 pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading {
-    // Whoever was away may help, and makes nobody else's answer needless.
-    let counts = |page: &Page| !page.unsynced && page.records.iter().any(|bytes| is_of(bytes, &key));
-    let found = ask_near(node, key, sections, counts).await;
-    let brought = found.closest.iter().filter(|(_, page)| counts(page)).count();
-    let mut complete = found.complete;
-    let mut holders: Vec<(Option<Contact>, Page)> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
+    // Nothing promises how long a list is: where those nearest were busy when an entry was put, others have it, and of
+    // those that are asked nobody seems to lag. Anchors have all of them, and what they know is put right by the repair.
+    let ahead = if is_list(sections) { Ahead::begin(node, key, sections).await } else { Ahead::default() };
+    let (found, ()) = join(ask_near(node, key, sections, &ahead), ahead.finish()).await;
+    conclude(node, key, sections, found, &ahead).await
+}
+
+/// Tells whether a page makes another holder's needless: whoever was away may help, and does not.
+fn counts(page: &Page, key: &Key) -> bool {
+    !page.unsynced && page.records.iter().any(|bytes| is_of(bytes, key))
+}
+
+/// Tells whether a read is one of durable lists.
+fn is_list(sections: SectionSet) -> bool {
+    !sections_in_memory(sections) && Section::ALL.iter().any(|s| s.is_paged() && sections.contains(*s))
+}
+
+/// Merges what the nearest brought, asks the anchors where that may not be all, and repairs those that lag.
+async fn conclude(
+    node: &Rc<Context>,
+    key: Key,
+    sections: SectionSet,
+    found: Found<Rc<Page>>,
+    ahead: &Ahead,
+) -> Reading {
+    let brought = found.closest.iter().filter(|(_, page)| counts(page, &key)).count();
+    let (mut complete, nearest) = (found.complete, found.nearest);
+    let mut holders: Vec<Holder> = found.closest.into_iter().map(|(c, p)| (Some(c), p)).collect();
     complete &= holders.iter().any(|(c, _)| c.is_some()) || node.is_anchor();
-    holders.push((None, own(node, key, sections).await));
+    holders.push((None, Rc::new(own(node, key, sections).await)));
     let (mut merged, mut gone) = what_is(node, key, &holders).await;
     let nothing = merged.is_empty();
     // Few holders may all have missed the same change, as those of a small replica set that were away together.
     // Pages full of nothing that holds count for nothing.
-    // Nothing promises how long a list is: where those nearest were busy when an entry was put, others have it, and of
-    // those that are asked nobody seems to lag. Anchors have all of them, and what they know is put right by the repair.
-    let is_list = Section::ALL.iter().any(|s| s.is_paged() && sections.contains(*s));
-    let lags = || is_list || lags(sections, &holders, &merged, &gone);
+    let lags = || is_list(sections) || lags(sections, &holders, &merged, &gone);
     if !sections_in_memory(sections) && (nothing || brought < ASKED || lags()) {
-        let (anchors, more) = ask_anchors(node, key, sections, &holders).await;
+        let (anchors, more) = ask_anchors(node, key, sections, &holders, ahead).await;
         // That there is nothing is believed only of somebody who would have it.
         complete &= anchors != Anchors::Silent || !nothing;
         if !more.is_empty() {
@@ -96,10 +126,10 @@ pub async fn read(node: &Rc<Context>, key: Key, sections: SectionSet) -> Reading
     let (others, own): (Vec<_>, Vec<_>) = holders.iter().partition(|(contact, _)| contact.is_some());
     let own = own.iter().flat_map(|(_, page)| &page.records).filter_map(|bytes| Record::decode(bytes.clone()).ok());
     hint(node, others.iter().flat_map(|(_, page)| &page.marks), own);
-    repair(node, key, &holders, &merged);
+    repair(node, key, &holders, &merged, &nearest);
     let split = holders.iter().fold(SectionSet::default(), |all, (_, page)| all.with(page.split));
     let collected = gone.into_iter().map(|(device, seq, _)| (device, seq)).collect();
-    Reading { records: merged, collected, complete, split }
+    Reading { records: merged, collected, complete, split, nearest }
 }
 
 /// Reads some sections of a key from one holder alone, verified; `None` where it does not answer or the list goes on elsewhere.
@@ -107,34 +137,32 @@ pub async fn read_at(node: &Rc<Context>, key: Key, sections: SectionSet, holder:
     let (page, _) = ask_holder(node.clone(), holder.clone(), key, sections).await.ok()?;
     let whole = page.split == SectionSet::default();
     whole.then_some(())?;
-    Some(collect(node, key, &[(Some(holder.clone()), page)]).await)
+    Some(collect(node, key, &[(Some(holder.clone()), Rc::new(page))]).await)
 }
 
-/// Asks holders near a key until enough brought something that counts.
+/// Asks holders near a key until enough brought something that counts; those asked ahead are not asked again.
 ///
 /// What is held in memory is at the few nearest and never mended: others keep what was put there while nobody nearer was
 /// known. So it is asked of the nearest, and those who brought something are not counted.
-async fn ask_near(node: &Rc<Context>, key: Key, sections: SectionSet, counts: impl Fn(&Page) -> bool) -> Found<Page> {
+async fn ask_near(node: &Rc<Context>, key: Key, sections: SectionSet, ahead: &Ahead) -> Found<Rc<Page>> {
     let want = if sections.contains(Section::Account) { ASKED_FOR_ACCOUNTS } else { ASKED }.min(node.network.k());
     if !sections_in_memory(sections) {
-        let asker = node.clone();
-        let ask = move |contact: Contact| -> Later<Asked<Page>> {
-            Box::pin(ask_holder(asker.clone(), contact, key, sections))
-        };
-        return search(node, key, Goal { guarded: is_guarded(sections), ..Goal::of(counts, want) }, ask).await;
+        let goal = Goal { guarded: is_guarded(sections), ..Goal::of(|page: &Rc<Page>| counts(page, &key), want) };
+        return search(node, key, goal, |contact| ahead.ask(node, contact, key, sections)).await;
     }
     let named = Rc::new(RefCell::new(Named::begin(node, key).await));
     let (asker, noted) = (node.clone(), named.clone());
-    let ask = move |contact: Contact| -> Later<Asked<Page>> {
+    let ask = move |contact: Contact| -> Later<Asked<Rc<Page>>> {
         let (node, named) = (asker.clone(), noted.clone());
         Box::pin(async move {
             let asked = ask_holder(node.clone(), contact.clone(), key, sections).await;
+            let asked = asked.map(|(page, contacts)| (Rc::new(page), contacts));
             let contacts = asked.as_ref().ok().map(|(_, contacts)| &contacts[..]);
             named.borrow_mut().note(&node, &contact.node, contacts);
             asked
         })
     };
-    let goal = Goal { width: want + SPARE, ..Goal::of(|_: &Page| named.borrow().is_settled(want), 1) };
+    let goal = Goal { width: want + SPARE, ..Goal::of(|_: &Rc<Page>| named.borrow().is_settled(want), 1) };
     search(node, key, goal, ask).await
 }
 
@@ -151,7 +179,7 @@ fn is_guarded(sections: SectionSet) -> bool {
 
 /// Tells whether those that were asked may lack something: one of them has nothing at all, as one that came only now, or
 /// together they have less than the heads promise.
-fn lags(sections: SectionSet, holders: &[(Option<Contact>, Page)], merged: &[Record], gone: &Gone) -> bool {
+fn lags(sections: SectionSet, holders: &[Holder], merged: &[Record], gone: &Gone) -> bool {
     let is_new = |page: &Page| page.records.is_empty() && page.marks.is_empty() && !page.unsynced;
     let newcomer = holders.iter().any(|(contact, page)| contact.is_some() && is_new(page));
     let mut promised: BTreeMap<DeviceId, (u64, u64)> = BTreeMap::new();
@@ -252,40 +280,6 @@ fn place(cursor: &Cursor) -> (u8, Vec<u8>, Hash) {
     (cursor.section, cursor.slot.clone(), cursor.hash)
 }
 
-/// What came of asking the anchors.
-#[derive(PartialEq, Eq)]
-enum Anchors {
-    /// There are none but those asked before, or one answered.
-    Heard,
-    /// None of them answered.
-    Silent,
-}
-
-/// Asks the anchors that were not asked yet, those that are up where any is; nobody waits for one that was dialled in vain
-/// of late while others answer.
-async fn ask_anchors(
-    node: &Rc<Context>,
-    key: Key,
-    sections: SectionSet,
-    asked: &[(Option<Contact>, Page)],
-) -> (Anchors, Vec<(Option<Contact>, Page)>) {
-    let anchors = node.doors().routing.anchors().await;
-    let (before, mut fresh): (Vec<_>, Vec<_>) =
-        anchors.into_iter().partition(|(c, _)| asked.iter().any(|(a, _)| a.as_ref().is_some_and(|a| a.node == c.node)));
-    // Where nobody answered, it may have been our own fault that they could not be reached.
-    if asked.iter().any(|(contact, _)| contact.is_some()) {
-        fresh.retain(|(contact, _)| !node.is_absent(contact));
-    }
-    let any_up = fresh.iter().any(|(_, up)| *up);
-    let ask = fresh.into_iter().filter(|(_, up)| *up || !any_up).map(|(contact, _)| {
-        let node = node.clone();
-        async move { ask_holder(node, contact.clone(), key, sections).await.ok().map(|(page, _)| (Some(contact), page)) }
-    });
-    let answers: Vec<_> = join_all(ask).await.into_iter().flatten().collect();
-    let heard = !before.is_empty() || !answers.is_empty() || node.is_anchor() || !node.has_anchors();
-    (if heard { Anchors::Heard } else { Anchors::Silent }, answers)
-}
-
 async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
     let (mut records, mut marks) = (Vec::new(), Vec::new());
     let mut after = None;
@@ -301,8 +295,8 @@ async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
 }
 
 /// Returns what there is by the word of all holders, and what most of them have collected.
-async fn what_is(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)]) -> (Vec<Record>, Gone) {
-    let speaks = |(c, page): &&(Option<Contact>, Page)| c.is_some() && !page.records.is_empty();
+async fn what_is(node: &Rc<Context>, key: Key, holders: &[Holder]) -> (Vec<Record>, Gone) {
+    let speaks = |(c, page): &&Holder| c.is_some() && !page.records.is_empty();
     // Whoever was away does not know what was collected meanwhile; where all were, they are all there is.
     let any_synced = holders.iter().filter(speaks).any(|(_, page)| !page.unsynced);
     let heard = holders.iter().filter(|(_, page)| !page.unsynced || !any_synced);
@@ -313,7 +307,7 @@ async fn what_is(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page
 }
 
 /// Verifies and merges what holders sent.
-async fn collect(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)]) -> Vec<Record> {
+async fn collect(node: &Rc<Context>, key: Key, holders: &[Holder]) -> Vec<Record> {
     let decode = |bytes: &Bytes| Record::decode(bytes.clone()).ok();
     let mut seen: BTreeSet<Bytes> = BTreeSet::new();
     let mut records: Vec<Record> = Vec::new();
@@ -334,9 +328,11 @@ async fn collect(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page
     slots.into_values().flatten().collect()
 }
 
-/// Sends each holder what it lacks, beside the caller.
-fn repair(node: &Rc<Context>, key: Key, holders: &[(Option<Contact>, Page)], merged: &[Record]) {
-    for (contact, page) in holders.iter().filter_map(|(c, p)| c.as_ref().map(|c| (c, p))) {
+/// Sends each holder what it lacks, beside the caller; those who only were on the way to the key need nothing.
+fn repair(node: &Rc<Context>, key: Key, holders: &[Holder], merged: &[Record], nearest: &[Contact]) {
+    let owed: BTreeSet<NodeId> = nearest.iter().map(|contact| contact.node).chain(node.anchors()).collect();
+    let holders = holders.iter().filter_map(|(c, p)| c.as_ref().map(|c| (c, p)));
+    for (contact, page) in holders.filter(|(contact, _)| owed.contains(&contact.node)) {
         let held: Vec<Record> = page.records.iter().filter_map(|b| Record::decode(b.clone()).ok()).collect();
         let has: BTreeSet<Hash> = held.iter().map(Record::hash).collect();
         let place = |r: &Record| section_at(r, &key).map(|section| (section, slot(r, section)));

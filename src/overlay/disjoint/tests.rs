@@ -173,6 +173,95 @@ fn a_path_that_has_what_is_wanted_ends_and_the_others_go_on() {
     }
 }
 
+#[test]
+fn it_is_seen_when_late_peers_alone_are_waited_for() {
+    let node = |n: u8| NodeId([n; 32]);
+    let named = || (1..=3).map(|n| contact(node(n))).collect::<Vec<_>>();
+    // By distance: one path begins at 1, 3 and 5, the other at 2, 4 and 6.
+    let mut lookup = DisjointLookup::new(Key([0; 32]), node(9), 3, 2, (1..=6).map(|n| contact(node(n))).collect());
+    let go_on = |lookup: &mut DisjointLookup| while let Step::Ask(_) = lookup.next() {};
+    go_on(&mut lookup);
+    for near in [1, 2] {
+        lookup.on_answer(&node(near), named());
+    }
+    go_on(&mut lookup);
+    assert!(!lookup.waits_for_late_alone(), "the third may still come");
+    assert_eq!(nodes(&lookup.nearest()), [node(1), node(2), node(3)]);
+    lookup.on_slow(&node(3));
+    go_on(&mut lookup);
+    assert!(lookup.waits_for_late_alone(), "on one path it is late, and the other waits for that");
+    assert_eq!(nodes(&lookup.nearest()), [node(1), node(2), node(4)]);
+    lookup.on_answer(&node(3), named());
+    assert_eq!(nodes(&lookup.nearest()), [node(1), node(2), node(3)]);
+    go_on(&mut lookup);
+    assert_eq!((lookup.next(), lookup.waits_for_late_alone()), (Step::Done, true));
+}
+
+#[test]
+fn one_path_without_accomplices_is_heard_however_much_the_others_bring() {
+    // By distance, four paths begin at every fourth node; those of the first are honest.
+    let node = |n: u8| NodeId([n; 32]);
+    let begin = || DisjointLookup::new(Key([0; 32]), node(99), 20, 4, (1..=20).map(|n| contact(node(n))).collect());
+    let go_on = |lookup: &mut DisjointLookup| {
+        std::iter::from_fn(|| if let Step::Ask(peer) = lookup.next() { Some(peer.node) } else { None })
+            .collect::<Vec<_>>()
+    };
+    for honest_answers in 0..3 {
+        for late in [false, true] {
+            let (mut lookup, mut brought) = (begin(), [0; 4]);
+            let first = go_on(&mut lookup)[0];
+            let honest = lookup.path_of(&first).expect("it was asked");
+            let mut asked: Vec<NodeId> = (1..=20).map(node).collect();
+            let mut heard = 0;
+            // Accomplices are quick and name one another, also when their paths have brought their share.
+            for round in 0_u8..4 {
+                asked.extend((0..8).map(|n| node(100 + 8 * round + n)));
+                for peer in asked.clone() {
+                    let Some(path) = lookup.path_of(&peer).filter(|path| *path != honest) else { continue };
+                    lookup.on_answer(&peer, asked.iter().map(|other| contact(*other)).collect());
+                    brought[path] += 1;
+                    assert!(!lookup.has_enough(&brought, 10), "nobody honest was heard: {brought:?}");
+                    if brought[path] >= 3 {
+                        lookup.finish_path_of(&peer);
+                    }
+                }
+                go_on(&mut lookup);
+            }
+            let own: Vec<NodeId> = asked.into_iter().filter(|peer| lookup.path_of(peer) == Some(honest)).collect();
+            assert!(own.len() >= 3, "{own:?}");
+            for peer in &own {
+                if heard < honest_answers {
+                    lookup.on_answer(peer, vec![]);
+                    (heard, brought[honest]) = (heard + 1, brought[honest] + 1);
+                } else if late {
+                    lookup.on_slow(peer);
+                }
+                if late {
+                    // Whoever is asked in its place is late too.
+                    while let [next, ..] = go_on(&mut lookup)[..] {
+                        lookup.on_slow(&next);
+                    }
+                }
+            }
+            let expected = heard >= 2 || late && heard == 1;
+            assert_eq!(lookup.has_enough(&brought, 10), expected, "{heard} honest, late: {late}");
+        }
+    }
+}
+
+#[test]
+fn finishing_ends_all_paths_and_who_answers_later_is_told_of() {
+    let node = |n: u8| NodeId([n; 32]);
+    let seeds = (1..=6).map(|n| contact(node(n))).collect();
+    let mut lookup = DisjointLookup::new(Key([0; 32]), node(9), 3, 2, seeds);
+    while let Step::Ask(_) = lookup.next() {}
+    lookup.on_answer(&node(4), vec![]);
+    lookup.finish();
+    assert_eq!((lookup.next(), lookup.has_ended()), (Step::Done, true));
+    lookup.on_answer(&node(1), vec![contact(node(7))]);
+    assert_eq!(nodes(&lookup.closest()), [node(1), node(4)]);
+}
+
 /// How many of 200 reads, in 4 networks of which a quarter are accomplices, come to no honest one of the k nodes nearest
 /// to the key although there is one.
 fn hidden(paths: usize) -> usize {

@@ -417,7 +417,7 @@ fn newer_addresses_replace_older_ones_until_the_peer_is_asked() {
 }
 
 #[test]
-fn finishing_stops_it_and_later_answers_change_nothing() {
+fn finishing_stops_it_and_only_who_was_asked_before_is_heard() {
     let (net, all, target) = any_network(1, 30, K);
     let mut lookup = Lookup::new(target, all[0], K, net.seeds(&all[0], &target));
     let Step::Ask(first) = lookup.next() else { panic!("has seeds") };
@@ -426,8 +426,10 @@ fn finishing_stops_it_and_later_answers_change_nothing() {
     lookup.finish();
     lookup.on_answer(&second.node, vec![contact(all[3])]);
     lookup.on_failure(&second.node);
+    lookup.on_answer(&all[3], Vec::new());
     assert_eq!(lookup.next(), Step::Done);
-    assert_eq!(nodes(&lookup.answered()), [first.node]);
+    let both = BTreeSet::from([first.node, second.node]);
+    assert_eq!(nodes(&lookup.answered()).into_iter().collect::<BTreeSet<_>>(), both);
     let report = lookup.into_report();
     assert_eq!((report.asked, report.failed, report.complete), (2, 0, false));
 }
@@ -438,4 +440,19 @@ fn nobody_to_ask_is_an_end() {
     assert_eq!(lookup.next(), Step::Done);
     assert_eq!(lookup.hops(), 0);
     assert!(lookup.into_report().complete);
+}
+
+#[test]
+fn where_few_more_are_wanted_few_are_asked_at_once() {
+    let in_flight = |expected: Option<usize>| {
+        let (net, all, target) = any_network(1, 100, K);
+        let mut lookup = Lookup::new(target, all[0], K, net.seeds(&all[0], &target));
+        for _ in 0..ALPHA {
+            let Step::Ask(peer) = lookup.next() else { panic!("has seeds") };
+            lookup.on_answer(&peer.node, Vec::new());
+        }
+        expected.into_iter().for_each(|more| lookup.expect(more));
+        std::iter::from_fn(|| matches!(lookup.next(), Step::Ask(_)).then_some(())).count()
+    };
+    assert_eq!([None, Some(1), Some(3), Some(100)].map(in_flight), [MAX_PARALLEL, 2, 4, MAX_PARALLEL]);
 }

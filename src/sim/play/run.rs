@@ -223,7 +223,8 @@ async fn count(stage: &Stage<'_>, acts: &mut Acts) {
 /// Returns how many requests of each number were sent so far, and how many bytes went in them and their answers.
 fn asked(stage: &Stage<'_>) -> Vec<(u64, u64)> {
     let mut all = vec![(0, 0); NUMBERS];
-    for node in 0..stage.nodes {
+    // An opening that was interrupted has not made all of them.
+    for node in 0..stage.nodes.min(stage.sim.count()) {
         stage.sim.requests_of(node).into_iter().for_each(|(number, count)| all[usize::from(number)].0 += count);
         // Both ends count them.
         stage.sim.bytes_of(node).into_iter().for_each(|(number, bytes)| all[usize::from(number)].1 += bytes);
@@ -248,7 +249,7 @@ fn report(stage: &Stage<'_>, acts: Acts, broken: Option<String>, grown: Option<u
         stage.measures.borrow().clone();
     let hours = scenario.duration.as_secs_f64() / 3600.0;
     let node_hours = stage.nodes as f64 * hours;
-    let usages: Vec<_> = (0..stage.nodes).map(|node| stage.sim.usage(node)).collect();
+    let usages: Vec<_> = (0..stage.nodes.min(stage.sim.count())).map(|node| stage.sim.usage(node)).collect();
     let a_node = |sum: u64| sum as f64 / stage.nodes as f64;
     let mut report = Report {
         scenario: scenario.name.clone(),

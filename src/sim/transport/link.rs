@@ -1,12 +1,26 @@
 //! A connection that a simulated node dialled.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use futures_util::FutureExt;
+use futures_util::future::{Either, Shared, select};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
+use crate::seam::NetError;
 use crate::sim::links::Way;
+use crate::sim::wire::{Place, Taken};
+
+/// How the HELLO of a connection goes, while that is not known.
+struct Greeting {
+    taken: Taken,
+    answered: Shared<oneshot::Receiver<Result<(), NetError>>>,
+}
+
+/// What is to be told of a HELLO: that the peer took it in, and how it was answered.
+pub(super) type Tell = (oneshot::Sender<()>, oneshot::Sender<Result<(), NetError>>);
 
 /// A connection that this node dialled. There are many, so a link is small.
 pub(super) struct Link {
@@ -17,15 +31,48 @@ pub(super) struct Link {
     /// When it was used last, by the count of uses.
     pub used: Cell<u32>,
     pub lost: Cell<bool>,
+    greeting: RefCell<Option<Rc<Greeting>>>,
     /// Admits requests, while there are any.
     streams: RefCell<Weak<Semaphore>>,
 }
 
 impl Link {
-    /// Makes one to a run of a node.
-    pub fn new((host, run): (u32, u32), way: Way, round_trip: Duration, used: u32) -> Self {
+    /// Makes one to a run of a node, which is being greeted.
+    pub fn new((host, run): (u32, u32), way: Way, round_trip: Duration, used: u32) -> (Self, Tell) {
+        let ((tell_taken, taken), (tell_answered, answered)) = (oneshot::channel(), oneshot::channel());
+        let greeting = Greeting { taken: taken.shared(), answered: answered.shared() };
         let (srtt_us, used) = (Cell::new(micros(round_trip)), Cell::new(used));
-        Self { host, run, way, srtt_us, used, lost: Cell::new(false), streams: RefCell::default() }
+        let greeting = RefCell::new(Some(Rc::new(greeting)));
+        let link =
+            Self { host, run, way, srtt_us, used, lost: Cell::new(false), greeting, streams: RefCell::default() };
+        (link, (tell_taken, tell_answered))
+    }
+
+    /// Notes that HELLO was answered well.
+    pub fn greeted(&self) {
+        *self.greeting.borrow_mut() = None;
+    }
+
+    pub fn is_greeted(&self) -> bool {
+        self.greeting.borrow().is_none()
+    }
+
+    /// Returns where a request stands that is sent now.
+    pub fn place(&self) -> Place {
+        let greeting = self.greeting.borrow();
+        greeting.as_ref().map_or(Place::Free, |greeting| Place::Behind(greeting.taken.clone()))
+    }
+
+    /// Waits for the outcome of a request, which counts for nothing when HELLO failed.
+    pub async fn believe<T>(&self, request: impl Future<Output = T>) -> Result<T, NetError> {
+        let greeting = self.greeting.borrow().as_ref().map(|greeting| greeting.answered.clone());
+        let Some(greeting) = greeting else { return Ok(request.await) };
+        let greeted = async { greeting.await.unwrap_or(Err(NetError::Unreachable)) };
+        match select(pin!(greeted), pin!(request)).await {
+            Either::Left((Ok(()), request)) => Ok(request.await),
+            Either::Left((Err(error), _)) => Err(error),
+            Either::Right((outcome, greeted)) => greeted.await.map(|()| outcome),
+        }
     }
 
     pub fn srtt(&self) -> Duration {
