@@ -20,7 +20,7 @@ use crate::clock::NodeClock;
 use crate::keys::SecretKey;
 use crate::overlay::RoundTrips;
 use crate::overlay::places::{self, is_private};
-use crate::records::{FUTURE_TOLERANCE, Proofs, open_contact, sign_contact};
+use crate::records::{FUTURE_TOLERANCE, Proofs, open_contact, opens_once, sign_contact};
 use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
 use crate::types::{Contact, Hlc, Network, NodeId, PublicKey, Rng, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
@@ -296,7 +296,9 @@ impl Context {
             if let Some(contact) = opened.find(&bytes) {
                 out.push(contact.clone());
             } else if let Ok((_, contact)) = open_contact(bytes, &self.network.id) {
-                opened.note(contact.clone());
+                if !opens_once() {
+                    opened.note(contact.clone());
+                }
                 out.push(contact);
             }
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::context::{Context, Greeting};
 use super::gc::{answer_reconcile, answer_summary};
+use super::peers::Program;
 use super::routing::nearest_for;
 use super::storage::{answer_get, signed};
 use crate::records::{CodecError, open_contact};
@@ -50,8 +51,8 @@ impl Desk {
             Ok((_, contact)) if contact.node == from => {
                 // A program's name is shown to people: no control characters, and not long.
                 let software: String = hello.software.chars().filter(|c| !c.is_control()).take(64).collect();
-                let software = software.into();
-                Ok(Greeting { contact, software, flags: hello.flags })
+                let program = Program { software: software.into(), flags: hello.flags };
+                Ok(Greeting { contact, program: program.into() })
             }
             _ => Err(ErrorCode::WrongNetwork),
         }

@@ -16,7 +16,7 @@ pub const PEER_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// What a peer said of the time counts this long.
 const RECENT: Duration = Duration::from_secs(3600);
 /// Most peers whose word is kept: far more than a median needs; beyond that the oldest goes.
-const PEERS: usize = 64;
+const PEERS: usize = 32;
 /// Without time servers, a clock that was set and has run steadily this long since is taken for set on purpose.
 const STEADY: Duration = Duration::from_secs(10 * 60);
 

@@ -51,6 +51,11 @@ impl Nearby {
         (begin..end).map(|place| place as Place).collect()
     }
 
+    /// Tells whether any prefix has more contacts than are preferred.
+    pub(super) fn is_crowded(&self) -> bool {
+        !self.prefixes.is_empty()
+    }
+
     pub(super) fn places(&self) -> Vec<Place> {
         (0..self.nodes.len()).map(|place| place as Place).collect()
     }

@@ -74,8 +74,8 @@ fn micros(time: Duration) -> u32 {
 /// The round trips of the peers of one node.
 #[derive(Debug, Default)]
 pub struct RoundTrips {
-    /// At most [`MAX_PEERS`].
-    peers: BTreeMap<NodeId, Smoothed>,
+    /// At most [`MAX_PEERS`], by the first bytes of their ids: whoever makes two that begin alike has them timed as one.
+    peers: BTreeMap<u64, Smoothed>,
     /// At most [`MAX_RECENT`], the newest last.
     recent: VecDeque<u32>,
     counter: u32,
@@ -90,14 +90,14 @@ impl RoundTrips {
             self.recent.pop_front();
         }
         let heard = self.counter;
-        match self.peers.get_mut(&peer) {
+        match self.peers.get_mut(&peer.head()) {
             Some(known) => {
                 known.deviation_us = micros((known.deviation() * 3 + known.mean().abs_diff(took)) / 4);
                 known.mean_us = micros((known.mean() * 7 + took) / 8);
                 known.samples = (known.samples + 1).min(ENOUGH);
                 (known.late, known.heard) = (0, heard);
             }
-            None => drop(self.peers.insert(peer, Smoothed::first(took, 1, heard))),
+            None => drop(self.peers.insert(peer.head(), Smoothed::first(took, 1, heard))),
         }
         self.make_room();
     }
@@ -105,7 +105,7 @@ impl RoundTrips {
     /// Notes that a peer did not answer in time, although it needed no dial.
     pub fn note_late(&mut self, peer: NodeId, waited: Duration) {
         self.counter = self.counter.wrapping_add(1);
-        let known = self.peers.entry(peer).or_insert(Smoothed::first(waited, 0, self.counter));
+        let known = self.peers.entry(peer.head()).or_insert(Smoothed::first(waited, 0, self.counter));
         known.late = (known.late + 1).min(DOUBLINGS);
         self.make_room();
     }
@@ -115,7 +115,7 @@ impl RoundTrips {
     /// stranger 2 s.
     pub fn answer_time(&self, peer: &NodeId, srtt: Option<Duration>) -> Duration {
         let Some(srtt) = srtt else { return LONGEST };
-        let known = self.peers.get(peer);
+        let known = self.peers.get(&peer.head());
         let round_trip = known.filter(|s| s.samples > 0).map_or(srtt, |s| s.mean().max(srtt));
         let late = known.map_or(0, |s| s.late);
         answer_time(round_trip).saturating_mul(1 << late).min(LONGEST)
@@ -124,7 +124,7 @@ impl RoundTrips {
     fn make_room(&mut self) {
         if self.peers.len() > MAX_PEERS
             && let Some(oldest) =
-                self.peers.iter().max_by_key(|(_, s)| self.counter.wrapping_sub(s.heard)).map(|(node, _)| *node)
+                self.peers.iter().max_by_key(|(_, s)| self.counter.wrapping_sub(s.heard)).map(|(head, _)| *head)
         {
             self.peers.remove(&oldest);
         }
@@ -133,7 +133,7 @@ impl RoundTrips {
     /// Returns when another peer is asked beside this one: at the 90th percentile of its round trips, at that of all
     /// peers while too little is known of it, and later where it has to be dialled first.
     pub fn hedge_after(&self, peer: &NodeId, connected: bool) -> Duration {
-        let own = self.peers.get(peer).filter(|s| s.samples >= ENOUGH);
+        let own = self.peers.get(&peer.head()).filter(|s| s.samples >= ENOUGH);
         let p90 =
             own.map(|s| s.mean() + s.deviation() * TO_P90_TENTHS / 10).or_else(|| self.p90_of_all()).unwrap_or(UNKNOWN);
         let round_trips = if connected { 1 } else { ROUND_TRIPS_OF_A_DIAL };
@@ -210,7 +210,7 @@ mod tests {
             trips.note(PEER, ms(1));
         }
         assert_eq!((trips.peers.len(), trips.recent.len()), (MAX_PEERS, MAX_RECENT));
-        assert!(trips.peers.contains_key(&PEER) && !trips.peers.contains_key(&NodeId([0; 32])));
+        assert!(trips.peers.contains_key(&PEER.head()) && !trips.peers.contains_key(&0));
     }
 
     proptest! {

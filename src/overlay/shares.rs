@@ -6,19 +6,23 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::nearby::{Nearby, Place};
-use crate::types::{Contact, NodeId, Stretch};
+use crate::types::{Contact, Hash, NodeId, Stretch, place_of};
 
 /// Stretches are divided down to so many bits: nodes that differ in later ones alone are a matter of 2^-32 of all keys.
 const DEEPEST: u8 = 32;
 /// Most stretches that a share is divided into; nodes whose ids were chosen to make it more get a coarser share.
 const MOST: usize = 2048;
+/// In a bucket far away of which this part of k contacts is known there are many more.
+const MANY: usize = 5;
+/// Members of a set that one number tells.
+const WORD: usize = u64::BITS as usize;
 
 /// A stretch with one and the same replica set.
 #[derive(Clone, Copy, Debug)]
 pub struct Share<'a> {
     /// The stretch.
     pub stretch: Stretch,
-    nodes: &'a [Place],
+    set: &'a [u64],
     siblings: &'a [NodeId],
 }
 
@@ -26,12 +30,12 @@ impl<'a> Share<'a> {
     /// Returns its replica set, in order.
     pub fn nodes(&self) -> impl Iterator<Item = &'a NodeId> + use<'a> {
         let siblings = self.siblings;
-        self.nodes.iter().map(|place| &siblings[usize::from(*place)])
+        members(self.set).map(move |place| &siblings[place])
     }
 
     /// Tells whether a node belongs to it.
     pub fn contains(&self, node: &NodeId) -> bool {
-        self.siblings.binary_search(node).is_ok_and(|place| self.nodes.binary_search(&(place as Place)).is_ok())
+        self.siblings.binary_search(node).is_ok_and(|place| is_member(self.set, place))
     }
 }
 
@@ -39,9 +43,30 @@ impl<'a> Share<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shares {
     /// Who is a replica of any, in order.
-    siblings: Vec<NodeId>,
-    /// At most [`MOST`] and some, each with its replica set, as places among the siblings, in order.
-    shares: Box<[(Stretch, Box<[Place]>)]>,
+    siblings: Box<[NodeId]>,
+    /// At most [`MOST`] and some.
+    stretches: Box<[Stretch]>,
+    /// The replica set of each, one behind the other: a bit for each sibling, as many of these numbers as that takes.
+    sets: Box<[u64]>,
+    /// Whether anybody may change anything: there are fewer than k replicas somewhere, or prefixes play a part.
+    loose: bool,
+}
+
+/// Returns the places of the bits that are set.
+fn members(set: &[u64]) -> impl Iterator<Item = usize> + use<'_> {
+    let bits = |(word, bits): (usize, &u64)| {
+        let (mut rest, first) = (*bits, word * WORD);
+        std::iter::from_fn(move || {
+            let bit = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+            rest &= rest - 1;
+            Some(first + bit)
+        })
+    };
+    set.iter().enumerate().flat_map(bits)
+}
+
+fn is_member(set: &[u64], place: usize) -> bool {
+    set.get(place / WORD).is_some_and(|word| word >> (place % WORD) & 1 == 1)
 }
 
 impl Shares {
@@ -49,34 +74,53 @@ impl Shares {
     pub fn find(me: &Contact, known: &[Contact], k: usize) -> Self {
         let nearby = Nearby::of([me].into_iter().chain(known));
         let Some(own) = nearby.place(&me.node) else { return Self::default() };
-        let (first, last) = Stretch::WHOLE.keys();
-        let (all, k) = (nearby.places(), k.max(1));
+        let k = k.max(1);
+        // Of a crowd few count, so that no number of contacts says how many replicas there are.
+        let reach = if nearby.is_crowded() { Stretch::WHOLE } else { reach(&me.node, known, k) };
+        let (first, last) = reach.keys();
+        let within = |place: &Place| reach.contains(place_of(&nearby.node(*place).key(), &Hash([0; 32])));
+        let all: Vec<Place> = nearby.places().into_iter().filter(within).collect();
         let ends = (nearby.chosen(&all, &first, k), nearby.chosen(&all, &last, k));
         let mut division = Division { nearby: &nearby, me: own, k, found: Vec::new() };
-        division.divide(Stretch::WHOLE, &all, ends);
+        division.divide(reach, &all, ends);
         let mut siblings: Vec<Place> = division.found.iter().flat_map(|(_, nodes)| nodes).copied().collect();
         siblings.sort_unstable();
         siblings.dedup();
-        let renumbered = |place: Place| siblings.partition_point(|sibling| *sibling < place) as Place;
-        let shares = division.found.into_iter();
-        let shares = shares.map(|(stretch, nodes)| (stretch, nodes.into_iter().map(renumbered).collect())).collect();
-        Self { shares, siblings: siblings.into_iter().map(|place| *nearby.node(place)).collect() }
+        let loose = nearby.is_crowded() || division.found.iter().any(|(_, nodes)| nodes.len() < k);
+        let words = siblings.len().div_ceil(WORD);
+        let mut sets = vec![0; words * division.found.len()];
+        for ((_, nodes), set) in division.found.iter().zip(sets.chunks_exact_mut(words.max(1))) {
+            for place in nodes.iter().map(|place| siblings.partition_point(|sibling| sibling < place)) {
+                set[place / WORD] |= 1 << (place % WORD);
+            }
+        }
+        Self {
+            siblings: siblings.into_iter().map(|place| *nearby.node(place)).collect(),
+            stretches: division.found.into_iter().map(|(stretch, _)| stretch).collect(),
+            sets: sets.into(),
+            loose,
+        }
     }
 
     /// Returns all of them.
     pub fn iter(&self) -> impl Iterator<Item = Share<'_>> {
-        let siblings = &self.siblings[..];
-        self.shares.iter().map(move |(stretch, nodes)| Share { stretch: *stretch, nodes, siblings })
+        (0..self.len()).map(|number| self.share(number))
+    }
+
+    fn share(&self, number: usize) -> Share<'_> {
+        let words = self.siblings.len().div_ceil(WORD);
+        let set = &self.sets[number * words..(number + 1) * words];
+        Share { stretch: self.stretches[number], set, siblings: &self.siblings }
     }
 
     /// Returns how many there are.
     pub fn len(&self) -> usize {
-        self.shares.len()
+        self.stretches.len()
     }
 
     /// Tells whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.shares.is_empty()
+        self.stretches.is_empty()
     }
 
     /// Returns all nodes that share something, in order.
@@ -84,40 +128,45 @@ impl Shares {
         &self.siblings
     }
 
+    /// Tells whether these may be others when this node comes, goes or moves: it is one of the siblings, or as near to a stretch
+    /// as one of its replicas.
+    pub fn depend_on(&self, node: &NodeId) -> bool {
+        let nearer = |share: Share<'_>| {
+            let own = rank(share.stretch, node);
+            share.nodes().any(|sibling| own <= rank(share.stretch, sibling))
+        };
+        self.is_empty() || self.loose || self.siblings.binary_search(node).is_ok() || self.iter().any(nearer)
+    }
+
     /// Returns the numbers, in order, and the stretches of those that a node shares.
     pub fn of(&self, node: &NodeId) -> impl Iterator<Item = (usize, Stretch)> + use<'_> {
-        let place = self.siblings.binary_search(node).ok().map(|place| place as Place);
-        let has = move |nodes: &[Place]| place.is_some_and(|place| nodes.binary_search(&place).is_ok());
-        let numbered = self.shares.iter().enumerate();
-        numbered.filter(move |(_, (_, nodes))| has(nodes)).map(|(number, (stretch, _))| (number, *stretch))
+        let place = self.siblings.binary_search(node).ok();
+        let has = move |share: &Share<'_>| place.is_some_and(|place| is_member(share.set, place));
+        self.iter().enumerate().filter(move |(_, share)| has(share)).map(|(number, share)| (number, share.stretch))
     }
 
     /// Tells whether a node was a replica of all of a stretch.
     pub fn holds(&self, node: &NodeId, stretch: Stretch) -> bool {
         let Ok(place) = self.siblings.binary_search(node) else { return false };
-        let touching = self.touching(stretch);
         let (mut covered, mut in_all) = (0u128, true);
-        for (own, nodes) in &self.shares[touching] {
-            covered += width(if own.covers(stretch) { stretch } else { *own });
-            in_all &= nodes.binary_search(&(place as Place)).is_ok();
+        for share in self.touching(stretch).map(|number| self.share(number)) {
+            covered += width(if share.stretch.covers(stretch) { stretch } else { share.stretch });
+            in_all &= is_member(share.set, place);
         }
         in_all && covered == width(stretch)
     }
 
     /// Returns who is a replica now of stretches that a node held all of before, and was not one of all of them itself.
     pub fn newcomers(&self, before: &Self, me: &NodeId) -> BTreeMap<NodeId, Vec<Stretch>> {
-        let place_before = |node: &NodeId| before.siblings.binary_search(node).ok().map(|place| place as Place);
-        let places: Vec<Option<Place>> = self.siblings.iter().map(place_before).collect();
+        let places: Vec<Option<usize>> =
+            self.siblings.iter().map(|node| before.siblings.binary_search(node).ok()).collect();
         let mut new: BTreeMap<NodeId, Vec<Stretch>> = BTreeMap::new();
-        for (stretch, nodes) in &self.shares {
-            if !before.holds(me, *stretch) {
-                continue;
-            }
-            let touching = &before.shares[before.touching(*stretch)];
-            let in_all = |place: Place| touching.iter().all(|(_, nodes)| nodes.binary_search(&place).is_ok());
-            let come = nodes.iter().filter(|place| !places[usize::from(**place)].is_some_and(in_all));
-            let come = come.map(|place| &self.siblings[usize::from(*place)]).filter(|node| *node != me);
-            come.for_each(|node| new.entry(*node).or_default().push(*stretch));
+        for share in self.iter().filter(|share| before.holds(me, share.stretch)) {
+            let touching = before.touching(share.stretch);
+            let in_all = |place: usize| touching.clone().all(|number| is_member(before.share(number).set, place));
+            let come = members(share.set).filter(|place| !places[*place].is_some_and(in_all));
+            let come = come.map(|place| &self.siblings[place]).filter(|node| *node != me);
+            come.for_each(|node| new.entry(*node).or_default().push(share.stretch));
         }
         new
     }
@@ -125,8 +174,8 @@ impl Shares {
     /// Returns which of them lie in a stretch, or around it.
     fn touching(&self, stretch: Stretch) -> Range<usize> {
         let (first, last) = stretch.ends();
-        let begin = self.shares.partition_point(|(own, _)| own.ends().1 < first);
-        let end = self.shares.partition_point(|(own, _)| own.ends().0 <= last);
+        let begin = self.stretches.partition_point(|own| own.ends().1 < first);
+        let end = self.stretches.partition_point(|own| own.ends().0 <= last);
         begin..end.max(begin)
     }
 }
@@ -167,12 +216,36 @@ impl Division<'_> {
         self.nearby.are_enough(among.iter().filter(|p| self.rank(stretch, **p) < own).copied(), self.k)
     }
 
-    /// Returns the part of a node's distance that is the same for every key of the stretch.
     fn rank(&self, stretch: Stretch, place: Place) -> u32 {
-        let [a, b, c, d, ..] = self.nearby.node(place).0;
-        let from_first = u32::from_be_bytes([a, b, c, d]) ^ (stretch.ends().0 >> DEEPEST) as u32;
-        from_first.checked_shr(u32::from(DEEPEST.saturating_sub(stretch.bits()))).unwrap_or(0)
+        rank(stretch, self.nearby.node(place))
     }
+}
+
+/// Returns the stretch around a node in which it may have shares.
+///
+/// Far away a table holds a few of the many nodes that there are, so they cannot be counted. But where k nodes are in this node's part
+/// of the keys, some 4k are in another one four times as long, and nearer to all keys there. Where hardly any is known there may be few.
+fn reach(me: &NodeId, known: &[Contact], k: usize) -> Stretch {
+    let mut counts = [0; 256];
+    for index in known.iter().filter_map(|contact| me.distance(&contact.node.key()).log2()) {
+        counts[usize::from(index)] += 1;
+    }
+    let mut nearer = 0;
+    let border = counts.iter().position(|count| {
+        nearer += count;
+        nearer >= k
+    });
+    let Some(border) = border else { return Stretch::WHOLE };
+    let many = |index: &usize| *index > border + 2 && counts[*index] >= k.div_ceil(MANY);
+    let bits = (0..counts.len()).rev().take_while(many).count();
+    Stretch::around_key(&me.key(), u8::try_from(bits).unwrap_or(DEEPEST).min(DEEPEST))
+}
+
+/// Returns the part of a node's distance that is the same for every key of the stretch.
+fn rank(stretch: Stretch, node: &NodeId) -> u32 {
+    let [a, b, c, d, ..] = node.0;
+    let from_first = u32::from_be_bytes([a, b, c, d]) ^ (stretch.ends().0 >> DEEPEST) as u32;
+    from_first.checked_shr(u32::from(DEEPEST.saturating_sub(stretch.bits()))).unwrap_or(0)
 }
 
 fn width(stretch: Stretch) -> u128 {
@@ -186,7 +259,7 @@ mod tests {
 
     use super::*;
     use crate::overlay::replicas::preferred;
-    use crate::types::{Hash, Key, place_of};
+    use crate::types::Key;
 
     fn contact(seed: u64, ip: [u8; 4]) -> Contact {
         Contact::hint(NodeId(blake3_of(seed).0), (ip, 9).into())
@@ -263,6 +336,40 @@ mod tests {
     }
 
     #[test]
+    fn few_contacts_far_away_do_not_make_a_share_longer() {
+        let all = network(2000, false);
+        for me in &all[..20] {
+            let mut few = all.clone();
+            few.sort_by_key(|contact| contact.node.distance(&me.node.key()));
+            let (whole, mut beyond) = (Shares::find(me, &all, 20), 0);
+            // All of the nearest 120, and one in twenty of the others.
+            few.retain(|_| {
+                beyond += 1;
+                beyond <= 120 || beyond % 20 == 0
+            });
+            assert_eq!(Shares::find(me, &few, 20), whole);
+        }
+        let lone = Shares::find(&all[0], &all[1..8], 20);
+        assert!(lone.holds(&all[0].node, Stretch::WHOLE), "few are few");
+    }
+
+    #[test]
+    fn whoever_is_far_away_changes_nothing() {
+        let all = network(400, false);
+        let mut spared = 0;
+        for (me, other) in [(0, 1), (3, 40), (7, 120), (9, 300), (11, 301), (12, 302)] {
+            let without: Vec<Contact> =
+                all.iter().enumerate().filter(|(i, _)| *i != other).map(|(_, c)| c.clone()).collect();
+            let (one, two) = (Shares::find(&all[me], &without, 8), Shares::find(&all[me], &all, 8));
+            let node = &all[other].node;
+            assert!(one == two || (one.depend_on(node) && two.depend_on(node)), "{me} and {other}");
+            spared += usize::from(!one.depend_on(node));
+        }
+        assert!(spared > 2, "{spared}");
+        assert!(Shares::default().depend_on(&all[0].node));
+    }
+
+    #[test]
     fn a_share_is_a_part_of_the_table_in_few_pieces() {
         let all = network(1000, false);
         let (mut pieces, mut siblings, mut part) = (0, 0, 0.0);
@@ -271,9 +378,8 @@ mod tests {
             pieces += shares.len();
             siblings += shares.siblings().len();
             part += shares.iter().map(|s| width(s.stretch) as f64 / 2f64.powi(64)).sum::<f64>();
-            assert!(shares.holds(&me.node, shares.shares[0].0));
+            assert!(shares.holds(&me.node, shares.stretches[0]));
         }
-        println!("pieces {}, siblings {}, part {}", pieces / 25, siblings / 25, part / 25.0);
         assert!(pieces / 25 < 100 && siblings / 25 < 80);
         assert!((part / 25.0 - 0.02).abs() < 0.004, "20 of 1000");
     }

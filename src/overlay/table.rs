@@ -10,8 +10,14 @@ use std::time::Duration;
 
 use super::bucket::{Bucket, Entry, Loss};
 use super::dead::Dead;
+use super::patience::{Patience, Zone};
 use super::replicas::{is_crowded, preferred};
 use crate::types::{Contact, Distance, Key, NodeId, Rng};
+
+/// Contacts are looked over at least so often; in between nobody can have become due, but for changes that are noticed.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// A bucket far away with fewer contacts than this is refreshed sooner than others.
+const SPARSE: usize = 3;
 
 /// What became of a peer that answered our request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +64,11 @@ pub struct RoutingTable {
     /// At most 256; buckets without a contact are left out.
     buckets: BTreeMap<u8, Bucket>,
     dead: Dead,
+    patience: Patience,
+    /// Until then nobody has been silent for too long.
+    quiet_until: Duration,
+    /// How often a contact came, went or moved.
+    changes: u64,
     /// The last lookup in every bucket, at most 256.
     looked_up: BTreeMap<u8, Duration>,
     looked_up_ourselves: Option<Duration>,
@@ -71,6 +82,9 @@ impl RoutingTable {
             k: k.max(1),
             buckets: BTreeMap::new(),
             dead: Dead::default(),
+            patience: Patience::default(),
+            quiet_until: Duration::ZERO,
+            changes: 0,
             looked_up: BTreeMap::new(),
             looked_up_ourselves: None,
         }
@@ -82,15 +96,36 @@ impl RoutingTable {
     /// not those that failed within the last 10 minutes at these addresses. Far away, where any few will do, half of a bucket is
     /// enough: the rest comes by itself, as lookups reach them.
     pub fn heard(&self, contact: &Contact, now: Duration) -> bool {
-        let Some(index) = self.index(&contact.node) else { return false };
-        let Some(bucket) = self.buckets.get(&index) else { return !self.dead.shuns(contact, now) };
-        let enough = || bucket.is_enough(contact, self.k) && self.is_far(index);
-        !self.dead.shuns(contact, now) && bucket.wants(contact, self.k) && !enough()
+        self.wants(contact) && !self.dead.shuns(contact, now)
     }
 
-    /// Tells whether k contacts are nearer than all of a bucket.
-    fn is_far(&self, index: u8) -> bool {
-        self.buckets.range(..index).map(|(_, bucket)| bucket.live().len()).sum::<usize>() >= self.k
+    /// Tells the same of one that asked us something, so that it is there whatever failed before.
+    pub fn wants(&self, contact: &Contact) -> bool {
+        let Some(index) = self.index(&contact.node) else { return false };
+        let Some(bucket) = self.buckets.get(&index) else { return true };
+        let enough = || bucket.is_enough(contact, self.k) && self.zone(index) == Zone::Beyond;
+        bucket.wants(contact, self.k) && !enough()
+    }
+
+    /// Returns the bucket with the k-th nearest contact; `None` when there are fewer.
+    fn border(&self) -> Option<u8> {
+        let mut nearer = 0;
+        let border = self.buckets.iter().find(|(_, bucket)| {
+            nearer += bucket.live().len();
+            nearer >= self.k
+        });
+        border.map(|(index, _)| *index)
+    }
+
+    /// Tells how near a bucket is. All of those that are not beyond have to be known as well as can be: the replica sets that
+    /// this node belongs to reach that far.
+    fn zone(&self, index: u8) -> Zone {
+        zone(index, self.border())
+    }
+
+    /// Tells whether a key is so far away that few contacts near it are enough.
+    pub fn is_beyond(&self, key: &Key) -> bool {
+        self.me.key().distance(key).log2().is_some_and(|index| self.zone(index) == Zone::Beyond)
     }
 
     /// Takes in a peer that answered a request of ours, and forgives its failures.
@@ -99,11 +134,16 @@ impl RoutingTable {
     pub fn reached(&mut self, contact: Contact, rtt: Duration, now: Duration) -> Reached {
         let Some(index) = self.index(&contact.node) else { return Reached::Ourselves };
         self.dead.remove(&contact.node);
-        let (reached, gave_way) = self.buckets.entry(index).or_default().reached(contact, rtt, now, self.k);
-        if let Some(out) = gave_way {
+        let bucket = self.buckets.entry(index).or_default();
+        let (before, seq) = (bucket.seq_of(&contact.node), contact.seq);
+        let taken = bucket.reached(contact, rtt, now, self.k);
+        self.changes += u64::from(before.is_none_or(|before| before < seq));
+        self.patience.stayed(taken.stayed);
+        if let Some(out) = taken.gave_way {
+            self.lose(index, now);
             self.dead.insert(out.node, Some(out), now);
         }
-        reached
+        taken.reached
     }
 
     /// Notes that a peer did not answer a request of ours.
@@ -116,6 +156,7 @@ impl RoutingTable {
         let failed = match loss {
             Loss::Questionable => return Failed::Questionable,
             Loss::Removed(contact) => {
+                self.lose(index, now);
                 self.dead.insert(*node, Some(contact), now);
                 Failed::Removed
             }
@@ -128,11 +169,23 @@ impl RoutingTable {
         failed
     }
 
+    fn lose(&mut self, index: u8, now: Duration) {
+        self.changes += 1;
+        self.quiet_until = Duration::ZERO;
+        self.patience.lost(self.zone(index), now);
+    }
+
+    /// Returns a number that is another one whenever a contact came, went, or has newer addresses.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Forgets all failures and returns the contacts that were removed for them.
     ///
     /// For the moment after a sleep or a change of network: what failed meanwhile was our side, not theirs.
     pub fn forgive(&mut self) -> Vec<Contact> {
         self.buckets.values_mut().for_each(Bucket::forgive);
+        (self.patience, self.quiet_until) = (Patience::default(), Duration::ZERO);
         self.dead.drain()
     }
 
@@ -174,8 +227,8 @@ impl RoutingTable {
         let info = |(bucket, e): (u8, &Entry)| ContactInfo {
             contact: e.contact.clone(),
             bucket,
-            rtt: e.rtt,
-            last_seen: e.last_seen,
+            rtt: e.rtt(),
+            last_seen: e.last_seen(),
         };
         self.live().map(info).collect()
     }
@@ -185,35 +238,30 @@ impl RoutingTable {
         self.buckets.iter().flat_map(|(index, b)| b.live().iter().map(move |e| (*index, e)))
     }
 
-    /// Returns whom to ping: contacts that were silent for long, longest first.
-    ///
-    /// That is a quarter of the time that the contact has been there: who has stayed for long will stay. It is at least the first
-    /// of `soonest` and at most the first of `longest` in the buckets up to the one with the k-th nearest contact, whose nodes are
-    /// in replica sets with this one; the second in the bucket behind, and the third beyond. One that asked us something a while ago (`heard`) need not be asked, but for every third time: it may not hear us.
-    pub fn silent(
-        &self,
-        now: Duration,
-        soonest: [Duration; 3],
-        longest: [Duration; 3],
-        heard: impl Fn(&NodeId) -> Option<Duration>,
-    ) -> Vec<Contact> {
-        let (mut nearer, mut behind) = (0, 0);
+    /// Returns whom to ping: contacts that were silent for too long ([`super::patience`]), longest first; `heard` says when one
+    /// asked us something, on the clock of `now`.
+    pub fn silent(&mut self, now: Duration, heard: impl Fn(&NodeId) -> Option<Duration>) -> Vec<Contact> {
+        if now < self.quiet_until {
+            return Vec::new();
+        }
+        let border = self.border();
+        let mut next = now.saturating_add(LOOK_AGAIN);
         let mut found: Vec<(Duration, &Contact)> = Vec::new();
-        for bucket in self.buckets.values() {
-            let (soonest, latest) = (soonest[behind], longest[behind]);
-            nearer += bucket.live().len();
-            behind = if nearer < self.k { 0 } else { (behind + 1).min(2) };
+        for (index, bucket) in &self.buckets {
+            let zone = zone(*index, border);
             for entry in bucket.live() {
-                let patience = (entry.last_seen.saturating_sub(entry.since) / 4).clamp(soonest, latest);
-                let silent = now.saturating_sub(entry.last_seen);
-                let is_heard = || heard(&entry.contact.node).is_some_and(|ago| ago < patience);
-                if silent >= patience && (silent >= 3 * patience || !is_heard()) {
-                    found.push((entry.last_seen, &entry.contact));
+                let times = (entry.since(), entry.last_seen(), heard(&entry.contact.node));
+                let due = self.patience.due(zone, times, now);
+                next = next.min(due);
+                if due <= now {
+                    found.push((entry.last_seen(), &entry.contact));
                 }
             }
         }
         found.sort_by_key(|(last_seen, contact)| (*last_seen, contact.node));
-        found.into_iter().map(|(_, contact)| contact.clone()).collect()
+        let found = found.into_iter().map(|(_, contact)| contact.clone()).collect();
+        self.quiet_until = next;
+        found
     }
 
     /// Returns the contact of a node that is in the table.
@@ -258,17 +306,25 @@ impl RoutingTable {
         }
     }
 
-    /// Returns keys to look up so that no bucket is older than `older_than`; none for an empty table, which has nobody to ask.
+    /// Returns keys to look up so that no bucket is older than `older_than`, and none far away with few contacts older than
+    /// `sparse`; none for an empty table, which has nobody to ask.
     ///
-    /// Our own key stands for all that is nearer than the nearest contact; every bucket from that one outwards, the empty
-    /// ones among them too, has a random key of its own.
-    pub fn stale_buckets(&self, now: Duration, older_than: Duration, rng: &mut Rng) -> Vec<Key> {
-        let stale = |at: Option<&Duration>| at.is_none_or(|at| now.saturating_sub(*at) >= older_than);
-        let Some(nearest) = self.buckets.iter().find(|(_, b)| !b.live().is_empty()).map(|(index, _)| *index) else {
-            return Vec::new();
-        };
-        let ourselves = stale(self.looked_up_ourselves.as_ref()).then(|| self.me.key());
-        let buckets = (nearest..=255).filter(|index| stale(self.looked_up.get(index)));
+    /// Our own key stands for all that is nearer than the nearest contact; every bucket from that one outwards has a random
+    /// key of its own, those nearer than the one with the k-th nearest contact only once: those that start at the same time
+    /// do not all find each other by their own keys, and later on newcomers find us.
+    pub fn stale_buckets(&self, now: Duration, older_than: Duration, sparse: Duration, rng: &mut Rng) -> Vec<Key> {
+        let nearest = self.buckets.iter().find(|(_, bucket)| !bucket.live().is_empty()).map(|(index, _)| *index);
+        let Some(nearest) = nearest else { return Vec::new() };
+        let border = self.border().unwrap_or(nearest);
+        let stale = |at: Option<&Duration>, after| at.is_none_or(|at| now.saturating_sub(*at) >= after);
+        let ourselves = stale(self.looked_up_ourselves.as_ref(), older_than);
+        let buckets = (nearest..=255).filter(|index| {
+            let few = self.zone(*index) == Zone::Beyond
+                && self.buckets.get(index).is_none_or(|bucket| bucket.live().len() < SPARSE);
+            let at = self.looked_up.get(index);
+            stale(at, if few { sparse } else { older_than }) && (at.is_none() || *index >= border)
+        });
+        let ourselves = ourselves.then(|| self.me.key());
         ourselves.into_iter().chain(buckets.map(|index| self.random_key(index, rng))).collect()
     }
 
@@ -283,6 +339,15 @@ impl RoutingTable {
 
     fn index(&self, node: &NodeId) -> Option<u8> {
         self.me.distance(&node.key()).log2()
+    }
+}
+
+/// Tells how near a bucket is, given the one with the k-th nearest contact.
+fn zone(index: u8, border: Option<u8>) -> Zone {
+    match border {
+        Some(border) if index > border.saturating_add(2) => Zone::Beyond,
+        Some(border) if index > border => Zone::Behind,
+        _ => Zone::Near,
     }
 }
 

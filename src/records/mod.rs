@@ -24,7 +24,7 @@ pub use contact::{MAX_CONTACT_BYTES, open_contact, sign_contact};
 pub use envelope::{Body, RecordError, SUITE, Signed};
 pub use kinds::*;
 pub use merge::{Merged, merge, slot};
-pub use opened::OpenedOnce;
+pub use opened::{OpenedOnce, opens_once};
 pub use pages::{MAX_PAGE_DEPTH, Page};
 pub use places::{Destination, bundle_key, home, name_key, section_at};
 pub use proof::{Proof, ProofError, ProofNeed, Proofs};

@@ -93,6 +93,11 @@ impl Drop for OpenedOnce {
     }
 }
 
+/// Tells whether what is opened on this thread is remembered for everybody, so that nobody has to.
+pub fn opens_once() -> bool {
+    OPENED.with(|opened| opened.borrow().is_some())
+}
+
 /// Returns the contact that was opened before.
 pub(super) fn find(bytes: &Bytes, network: &NetworkId) -> Option<(PublicKey, Contact)> {
     OPENED.with(|opened| {

@@ -16,7 +16,7 @@ use super::crew::{Crew, Seat};
 use super::disk::SimStore;
 use super::faults;
 use super::links::Links;
-use super::transport::SimTransport;
+use super::transport::{Refuses, SimTransport};
 use super::wire::{Process, Wire};
 use super::world::{InPlace, Servers, SimClock, SimTime, Skew};
 use crate::actors::{Doors, Settings, TimeSettings};
@@ -164,10 +164,10 @@ impl Simulation {
         let process = self.wire.begin(machine.id, machine.address);
         let config = &self.config;
         let (repairing, refuses) = (self.repairing.clone(), config.refuses);
-        let refuses = move |request| {
-            (request == Compare::NUMBER && !repairing.get()) || refuses.is_some_and(|refuses| refuses(number, request))
-        };
-        let transport = SimTransport::new(process, machine.address, self.wire.clone(), Box::new(refuses));
+        let refuses = move |request| refuses.is_some_and(|refuses| refuses(number, request));
+        let spares = move |request| request == Compare::NUMBER && !repairing.get();
+        let times = (Box::new(refuses) as Refuses, Box::new(spares) as Refuses);
+        let transport = SimTransport::new(process, machine.address, self.wire.clone(), times);
         let port = Rc::downgrade(&transport.0);
         let set = Rc::new(LocalSet::new());
         let inside = set.enter();

@@ -58,6 +58,7 @@ pub(super) struct Port {
     wire: Rc<Wire>,
     limits: NetLimits,
     refuses: Refuses,
+    spares: Refuses,
     inbound: RefCell<Option<Weak<dyn Inbound>>>,
     /// By the numbers of nodes; as many as the pool of the real transport has, and dials under way.
     slots: RefCell<BTreeMap<u32, Slot>>,
@@ -112,6 +113,9 @@ impl Port {
     ) -> Result<Bytes, NetError> {
         if body.len() > self.limits.message_bytes {
             return Err(NetError::TooLarge);
+        }
+        if body.first().is_some_and(|number| (self.spares)(*number)) {
+            return Ok(encode_error(ErrorCode::Busy, "on purpose"));
         }
         if to.node == self.me.node {
             return Err(NetError::Unreachable);
@@ -270,13 +274,15 @@ impl Port {
 pub(super) struct SimTransport(pub Rc<Port>);
 
 impl SimTransport {
-    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, refuses: Refuses) -> Self {
+    /// Makes one that answers as if it had no time what `refuses` says, and does not even ask what `spares` says.
+    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, (refuses, spares): (Refuses, Refuses)) -> Self {
         Self(Rc::new(Port {
             me,
             address,
             wire,
             limits: NetLimits::default(),
             refuses,
+            spares,
             inbound: RefCell::new(None),
             slots: RefCell::default(),
             guests: RefCell::default(),

@@ -16,7 +16,7 @@ mod pool;
 
 pub use pool::Pool;
 
-use self::pool::{At, Lying};
+use self::pool::{At, Lying, Row, Value};
 use super::merge::{Held, Merge, ended, kept, latest_end, plan};
 use crate::seam::{
     Applied, Batch, Later, Lent, LentBytes, Op, Outcome, Place, Reader, Space, Store, StoreError, Stored, Usage,
@@ -33,7 +33,7 @@ struct Contents {
     records: Arc<Records>,
     /// Those that end at some time.
     by_end: BTreeSet<(WallTime, At)>,
-    local: BTreeMap<(Space, Bytes), Bytes>,
+    local: BTreeSet<Row>,
     usage: Usage,
     full: bool,
     pool: Option<Rc<Pool>>,
@@ -120,7 +120,7 @@ impl Contents {
             }
             Op::SetLocal(space, key, value) => self.set(space, key, value),
             Op::SetLocalOnce(space, key, value) => match self.local.get(&(space, key.clone())) {
-                Some(held) => return Outcome::Held(held.clone()),
+                Some(Row(held)) => return Outcome::Held(held.value.clone()),
                 None => self.set(space, key, value),
             },
             Op::DropLocal(space, key) => {
@@ -131,8 +131,11 @@ impl Contents {
     }
 
     fn set(&mut self, space: Space, key: Bytes, value: Bytes) {
-        let share = |bytes: Bytes| self.pool.as_ref().map_or(bytes.clone(), |pool| pool.value(bytes));
-        self.local.insert((space, share(key)), share(value));
+        let value = Value { at: (space, key), value };
+        self.local.replace(match &self.pool {
+            Some(pool) => pool.row(value),
+            None => Row(Arc::new(value)),
+        });
     }
 
     fn put(&mut self, record: Stored, merge: Merge) -> Outcome {
@@ -230,12 +233,9 @@ impl Store for MemoryStore {
             _ => Bound::Included((space, Bytes::copy_from_slice(prefix))),
         };
         let contents = self.disk.0.borrow();
-        let values = contents.local.range((from, Bound::Unbounded));
-        Ok(values
-            .take_while(|((at, key), _)| *at == space && key.starts_with(prefix))
-            .take(limit)
-            .map(|((_, key), value)| (key.clone(), value.clone()))
-            .collect())
+        let rows = contents.local.range::<(Space, Bytes), _>((from, Bound::Unbounded)).map(|Row(row)| row);
+        let within = rows.take_while(|row| row.at.0 == space && row.at.1.starts_with(prefix)).take(limit);
+        Ok(within.map(|row| (row.at.1.clone(), row.value.clone())).collect())
     }
 
     fn commit(&self, batch: Batch) -> Later<Result<Applied, StoreError>> {

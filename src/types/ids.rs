@@ -109,6 +109,12 @@ impl NodeId {
         Key(self.0)
     }
 
+    /// Returns the first bytes as a number: short, and as good as random where nobody chose it.
+    pub const fn head(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// Returns the XOR distance of this node to `key`.
     #[inline]
     pub fn distance(&self, key: &Key) -> Distance {

@@ -12,7 +12,7 @@ use crate::types::{Contact, NodeId};
 const GREETINGS: usize = 4096;
 /// Most contacts whose signatures are remembered to hold: the same ones come in answer after answer.
 const OPENED: usize = 1024;
-/// Most names of programs that are kept once for all that run them.
+/// Most programs that are kept once for all that run them.
 const PROGRAMS: usize = 64;
 
 /// What a peer said of itself in its HELLO.
@@ -20,8 +20,15 @@ const PROGRAMS: usize = 64;
 pub struct Greeting {
     /// Its signed contact.
     pub contact: Contact,
-    /// Name and version of its program.
-    pub software: Rc<str>,
+    /// What it runs.
+    pub program: Rc<Program>,
+}
+
+/// What a peer runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Program {
+    /// Name and version.
+    pub software: Box<str>,
     /// Its flags.
     pub flags: u64,
 }
@@ -36,15 +43,15 @@ pub struct Greetings {
     /// At most [`GREETINGS`].
     all: BTreeSet<ByNode>,
     /// At most [`PROGRAMS`].
-    programs: BTreeSet<Rc<str>>,
+    programs: BTreeSet<Rc<Program>>,
 }
 
 impl Greetings {
     /// Remembers one, in the place of what the peer said before.
     pub fn note(&mut self, mut greeting: Greeting) {
-        match self.programs.get(&*greeting.software) {
-            Some(known) => greeting.software = known.clone(),
-            None if self.programs.len() < PROGRAMS => drop(self.programs.insert(greeting.software.clone())),
+        match self.programs.get(&greeting.program) {
+            Some(known) => greeting.program = known.clone(),
+            None if self.programs.len() < PROGRAMS => drop(self.programs.insert(greeting.program.clone())),
             None => {}
         }
         if self.all.len() >= GREETINGS && !self.all.contains(&greeting.contact.node) {
@@ -133,12 +140,15 @@ mod tests {
     fn the_last_word_of_a_peer_counts() {
         let mut greetings = Greetings::default();
         for (n, seq) in [(1, 1), (2, 1), (1, 2)] {
-            greetings.note(Greeting { contact: contact(n, seq), software: "one".into(), flags: seq });
+            let program = Program { software: "one".into(), flags: u64::from(n) };
+            greetings.note(Greeting { contact: contact(n, seq), program: program.into() });
         }
-        let of = |n| greetings.of(&contact(n, 0).node).map(|greeting| (greeting.contact.seq, greeting.flags));
-        assert_eq!((of(1), of(2), of(3)), (Some((2, 2)), Some((1, 1)), None));
-        let software = |n| greetings.of(&contact(n, 0).node).map(|greeting| greeting.software.clone());
-        assert!(Rc::ptr_eq(&software(1).expect("known"), &software(2).expect("known")));
+        let of = |n| greetings.of(&contact(n, 0).node).map(|greeting| (greeting.contact.seq, greeting.program.flags));
+        assert_eq!((of(1), of(2), of(3)), (Some((2, 1)), Some((1, 2)), None));
+        greetings
+            .note(Greeting { contact: contact(3, 1), ..greetings.of(&contact(1, 0).node).cloned().expect("known") });
+        let program = |n| greetings.of(&contact(n, 0).node).map(|greeting| greeting.program.clone());
+        assert!(Rc::ptr_eq(&program(1).expect("known"), &program(3).expect("known")));
     }
 
     #[test]
@@ -155,7 +165,8 @@ mod tests {
     fn memory_is_bounded() {
         let (mut greetings, mut opened) = (Greetings::default(), Opened::default());
         for n in 0..3 * GREETINGS as u16 {
-            greetings.note(Greeting { contact: contact(n, 1), software: format!("{n}").into(), flags: 0 });
+            let program = Program { software: format!("{n}").into(), flags: 0 };
+            greetings.note(Greeting { contact: contact(n, 1), program: program.into() });
             opened.note(contact(n, 1));
         }
         assert_eq!((greetings.all.len(), greetings.programs.len(), opened.0.len()), (GREETINGS, PROGRAMS, OPENED));

@@ -6,6 +6,6 @@ mod heard;
 mod rates;
 
 pub use absences::Absences;
-pub use greetings::{Greeting, Greetings, Opened};
+pub use greetings::{Greeting, Greetings, Opened, Program};
 pub use heard::Heard;
 pub use rates::Rates;

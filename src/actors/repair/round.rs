@@ -54,11 +54,11 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
     let node = &shared.node;
     let me = node.contact();
     let peers = Rc::new(node.doors().routing.contacts().await.unwrap_or_default());
-    let unchanged = *shared.known.borrow() == peers;
-    if unchanged && !full && shared.owed.borrow().is_empty() {
+    let known = shared.known.replace(peers.clone());
+    let idle = !full && shared.owed.borrow().is_empty();
+    if idle && (known == peers || !matters(&shared.shares.borrow(), &known, &peers)) {
         return;
     }
-    shared.known.replace(peers.clone());
     let shares = Rc::new(Shares::find(&me, &peers, node.network.k()));
     let before = shared.shares.replace(shares.clone());
     let changed = *before != *shares;
@@ -88,6 +88,27 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
     if !node.is_synced() {
         shared.absence.judge(node, round.answered.len(), round.in_step.len());
     }
+}
+
+/// Tells whether the shares may be others now; both lists are in the order of ids.
+///
+/// Whoever goes may leave a place to this node where it had none. Of those that come, only who is near counts.
+fn matters(shares: &Shares, before: &[Contact], now: &[Contact]) -> bool {
+    let mut before = before.iter().peekable();
+    for contact in now {
+        match before.peek() {
+            Some(known) if known.node < contact.node => return true,
+            Some(known) if known.node == contact.node => {
+                if *known != contact {
+                    return true;
+                }
+                before.next();
+            }
+            _ if shares.depend_on(&contact.node) => return true,
+            _ => {}
+        }
+    }
+    before.peek().is_some()
 }
 
 /// Returns with how many replicas a share is to be compared.

@@ -1,5 +1,6 @@
 //! The routing actor: short handlers around `overlay::RoutingTable`, and the timers that keep it fresh.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,29 +12,27 @@ use super::contacts;
 use super::health::Health;
 use super::messages::{Failed, Greeted, Heard, LookedUp, MoreBootpeers, Persist, Probed, Reached, Woke};
 use super::probes::Probes;
+use super::refresh::refresh;
 use super::search::find_closest;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::overlay::{self, RoutingTable};
+use crate::overlay::{self, LONGEST_SILENCE, RoutingTable};
 use crate::types::{Contact, NodeId, Rng};
 use crate::wire::Ping;
 
 /// How often contacts are looked after.
 const TICK: Duration = Duration::from_secs(5);
-/// A contact near this node, farther or far away that was silent for this long is pinged, later when it has stayed for long:
-/// lookups pass over a few that are gone, replica sets wait for repair.
-const SILENT: [Duration; 3] = [Duration::from_secs(90), Duration::from_secs(240), Duration::from_secs(480)];
-/// The longest that one may be silent that has stayed for long.
-const SILENT_LONGEST: [Duration; 3] = [Duration::from_secs(180), Duration::from_secs(600), Duration::from_secs(1800)];
 /// A bootpeer that was silent for this long is pinged by the others, which are few.
 const BOOTPEER_SILENT_AMONG_THEM: Duration = Duration::from_secs(15);
 /// By everybody else: whether anchors are up decides what counts as published ...
 const BOOTPEER_SILENT: Duration = Duration::from_secs(45);
 /// ... which is of no interest where nobody is logged in; thousands of such nodes would keep a bootpeer busy.
-const BOOTPEER_SILENT_UNATTENDED: Duration = Duration::from_secs(300);
+const BOOTPEER_SILENT_UNATTENDED: Duration = Duration::from_secs(900);
 /// A bucket without a lookup for this long is refreshed (Maymounkov and Mazières 2002, section 2.3).
 const STALE: Duration = Duration::from_secs(3600);
+/// One far away with hardly a contact is refreshed so soon again.
+const SPARSE: Duration = Duration::from_secs(300);
 /// How often the table is written to disk.
 const PERSIST: Duration = Duration::from_secs(60);
 /// The first time it is: early, so that a node that ends abruptly finds its way back.
@@ -57,6 +56,8 @@ pub struct RoutingActor {
     knocked: BTreeMap<NodeId, (Contact, u8)>,
     joined: bool,
     persist_at: Instant,
+    /// The number of the table's changes when it was written last.
+    persisted: Rc<Cell<Option<u64>>>,
     rng: Rng,
 }
 
@@ -77,6 +78,7 @@ impl RoutingActor {
             knocked: BTreeMap::new(),
             joined: false,
             persist_at: Instant::now() + PERSIST_FIRST,
+            persisted: Rc::default(),
             rng,
             node,
         }
@@ -129,6 +131,7 @@ impl RoutingActor {
     }
 
     fn join(&mut self) {
+        self.table.looked_up(&self.node.me.key(), self.now());
         let node = self.node.clone();
         self.node.spawn(async move {
             let found = find_closest(&node, node.me.key()).await;
@@ -163,22 +166,26 @@ impl RoutingActor {
             }
         }
         self.try_those_that_knocked();
-        self.node.heard.forget_beyond(SILENT_LONGEST[2]);
-        let silent = self.table.silent(now, SILENT, SILENT_LONGEST, |node| self.node.heard.ago(node));
+        let heard = |node: &NodeId| self.node.heard.ago(node).map(|ago| now.saturating_sub(ago));
+        let silent = self.table.silent(now, heard);
         silent.into_iter().for_each(|contact| self.probe(contact));
         if self.table.is_empty() {
             // Nobody left: everybody we ever knew is worth another try.
             self.forgive();
             self.joined = false;
         }
-        if let Some(key) = self.table.stale_buckets(now, STALE, &mut self.rng).into_iter().next() {
-            let node = self.node.clone();
-            self.node.spawn(async move { drop(find_closest(&node, key).await) });
+        if let Some(key) = self.table.stale_buckets(now, STALE, SPARSE, &mut self.rng).into_iter().next() {
+            // Counted as made when it begins, so that the next tick begins another one.
+            self.table.looked_up(&key, now);
+            self.node.spawn(refresh(self.node.clone(), key, self.table.is_beyond(&key)));
         }
         if Instant::now() >= self.persist_at {
             self.persist_at = Instant::now() + PERSIST;
-            let node = self.node.clone();
-            self.node.spawn(async move { node.doors().routing.persist().await });
+            self.node.heard.keep(LONGEST_SILENCE, self.table.live().map(|(_, entry)| entry.contact.node));
+            if self.persisted.get() != Some(self.table.changes()) {
+                let node = self.node.clone();
+                self.node.spawn(async move { node.doors().routing.persist().await });
+            }
         }
     }
 
@@ -233,8 +240,7 @@ impl Handler<Greeted> for RoutingActor {
     type Result = ();
 
     fn handle(&mut self, Greeted(contact): Greeted, _: &mut Ctx<Self>) {
-        let known = self.table.contact(&contact.node).is_some_and(|held| held.seq >= contact.seq);
-        if !known {
+        if self.table.wants(&contact) {
             if self.knocked.len() < KNOCKED {
                 self.knocked.insert(contact.node, (contact.clone(), KNOCK_TRIES));
             }
@@ -316,9 +322,11 @@ impl Handler<Persist> for RoutingActor {
 
     fn handle(&mut self, _: Persist, _: &mut Ctx<Self>) -> Self::Result {
         let (node, contacts) = (self.node.clone(), self.table.contacts());
+        let (persisted, changes) = (self.persisted.clone(), self.table.changes());
         Box::pin(async move {
-            if let Err(error) = contacts::save(&node, contacts).await {
-                tracing::warn!(%error, "the routing table was not written");
+            match contacts::save(&node, contacts).await {
+                Ok(()) => persisted.set(Some(changes)),
+                Err(error) => tracing::warn!(%error, "the routing table was not written"),
             }
         })
     }

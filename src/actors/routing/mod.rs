@@ -10,6 +10,7 @@ mod messages;
 mod people;
 mod probes;
 mod questions;
+mod refresh;
 mod search;
 mod settled;
 mod vicinity;

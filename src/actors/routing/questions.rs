@@ -37,7 +37,7 @@ impl Handler<Peers> for RoutingActor {
         let peer = |info: overlay::ContactInfo| Peer {
             connected: connected.binary_search(&info.contact.node).is_ok(),
             bootpeer: self.node.network.is_registrar(&info.contact.node)
-                || self.node.greeting(&info.contact.node).is_some_and(|g| g.flags & FLAG_BOOTPEER != 0),
+                || self.node.greeting(&info.contact.node).is_some_and(|g| g.program.flags & FLAG_BOOTPEER != 0),
             contact: info.contact,
             bucket: info.bucket,
             rtt: info.rtt,
@@ -64,7 +64,7 @@ impl Handler<Overview> for RoutingActor {
         let state = |contact: &Contact| BootpeerState {
             online: self.health.is_up(&contact.node),
             rtt: self.node.net.path(&contact.node).map(|p| p.srtt),
-            software: self.node.greeting(&contact.node).map(|g| g.software.to_string()),
+            software: self.node.greeting(&contact.node).map(|g| g.program.software.to_string()),
             contact: contact.clone(),
         };
         let up = |id: &NodeId| *id == self.node.me || self.health.is_up(id);

@@ -71,6 +71,7 @@ fn one(scenario: &Scenario, nodes: usize, args: &SimArgs, screen: &Screen) -> Re
     let repeat = repeat(scenario, nodes, args);
     let began = Instant::now();
     // A panic in a node is a finding like any other, and has to say how to see it again.
+    screen.acted.set(None);
     let played = catch_unwind(AssertUnwindSafe(|| play(scenario, nodes, screen)));
     let mut report = played.map_err(|_| {
         let message = format!("a simulated node panicked; to see it again: {repeat}");
@@ -78,6 +79,7 @@ fn one(scenario: &Scenario, nodes: usize, args: &SimArgs, screen: &Screen) -> Re
     })?;
     report.repeat = repeat;
     report.took(began.elapsed(), &scenario.bounds);
+    report.opening_s = screen.acted.get().map(|acted| acted.duration_since(began).as_secs_f64());
     Ok(report)
 }
 
@@ -115,6 +117,8 @@ struct Screen {
     bar: ProgressBar,
     lines: bool,
     said: Cell<Option<Instant>>,
+    /// When people began to act.
+    acted: Cell<Option<Instant>>,
     ends: Arc<AtomicBool>,
 }
 
@@ -125,7 +129,7 @@ impl Screen {
         let style = ProgressStyle::with_template("{msg:24} {bar:40} {percent:>3} % · {prefix} · {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let lines = wanted && bar.is_hidden();
-        Self { bar, lines, said: Cell::new(None), ends: Arc::default() }
+        Self { bar, lines, said: Cell::default(), acted: Cell::default(), ends: Arc::default() }
     }
 
     /// The first request to end ends the run with a report of what there is, the second one at once.
@@ -153,6 +157,9 @@ impl Screen {
 
 impl Outside for Screen {
     fn progress(&self, at: Progress) {
+        if at.phase == Phase::Acting && self.acted.get().is_none() {
+            self.acted.set(Some(Instant::now()));
+        }
         let title = match at.phase {
             Phase::Starting => "nodes start",
             Phase::Registering => "people register",

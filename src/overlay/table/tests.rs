@@ -81,39 +81,44 @@ fn an_older_seq_never_overwrites() {
 }
 
 #[test]
-fn contacts_that_stayed_for_long_or_are_heard_may_be_silent_for_longer() {
+fn whoever_was_silent_for_too_long_is_asked_the_near_ones_sooner() {
     let mut table = RoutingTable::new(ME, 2);
-    // Two in each of four buckets: the nearest k, those behind, and those beyond.
+    // Two in each of four buckets: the nearest k, those in the two behind, and those beyond.
     let all = [0x80, 0x81, 0x40, 0x41, 0x20, 0x21, 0x10, 0x11].map(|first| {
         let mut id = ME.0;
         id[0] ^= first;
         NodeId(id)
     });
-    let reach = |table: &mut RoutingTable, at: Duration| {
-        for node in all {
-            table.reached(contact(node, 1), RTT, at);
-        }
-    };
-    let silent = |table: &RoutingTable, at: Duration, heard: &[NodeId], ago: Duration| -> BTreeSet<NodeId> {
-        let longest = [2 * MINUTE, 10 * MINUTE, 30 * MINUTE];
-        let silent = table.silent(at, [MINUTE; 3], longest, |node| heard.contains(node).then_some(ago));
+    for node in all {
+        table.reached(contact(node, 1), RTT, NOW);
+    }
+    let silent = |table: &mut RoutingTable, at: Duration, heard: &[NodeId]| -> BTreeSet<NodeId> {
+        let silent = table.silent(NOW + at, |node| heard.contains(node).then_some(NOW + at - MINUTE));
         silent.iter().map(|contact| contact.node).collect()
     };
     let of = |nodes: &[NodeId]| -> BTreeSet<NodeId> { nodes.iter().copied().collect() };
-    let (near, nearer, every, moment) = (of(&all[6..]), of(&all[4..]), of(&all), Duration::from_millis(1));
-    reach(&mut table, NOW);
-    assert_eq!(silent(&table, NOW + MINUTE, &[], moment), every, "nobody has stayed for long");
-    assert_eq!(silent(&table, NOW + MINUTE, &all[4..], MINUTE - moment), &every - &nearer);
-    assert_eq!(silent(&table, NOW + MINUTE, &all[4..], MINUTE), every, "heard too long ago");
-    assert_eq!(silent(&table, NOW + 3 * MINUTE, &all, moment), every, "those that ask may not hear us");
-    reach(&mut table, NOW + 6 * MINUTE);
-    assert!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2 - moment, &[], moment).is_empty());
-    assert_eq!(silent(&table, NOW + 6 * MINUTE + 3 * MINUTE / 2, &[], moment), every);
-    reach(&mut table, NOW + 120 * MINUTE);
-    assert!(silent(&table, NOW + 121 * MINUTE, &[], moment).is_empty());
-    assert_eq!(silent(&table, NOW + 122 * MINUTE, &[], moment), near);
-    assert_eq!(silent(&table, NOW + 130 * MINUTE, &[], moment), nearer);
-    assert_eq!(silent(&table, NOW + 150 * MINUTE, &[], moment), every);
+    let moment = Duration::from_millis(1);
+    assert_eq!(silent(&mut table, MINUTE * 3 / 2 - moment, &[]), of(&[]));
+    assert_eq!(silent(&mut table, MINUTE * 3 / 2, &[]), of(&all[6..]));
+    assert_eq!(silent(&mut table, MINUTE * 3 / 2, &all), of(&[]), "they asked us a minute ago");
+    assert_eq!(silent(&mut table, MINUTE * 4, &[]), of(&all[2..]));
+    assert_eq!(silent(&mut table, MINUTE * 8, &[]), of(&all));
+    assert_eq!(silent(&mut table, MINUTE * 9 / 2, &all), of(&all[6..]), "those that ask may not hear us");
+}
+
+#[test]
+fn a_lost_neighbour_makes_us_look_after_the_others() {
+    let mut table = table_of(ME, 20, &(0..20).map(far).collect::<Vec<_>>());
+    let calm = NOW + 600 * MINUTE;
+    for n in 0..20 {
+        table.reached(contact(far(n), 1), RTT, calm);
+    }
+    assert!(table.silent(calm + 4 * MINUTE, |_| None).is_empty());
+    for _ in 0..2 {
+        table.failed(&far(0), calm + 4 * MINUTE);
+    }
+    assert_eq!(table.silent(calm + 4 * MINUTE, |_| None).len(), 19);
+    assert!(table.silent(calm + 5 * MINUTE - RTT, |_| None).len() == 19);
 }
 
 #[test]
@@ -261,23 +266,32 @@ fn of_a_crowd_of_one_prefix_only_two_stay_once_others_come() {
 #[test]
 fn stale_buckets_are_those_without_a_lookup_since() {
     let mut rng = Rng::from_seed([7; 32]);
-    let mut table = RoutingTable::new(ME, 20);
-    let hour = 60 * MINUTE;
-    assert!(table.stale_buckets(NOW, hour, &mut rng).is_empty());
-    let mut near = [0; 32];
-    near[0] = 0x10;
-    table.reached(contact(NodeId(near), 1), RTT, NOW);
-    let keys = table.stale_buckets(NOW, hour, &mut rng);
-    assert_eq!(keys[0], ME.key());
+    let mut table = RoutingTable::new(ME, 2);
+    let (hour, sparse) = (60 * MINUTE, 5 * MINUTE);
     let indexes = |keys: &[Key]| keys.iter().map(|k| ME.distance(k).log2()).collect::<Vec<_>>();
-    assert_eq!(indexes(&keys), [None, Some(252), Some(253), Some(254), Some(255)]);
-    assert_ne!(keys, table.stale_buckets(NOW, hour, &mut rng), "keys are random within their buckets");
+    let mut near = [0; 32];
+    assert!(table.stale_buckets(NOW, hour, sparse, &mut rng).is_empty());
+    for last in [1, 2] {
+        (near[0], near[31]) = (0x08, last);
+        table.reached(contact(NodeId(near), 1), RTT, NOW);
+        let keys = table.stale_buckets(NOW, hour, sparse, &mut rng);
+        assert_eq!(indexes(&keys), [None, Some(251), Some(252), Some(253), Some(254), Some(255)]);
+    }
+    let keys = table.stale_buckets(NOW, hour, sparse, &mut rng);
+    assert_eq!(keys[0], ME.key());
+    assert_eq!(keys.iter().filter(|key| table.is_beyond(key)).count(), 2);
+    assert_ne!(keys, table.stale_buckets(NOW, hour, sparse, &mut rng), "keys are random within their buckets");
 
+    for n in 0..3 {
+        table.reached(contact(far(n), 1), RTT, NOW);
+    }
     keys.iter().for_each(|key| table.looked_up(key, NOW));
-    assert!(table.stale_buckets(NOW + 59 * MINUTE, hour, &mut rng).is_empty());
-    table.looked_up(&keys[2], NOW + 30 * MINUTE);
-    let later = table.stale_buckets(NOW + hour, hour, &mut rng);
-    assert_eq!(indexes(&later), [None, Some(252), Some(254), Some(255)]);
+    assert!(table.stale_buckets(NOW + sparse - RTT, hour, sparse, &mut rng).is_empty());
+    let soon = table.stale_buckets(NOW + sparse, hour, sparse, &mut rng);
+    assert_eq!(indexes(&soon), [Some(254), Some(255)], "far away two are few");
+    soon.iter().for_each(|key| table.looked_up(key, NOW + hour - RTT));
+    let later = table.stale_buckets(NOW + hour, hour, sparse, &mut rng);
+    assert_eq!(indexes(&later), [None, Some(251), Some(252), Some(253)]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::sim::statistics::Summary;
 /// So many kinds of requests are named for people.
 const MOST_ASKED: usize = 8;
 
-/// The report of one run; times are virtual but for `wall_s`.
+/// The report of one run; times are virtual but for `wall_s` and `opening_s`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// The scenario's name.
@@ -66,10 +66,14 @@ pub struct Report {
     pub traffic: Traffic,
     /// The same for each kind of request: how many were sent, and the bytes of these and of their answers.
     pub requests: BTreeMap<&'static str, Traffic>,
+    /// Before that, of an average node in all: starting, registering and following.
+    pub opening: BTreeMap<&'static str, Traffic>,
     /// Of an average node.
     pub memory: Memory,
     /// How long the run took in real time; filled in by whoever ran it.
     pub wall_s: Option<f64>,
+    /// How much of that the opening took; filled in likewise.
+    pub opening_s: Option<f64>,
 }
 
 /// Posts of a run.
@@ -132,7 +136,7 @@ impl Checked {
     }
 }
 
-/// Traffic of an average node in an hour.
+/// Traffic of an average node, in an hour where nothing else is said.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Traffic {
     /// Messages sent.
@@ -203,11 +207,13 @@ impl Report {
                 self.memory.disk_records
             ),
         ];
-        lines.push(format!("of these {}", self.most_asked()));
+        lines.push(format!("of these {}", most_asked(&self.requests)));
+        lines.push(format!("before   {}", most_asked(&self.opening)));
         if let (Some(wall), memory) = (self.wall_s, self.memory.process_bytes) {
             let memory =
                 memory.map(|bytes| format!(", {:.0} KiB of memory a node", bytes / 1024.0)).unwrap_or_default();
-            lines.push(format!("took     {wall:.1} s{memory}"));
+            let opening = self.opening_s.map(|opening| format!(", the opening {opening:.1} s")).unwrap_or_default();
+            lines.push(format!("took     {wall:.1} s{opening}{memory}"));
         }
         if !self.bounds.is_empty() {
             let all: Vec<String> = self.bounds.iter().map(Judged::to_string).collect();
@@ -218,17 +224,6 @@ impl Report {
             lines.push(format!("repeat   {}", self.repeat));
         }
         lines.join("\n")
-    }
-
-    /// Returns which requests were most, for people.
-    fn most_asked(&self) -> String {
-        let mut all: Vec<_> = self.requests.iter().collect();
-        all.sort_by(|(_, a), (_, b)| b.messages.total_cmp(&a.messages));
-        let words = all
-            .iter()
-            .take(MOST_ASKED)
-            .map(|(name, traffic)| format!("{:.0} {name} ({:.0} KiB)", traffic.messages, traffic.bytes / 1024.0));
-        words.collect::<Vec<_>>().join(", ")
     }
 
     fn wrong(&self) -> String {
@@ -245,6 +240,17 @@ impl Report {
         parts.extend(self.bounds.iter().filter(|judged| !judged.met).map(|judged| format!("missed {judged}")));
         parts.join("; ")
     }
+}
+
+/// Returns which requests were most, for people.
+fn most_asked(requests: &BTreeMap<&'static str, Traffic>) -> String {
+    let mut all: Vec<_> = requests.iter().collect();
+    all.sort_by(|(_, a), (_, b)| b.messages.total_cmp(&a.messages));
+    let words = all
+        .iter()
+        .take(MOST_ASKED)
+        .map(|(name, traffic)| format!("{:.0} {name} ({:.0} KiB)", traffic.messages, traffic.bytes / 1024.0));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 fn times(ms: &Summary) -> String {

@@ -109,7 +109,7 @@ pub fn play_with(
         let stuck = opening::open(&stage, outside).await.err();
         if stuck.is_none() {
             acts.begin = stage.sim.trace();
-            acts.asked = asked(&stage);
+            acts.opening = asked(&stage);
             act(&stage, outside, &mut acts).await;
         } else {
             // What is counted then is what the opening cost.
@@ -125,8 +125,9 @@ pub fn play_with(
 struct Acts {
     begin: Trace,
     end: Trace,
-    /// Requests and bytes of each number: before people act, then while they did.
+    /// Requests and bytes of each number while people act, and before.
     asked: Vec<(u64, u64)>,
+    opening: Vec<(u64, u64)>,
     checks: Vec<Checked>,
     counts: Vec<Counted>,
 }
@@ -134,7 +135,8 @@ struct Acts {
 impl Default for Acts {
     fn default() -> Self {
         let none = Trace { hash: crate::types::Hash([0; 32]), messages: 0, bytes: 0 };
-        Self { begin: none, end: none, asked: vec![(0, 0); NUMBERS], checks: Vec::new(), counts: Vec::new() }
+        let asked = vec![(0, 0); NUMBERS];
+        Self { begin: none, end: none, opening: asked.clone(), asked, checks: Vec::new(), counts: Vec::new() }
     }
 }
 
@@ -142,8 +144,8 @@ impl Acts {
     /// Counts what acting cost.
     fn close(&mut self, stage: &Stage<'_>) {
         self.end = stage.sim.trace();
-        let before = std::mem::replace(&mut self.asked, asked(stage));
-        before.iter().zip(&mut self.asked).for_each(|(before, now)| {
+        self.asked = asked(stage);
+        self.opening.iter().zip(&mut self.asked).for_each(|(before, now)| {
             now.0 -= before.0;
             now.1 -= before.1;
         });
@@ -270,6 +272,7 @@ fn report(stage: &Stage<'_>, acts: Acts, broken: Option<String>, grown: Option<u
         },
         requests: requests(&acts.asked, node_hours),
         bounds: Vec::new(),
+        opening: requests(&acts.opening, stage.nodes as f64),
         checks: acts.checks,
         counts: acts.counts,
         publish_ms: publish.summary(),
@@ -286,6 +289,7 @@ fn report(stage: &Stage<'_>, acts: Acts, broken: Option<String>, grown: Option<u
             process_bytes: grown.map(a_node),
         },
         wall_s: None,
+        opening_s: None,
     };
     report.bounds = bounds::judge(scenario, &report);
     report.ok = report.is_right();

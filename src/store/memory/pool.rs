@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::seam::Place;
+use crate::seam::{Place, Space};
 use crate::types::WallTime;
 
 /// A record as it lies on a disk, but for when it came there.
@@ -50,18 +50,55 @@ impl Ord for At {
     }
 }
 
-/// Local values and keys that are shorter than this are not worth looking for.
+/// A local value as it lies on a disk.
+pub(super) struct Value {
+    pub at: (Space, Bytes),
+    pub value: Bytes,
+}
+
+/// The same, told apart by its key.
+#[derive(Clone)]
+pub(super) struct Row(pub Arc<Value>);
+
+impl Borrow<(Space, Bytes)> for Row {
+    fn borrow(&self) -> &(Space, Bytes) {
+        &self.0.at
+    }
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Row {}
+
+impl PartialOrd for Row {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Row {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.at.cmp(&other.0.at)
+    }
+}
+
+/// Local values that are shorter than this are not worth looking for.
 const SHORT: usize = 32;
 /// Things held before those that no disk holds any more are swept out for the first time.
 const FEW: usize = 1024;
 
-/// Records and local values that several disks hold; bounded by twice what all of them hold.
+/// Records, local rows and values that several disks hold; bounded by twice what all of them hold.
 #[derive(Default)]
 pub struct Pool {
     records: RefCell<BTreeSet<At>>,
+    rows: RefCell<BTreeSet<Row>>,
     values: RefCell<BTreeSet<Bytes>>,
     /// How many of each there may be before the next sweep.
-    limits: [Cell<usize>; 2],
+    limits: [Cell<usize>; 3],
 }
 
 impl Pool {
@@ -74,10 +111,7 @@ impl Pool {
         {
             return known.clone();
         }
-        if held.len() >= self.limits[0].get().max(FEW) {
-            held.retain(|at| Arc::strong_count(&at.0) > 1);
-            self.limits[0].set(2 * held.len());
-        }
+        make_room(&mut held, &self.limits[0], |at| Arc::strong_count(&at.0) > 1);
         let (key, section, slot, hash) = &lying.place;
         // Neither keeps the message in memory that it came in.
         let place = (*key, *section, Bytes::copy_from_slice(slot), *hash);
@@ -87,8 +121,21 @@ impl Pool {
         at
     }
 
-    /// Returns the same bytes, from the pool where they are there.
-    pub(super) fn value(&self, bytes: Bytes) -> Bytes {
+    /// Returns the row that lies there already, where it says the very same.
+    pub(super) fn row(&self, new: Value) -> Row {
+        let mut held = self.rows.borrow_mut();
+        if let Some(known) = held.get(&new.at).filter(|known| known.0.value == new.value) {
+            return known.clone();
+        }
+        make_room(&mut held, &self.limits[1], |row| Arc::strong_count(&row.0) > 1);
+        let at = (new.at.0, Bytes::copy_from_slice(&new.at.1));
+        let row = Row(Arc::new(Value { at, value: self.value(new.value) }));
+        held.replace(row.clone());
+        row
+    }
+
+    /// Returns the same bytes, from the pool where they are there: other rows may have them.
+    fn value(&self, bytes: Bytes) -> Bytes {
         if bytes.len() < SHORT {
             return bytes;
         }
@@ -96,13 +143,17 @@ impl Pool {
         if let Some(known) = held.get(&bytes) {
             return known.clone();
         }
-        if held.len() >= self.limits[1].get().max(FEW) {
-            held.retain(|bytes| !bytes.is_unique());
-            self.limits[1].set(2 * held.len());
-        }
+        make_room(&mut held, &self.limits[2], |bytes| !bytes.is_unique());
         let bytes = Bytes::copy_from_slice(&bytes);
         held.insert(bytes.clone());
         bytes
+    }
+}
+
+fn make_room<T: Ord>(held: &mut BTreeSet<T>, limit: &Cell<usize>, wanted: impl Fn(&T) -> bool) {
+    if held.len() >= limit.get().max(FEW) {
+        held.retain(wanted);
+        limit.set(2 * held.len());
     }
 }
 
@@ -130,6 +181,20 @@ mod tests {
         (1..3 * FEW as u32).for_each(|n| drop(pool.record(lying(n, 5))));
         assert!(pool.records.borrow().len() <= 2 * FEW, "{}", pool.records.borrow().len());
         assert!(Arc::ptr_eq(&other.0, &pool.record(lying(0, 6)).0), "somebody holds it");
+    }
+
+    #[test]
+    fn the_same_row_is_held_once() {
+        let pool = Pool::default();
+        let row = |n: u32, value: u8| {
+            let at = (Space::Contacts, Bytes::copy_from_slice(&n.to_be_bytes()));
+            pool.row(Value { at, value: Bytes::from(vec![value; SHORT]) })
+        };
+        let kept = row(0, 7);
+        assert!(Arc::ptr_eq(&kept.0, &row(0, 7).0) && !Arc::ptr_eq(&kept.0, &row(0, 8).0));
+        assert_eq!(row(1, 7).0.value.as_ptr(), kept.0.value.as_ptr(), "other rows may say the same");
+        (1..3 * FEW as u32).for_each(|n| drop(row(n, 7)));
+        assert!(pool.rows.borrow().len() <= 2 * FEW, "{}", pool.rows.borrow().len());
     }
 
     #[test]
