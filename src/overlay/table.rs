@@ -238,7 +238,7 @@ impl RoutingTable {
         self.buckets.iter().flat_map(|(index, b)| b.live().iter().map(move |e| (*index, e)))
     }
 
-    /// Returns whom to ping: contacts that were silent for too long ([`super::patience`]), longest first; `heard` says when one
+    /// Returns whom to ping: contacts that were silent for too long (see `overlay::patience`), longest first; `heard` says when one
     /// asked us something, on the clock of `now`.
     pub fn silent(&mut self, now: Duration, heard: impl Fn(&NodeId) -> Option<Duration>) -> Vec<Contact> {
         if now < self.quiet_until {
