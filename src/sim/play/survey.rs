@@ -14,7 +14,7 @@ use crate::sim::statistics::Sample;
 use crate::types::{DeviceId, Hash, Key, NodeId, Problem, Rng, Section};
 
 /// Pages that are read side by side.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 32;
 /// Rows of one page of anything.
 const PAGE: usize = 500;
 
