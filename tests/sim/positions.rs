@@ -121,3 +121,29 @@ fn what_one_device_was_shown_the_other_one_need_not_show_again() {
         }
     });
 }
+
+#[test]
+fn what_was_shown_elsewhere_while_the_disk_was_full_is_marked_when_there_is_room() {
+    let sim = network(962, false);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        follow(&sim, 5, "alice").await;
+        joined(&sim, 7).await;
+        login(&sim, 7, "bob").await.expect("bob logs in on a second node");
+        pause(60).await;
+        for text in ["one", "two"] {
+            publish(&sim, 4, text).await;
+        }
+        for node in [5, 7] {
+            reads(&sim, node, &["one", "two"], KNOWN).await;
+        }
+        sim.set_full(7, true);
+        look(&sim, 5).await;
+        pause(2 * KNOWN.as_secs()).await;
+        assert_eq!(unseen(&sim, 7).await, ["one", "two"], "nothing can be marked");
+        sim.set_full(7, false);
+        sim.until("it is marked", KNOWN, async || unseen(&sim, 7).await.is_empty()).await;
+        assert!(watch(&sim, 7).await.unseen.is_empty());
+    });
+}

@@ -120,3 +120,34 @@ fn who_shuts_down_is_not_waited_for() {
         assert_eq!((posted.online, posted.delivered), (0, 0), "{posted:?}");
     });
 }
+
+#[test]
+fn what_was_overtaken_while_it_was_sent_is_not_sent_again_after_a_restart() {
+    let ways = Ways { shortest: Duration::from_millis(3), longest: Duration::from_millis(4), ..Ways::default() };
+    let sim =
+        Simulation::new(84, SimConfig { nodes: 5, ways, commit: Duration::from_millis(300), ..SimConfig::default() });
+    sim.run(async {
+        settle(&sim, 3, "alice").await;
+        settle(&sim, 4, "bob").await;
+        follow(&sim, 4, "alice").await;
+        // Nobody takes anything: every attempt ends, is noted on the disk and comes again.
+        sim.cut(&[4], &[0, 1, 2, 3]);
+        let labels = async || -> Vec<String> {
+            let items = sim.doors(4).outbox.items().await.unwrap_or_default();
+            items.into_iter().filter(|item| item.label != "watermark").map(|item| item.label).collect()
+        };
+        for moment in 0..60 {
+            for follows in [false, true] {
+                let relation = sim.doors(4).session.follow(name("alice"), follows).await.expect("it is kept");
+                assert!(relation.queued && relation.follows == follows);
+                // One of these moments is the one in which an attempt ends.
+                tokio::time::sleep(Duration::from_millis(moment * 50)).await;
+            }
+            let before = labels().await;
+            sim.shut_down(4).await;
+            sim.start(4);
+            pause(1).await;
+            assert_eq!(labels().await, before, "after {moment} times 50 ms");
+        }
+    });
+}

@@ -317,7 +317,9 @@ impl Handler<Expire> for FeedActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Expire, _: &mut Ctx<Self>) -> Self::Result {
-        let kept = self.state.keep(self.state.over());
+        let mut ops = self.state.over();
+        ops.extend(self.state.read_elsewhere_again());
+        let kept = self.state.keep(ops);
         Box::pin(async move { drop(kept.await) })
     }
 }

@@ -42,6 +42,8 @@ impl FeedState {
             feed.iter().filter_map(|key| Some((key, self.pending.remove(key)?))).collect();
         let named: Vec<FeedRow> = inbox.iter().filter_map(|key| self.naming.borrow_mut().remove(key)).collect();
         if !kept {
+            self.unwritten = true;
+            self.count_unshown();
             let left: Vec<(Space, FeedRow)> =
                 dropped.iter().filter_map(|(space, key)| Some((*space, rows::at(&self.node, *space, key)?))).collect();
             left.iter().for_each(|(_, row)| self.undelete(&row.post));

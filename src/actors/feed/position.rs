@@ -62,9 +62,11 @@ pub(super) fn load(node: &Context) -> Positions {
 impl FeedState {
     /// Marks as shown what was shown on other devices; returns the changes. Nobody is told of it any more.
     pub(super) fn read_elsewhere(&mut self, positions: &Positions) -> Vec<Op> {
-        if self.me.is_none() || !self.read.join(positions) {
+        let news = self.read.join(positions);
+        if self.me.is_none() || !news && !self.unwritten {
             return Vec::new();
         }
+        self.unwritten = false;
         let mut ops = vec![keep_positions(&self.read)];
         let mut told: BTreeSet<Bytes> = BTreeSet::new();
         for (key, row) in &mut self.pending {
@@ -91,6 +93,11 @@ impl FeedState {
         }
         self.silent.extend(told);
         ops
+    }
+
+    /// Marks once more what could not be marked on disk before; returns the changes.
+    pub(super) fn read_elsewhere_again(&mut self) -> Vec<Op> {
+        self.read_elsewhere(&Positions::default())
     }
 
     /// Returns how far the account has read.

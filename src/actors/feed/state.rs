@@ -44,6 +44,8 @@ pub struct FeedState {
     deleted: BTreeSet<(AccountId, Hash)>,
     /// How far other devices of the account have read.
     pub(super) read: Positions,
+    /// Whether something could not be written, and rows on disk may not say yet that they were read elsewhere.
+    pub(super) unwritten: bool,
     /// Rows in `pending` that are no news to the user: nobody is told.
     pub(super) silent: BTreeSet<Bytes>,
     /// Whom the account does not want to hear of, as far as that was carried out.
@@ -66,6 +68,7 @@ impl FeedState {
             naming: RefCell::default(),
             deleted: BTreeSet::new(),
             read: Positions::default(),
+            unwritten: false,
             silent: BTreeSet::new(),
             hidden: Rc::default(),
             watchers: Watchers::default(),
@@ -85,10 +88,15 @@ impl FeedState {
             (followee.account, known.unwrap_or_else(|| Author::new(followee)))
         };
         self.authors = followees.map(author).collect();
-        self.unshown = Unshown::read(&self.node);
         self.read.join(&position::load(&self.node));
-        self.pending.values().for_each(|row| self.unshown.follow(&[rows::put(row)]));
+        self.count_unshown();
         self.me = Some(me);
+    }
+
+    /// Counts anew what the user has not been shown.
+    pub(super) fn count_unshown(&mut self) {
+        self.unshown = Unshown::read(&self.node);
+        self.pending.values().for_each(|row| self.unshown.follow(&[rows::put(row)]));
     }
 
     /// Forgets everything.
@@ -100,6 +108,7 @@ impl FeedState {
         self.naming.borrow_mut().clear();
         self.deleted.clear();
         self.read = Positions::default();
+        self.unwritten = false;
         self.silent.clear();
         self.hidden = Rc::default();
         self.unshown = Unshown::default();

@@ -15,7 +15,7 @@ use super::messages::{Attempted, Await, Dispatch, Items, Nudge, Progress, Waitin
 use super::send::{Waiter, attempt};
 use crate::actors::context::Context;
 use crate::actors::door::{MAILBOX, rest_of};
-use crate::seam::Batch;
+use crate::seam::{Batch, Op};
 
 /// How often the outbox looks for items whose time has come.
 const TICK: Duration = Duration::from_millis(500);
@@ -73,6 +73,22 @@ impl OutboxActor {
             actor.armed = false;
             actor.try_due();
             actor.arm(ctx);
+        });
+    }
+
+    /// Forgets items that were taken from the disk. An attempt that ended in between has noted its progress, and with it put
+    /// its item there once more: it goes again, or the next start would send what was overtaken.
+    fn forget(&mut self, which: impl Fn(&Bytes, &Entry) -> bool) {
+        let ops: Vec<Op> =
+            self.entries.extract_if(.., |key, entry| which(key, entry)).map(|(_, e)| e.item.let_go()).collect();
+        if ops.is_empty() {
+            return;
+        }
+        let node = self.node.clone();
+        self.node.spawn(async move {
+            if let Err(error) = node.store.commit(Batch(ops)).await {
+                tracing::warn!(%error, "what was withdrawn may be sent once more after a restart");
+            }
         });
     }
 
@@ -139,7 +155,7 @@ impl Handler<Dispatch> for OutboxActor {
         if item.label == WATERMARK {
             // Its maker has taken the one before from the disk.
             let key = item.disk_key();
-            self.entries.retain(|held, entry| entry.item.id != item.id || *held == key);
+            self.forget(|held, entry| entry.item.id == item.id && *held != key);
         }
         self.entries.insert(item.disk_key(), entry);
         self.arm(ctx);
@@ -218,7 +234,7 @@ impl Handler<Withdraw> for OutboxActor {
     type Result = ();
 
     fn handle(&mut self, Withdraw(items): Withdraw, _: &mut Ctx<Self>) {
-        self.entries.retain(|_, entry| !items.contains(&entry.item.id));
+        self.forget(|_, entry| items.contains(&entry.item.id));
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Attempted(pub Item);
 #[rtype(result = "()")]
 pub struct Nudge;
 
-/// Forgets items, by their ids, that are not on disk any more; whoever made them has better ones.
+/// Forgets items, by their ids, that were taken from the disk; whoever made them has better ones.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Withdraw(pub Vec<Hash>);

@@ -220,7 +220,7 @@ impl Model {
             let deleted = if let Sure::Yes(at) = post.deleted { at } else { WallTime::NEVER };
             Some(now.min(post.ends).min(deleted).since(from))
         };
-        self.posts.iter().filter_map(life).map(|life| life.as_secs_f64()).sum::<f64>() / 3600.0
+        self.posts.iter().filter_map(life).sum::<Duration>().as_secs_f64() / 3600.0
     }
 }
 
