@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use timeline::sim::play::{Report, play, plots};
-use timeline::sim::scenario::{Opening, People, Scenario, Surveyed};
+use timeline::sim::scenario::{Churn, Opening, People, Scenario, Surveyed};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sim")
@@ -63,6 +63,28 @@ fn in_bad_weather_nothing_that_was_acknowledged_is_lost() {
     assert_eq!(posts.loss_bound, Some(3.0 / posts.published as f64));
 }
 
+/// Nodes that hardly stay for as long as a login takes, most of them with an empty disk.
+#[test]
+fn whoever_lost_a_login_logs_in_again_however_often_the_node_leaves() {
+    let churn = Churn {
+        median_session: Duration::from_secs(2),
+        median_absence: Duration::from_secs(8),
+        percent: 40.0,
+        disk_loss_percent: 40.0,
+        ..Churn::default()
+    };
+    let report = checked(&Scenario {
+        nodes: 16,
+        seed: 9,
+        duration: Duration::from_secs(60),
+        opening: Opening::Apart,
+        churn: Some(churn),
+        people: People { posts: 60.0, ..People::default() },
+        ..Scenario::default()
+    });
+    assert!(report.left > 10 && report.posts.lost == 0, "{report:?}");
+}
+
 #[test]
 fn disks_that_are_full_for_a_while_lose_nothing() {
     println!("to repeat this run: timeline sim config/sim/full-disks.toml");
@@ -78,7 +100,7 @@ fn what_people_made_apart_is_with_its_replicas_when_everybody_is_there() {
     let people = People { percent: 35.0, follows: 4, ..plain.people.clone() };
     let check = Surveyed { people: 10, replicas: true, ..plain.check.clone() };
     let (opening, duration) = (Opening::Apart, Duration::from_secs(120));
-    let apart = Scenario { nodes: 24, k: 8, anchors: false, opening, duration, people, check, ..plain };
+    let apart = Scenario { nodes: 16, k: 8, anchors: false, opening, duration, people, check, ..plain };
     let report = checked(&apart);
     assert_eq!((report.people, report.checks.len()), (7, 1));
 }

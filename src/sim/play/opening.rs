@@ -182,7 +182,7 @@ pub(super) async fn log_in(stage: &Stage<'_>, person: usize) {
         let session = stage.sim.doors(someone.node).session;
         let login = session.login(someone.name.clone(), Zeroizing::new(PASSWORD.to_owned()), true).await;
         match login {
-            Ok(_) => return,
+            Ok(_) => return someone.logged_out.set(false),
             Err(_) => sleep(PAUSE).await,
         }
     }

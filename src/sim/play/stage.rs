@@ -25,6 +25,8 @@ pub(super) struct Someone {
     pub name: Username,
     pub node: usize,
     pub account: Cell<Option<AccountId>>,
+    /// Whether a login was lost with the disk, and none came in its place.
+    pub logged_out: Cell<bool>,
     /// Deeds under way.
     pub busy: Cell<usize>,
     /// Posts that were acknowledged as queued; those that are published go at the next count.
@@ -149,6 +151,7 @@ fn someone(number: usize, node: usize) -> Someone {
         name: format!("person_{number}").parse().expect("digits behind a word are a name"),
         node,
         account: Cell::new(None),
+        logged_out: Cell::new(false),
         busy: Cell::new(0),
         queued: RefCell::default(),
         promised: RefCell::default(),

@@ -193,14 +193,19 @@ async fn start(stage: &Stage<'_>, node: usize, blank: bool) {
         stage.sim.blank(node);
     }
     stage.sim.start(node);
-    let Some(person) = stage.people.iter().position(|someone| blank && someone.node == node) else { return };
-    {
-        let (mut model, someone) = (stage.model.borrow_mut(), &stage.people[person]);
+    let Some(person) = stage.people.iter().position(|someone| someone.node == node) else { return };
+    let someone = &stage.people[person];
+    if blank {
+        let mut model = stage.model.borrow_mut();
         model.disk_lost(person);
         someone.promised.borrow_mut().drain(..).for_each(|deed| model.begun(deed));
         someone.queued.borrow_mut().clear();
+        someone.logged_out.set(true);
     }
-    log_in(stage, person).await;
+    // Also where the node left again before the login was there.
+    if someone.logged_out.get() {
+        log_in(stage, person).await;
+    }
 }
 
 fn set_asleep(stage: &Stage<'_>, node: usize, asleep: bool) {
