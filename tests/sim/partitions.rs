@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::people::{SOON, flushed, follow, network, pause, post, publish, reads, settle, texts};
+use timeline::sim::{SimConfig, Simulation};
+use timeline::types::{Key, NodeId};
+
+use super::people::{SOON, flushed, follow, joined, network, pause, post, publish, reads, settle, texts};
 
 #[test]
 fn a_follower_behind_a_cut_gets_what_it_missed() {
@@ -71,4 +74,53 @@ fn a_follower_whom_the_author_cannot_reach_reads_from_others() {
         assert_eq!(posted.delivered, 0, "{posted:?}");
         reads(&sim, 5, &["by way of others"], Duration::from_secs(65)).await;
     });
+}
+
+const NODES: usize = 56;
+const K: usize = 4;
+
+/// Returns how many of some keys two nodes look up otherwise than at those nearest of all.
+async fn wrong_lookups(sim: &Simulation) -> usize {
+    let mut wrong = 0;
+    for (from, first) in
+        [4, NODES - 4].into_iter().flat_map(|from| (0..=240).step_by(16).map(move |first| (from, first)))
+    {
+        let key = Key([first; 32]);
+        let mut nearest: Vec<NodeId> = (0..NODES).filter(|node| *node != from).map(|node| sim.id(node)).collect();
+        nearest.sort_by_key(|id| id.distance(&key));
+        nearest.truncate(K);
+        let found = sim.doors(from).routing.look_up(key).await.expect("the node lives").closest;
+        wrong += usize::from(!found.iter().map(|near| near.node).eq(nearest));
+    }
+    wrong
+}
+
+/// Cuts a network in two, those left out belonging to both, until either half has forgotten the other; then nobody looks up the
+/// wrong nodes any more within so long.
+fn forgets_and_finds_again(seed: u64, both: usize, within: Duration) {
+    let sim = Simulation::new(seed, SimConfig { nodes: NODES, k: K, ..SimConfig::default() });
+    sim.run(async {
+        joined(&sim, NODES - 4).await;
+        pause(60).await;
+        let (one, other): (Vec<usize>, Vec<usize>) = (both..NODES).partition(|node| *node < NODES / 2);
+        sim.cut(&one, &other);
+        pause(30 * 60).await;
+        sim.heal();
+        assert!(wrong_lookups(&sim).await > 0, "they know each other still");
+        let deadline = sim.elapsed() + within;
+        while wrong_lookups(&sim).await > 0 {
+            assert!(sim.elapsed() < deadline, "{sim:?}: both halves still look up the wrong nodes");
+            pause(within.as_secs() / 8).await;
+        }
+    });
+}
+
+#[test]
+fn halves_that_have_forgotten_each_other_find_each_other_by_the_bootpeers_that_come_back() {
+    forgets_and_finds_again(53, 0, Duration::from_secs(120));
+}
+
+#[test]
+fn halves_that_both_had_bootpeers_all_the_time_find_each_other_as_well() {
+    forgets_and_finds_again(54, 3, Duration::from_secs(3700));
 }

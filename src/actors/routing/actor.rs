@@ -12,12 +12,12 @@ use super::contacts;
 use super::health::Health;
 use super::messages::{Failed, Greeted, Heard, LookedUp, MoreBootpeers, Persist, Probed, Reached, Woke};
 use super::probes::Probes;
-use super::refresh::refresh;
+use super::refresh::{join_anew, refresh};
 use super::search::find_closest;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
-use crate::overlay::{self, LONGEST_SILENCE, RoutingTable};
+use crate::overlay::{self, ALPHA, LONGEST_SILENCE, RoutingTable};
 use crate::types::{Contact, NodeId, Rng};
 use crate::wire::Ping;
 
@@ -33,6 +33,10 @@ const BOOTPEER_SILENT_UNATTENDED: Duration = Duration::from_secs(900);
 const STALE: Duration = Duration::from_secs(3600);
 /// One far away with hardly a contact is refreshed so soon again.
 const SPARSE: Duration = Duration::from_secs(300);
+/// Whoever did not reach a bootpeer for so long may have been cut off with others, and have lost those behind the cut.
+const CUT_OFF: Duration = Duration::from_secs(30);
+/// Several bootpeers come back at the same time.
+const ANEW: Duration = Duration::from_secs(60);
 /// How often the table is written to disk.
 const PERSIST: Duration = Duration::from_secs(60);
 /// The first time it is: early, so that a node that ends abruptly finds its way back.
@@ -55,6 +59,8 @@ pub struct RoutingActor {
     /// Peers that greeted us and were not reached yet, with how often they are still tried; at most [`KNOCKED`].
     knocked: BTreeMap<NodeId, (Contact, u8)>,
     joined: bool,
+    /// When the own key was looked up last by way of bootpeers.
+    joined_anew: Option<Instant>,
     persist_at: Instant,
     /// The number of the table's changes when it was written last.
     persisted: Rc<Cell<Option<u64>>>,
@@ -77,6 +83,7 @@ impl RoutingActor {
             bootpeers,
             knocked: BTreeMap::new(),
             joined: false,
+            joined_anew: None,
             persist_at: Instant::now() + PERSIST_FIRST,
             persisted: Rc::default(),
             rng,
@@ -139,6 +146,15 @@ impl RoutingActor {
         });
     }
 
+    /// Looks up the own key as a newcomer does, by way of the bootpeers that are up.
+    fn join_anew(&mut self) {
+        self.joined_anew = Some(Instant::now());
+        self.table.looked_up(&self.node.me.key(), self.now());
+        let up = self.bootpeers.iter().filter(|bootpeer| self.health.is_up(&bootpeer.node));
+        let up: Vec<Contact> = up.map(|bootpeer| self.known(bootpeer)).take(ALPHA).collect();
+        self.node.spawn(join_anew(self.node.clone(), up));
+    }
+
     /// Probes peers that greeted us and have not answered a probe: it may have been lost, or we were busy.
     fn try_those_that_knocked(&mut self) {
         self.knocked.retain(|_, (_, left)| *left > 0);
@@ -177,7 +193,10 @@ impl RoutingActor {
         if let Some(key) = self.table.stale_buckets(now, STALE, SPARSE, &mut self.rng).into_iter().next() {
             // Counted as made when it begins, so that the next tick begins another one.
             self.table.looked_up(&key, now);
-            self.node.spawn(refresh(self.node.clone(), key, self.table.is_beyond(&key)));
+            match key == self.node.me.key() {
+                true => self.join_anew(),
+                false => self.node.spawn(refresh(self.node.clone(), key, self.table.is_beyond(&key))),
+            }
         }
         if Instant::now() >= self.persist_at {
             self.persist_at = Instant::now() + PERSIST;
@@ -254,12 +273,17 @@ impl Handler<Reached> for RoutingActor {
 
     fn handle(&mut self, Reached(contact, rtt): Reached, _: &mut Ctx<Self>) {
         self.knocked.remove(&contact.node);
-        if self.health.has_failed(&contact.node) && self.health.last(&contact.node).is_some() {
+        let gone_for = self.health.gone_for(&contact.node);
+        if gone_for.is_some() {
             // It may have been our side that was cut off, and then nobody else was gone either.
             self.node.forgive_absences();
         }
         if self.health.answered(&contact.node) {
             self.node.peers_changed.notify_waiters();
+        }
+        let of_late = self.joined_anew.is_some_and(|at| at.elapsed() < ANEW);
+        if self.joined && !of_late && gone_for.is_some_and(|gone| gone >= CUT_OFF) {
+            self.join_anew();
         }
         // A hint from a configuration proves nothing about where others can reach the node.
         if contact.proof.is_none() {

@@ -1,6 +1,7 @@
 //! Whether bootpeers and anchors answer, whether or not they are in the table.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -10,7 +11,8 @@ use crate::types::NodeId;
 #[derive(Default, Clone, Copy, Debug)]
 struct Pulse {
     answered: Option<Instant>,
-    failed: bool,
+    /// Since when it does not.
+    failed: Option<Instant>,
 }
 
 /// The configured bootpeers and the registrars.
@@ -31,15 +33,15 @@ impl Health {
     /// Notes an answer; true when it is one of these and had not answered before, or failed since.
     pub(super) fn answered(&mut self, node: &NodeId) -> bool {
         let Some(pulse) = self.0.get_mut(node) else { return false };
-        let back = pulse.failed || pulse.answered.is_none();
-        *pulse = Pulse { answered: Some(Instant::now()), failed: false };
+        let back = pulse.failed.is_some() || pulse.answered.is_none();
+        *pulse = Pulse { answered: Some(Instant::now()), failed: None };
         back
     }
 
     /// Notes that one did not answer.
     pub(super) fn failed(&mut self, node: &NodeId) {
         if let Some(pulse) = self.0.get_mut(node) {
-            pulse.failed = true;
+            pulse.failed.get_or_insert_with(Instant::now);
         }
     }
 
@@ -50,11 +52,17 @@ impl Health {
 
     /// Tells whether it answered, and has not failed since.
     pub(super) fn is_up(&self, node: &NodeId) -> bool {
-        self.0.get(node).is_some_and(|pulse| pulse.answered.is_some() && !pulse.failed)
+        self.0.get(node).is_some_and(|pulse| pulse.answered.is_some() && pulse.failed.is_none())
     }
 
     /// Tells whether it failed, and has not answered since.
     pub(super) fn has_failed(&self, node: &NodeId) -> bool {
-        self.0.get(node).is_none_or(|pulse| pulse.failed)
+        self.0.get(node).is_none_or(|pulse| pulse.failed.is_some())
+    }
+
+    /// Returns for how long one has not answered that did before; nothing where the last thing heard of it was an answer.
+    pub(super) fn gone_for(&self, node: &NodeId) -> Option<Duration> {
+        let pulse = self.0.get(node).filter(|pulse| pulse.answered.is_some())?;
+        Some(pulse.failed?.elapsed())
     }
 }

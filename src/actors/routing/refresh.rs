@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::search::{Asked, Goal, find_closest, search};
+use super::search::{Asked, Goal, find_closest, find_closest_anew, search};
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::seam::Later;
@@ -11,6 +11,13 @@ use crate::wire::FindNode;
 
 /// Nodes asked near a key of a bucket that is far away: any few of it will do, and others come by themselves.
 const WIDTH: usize = 4;
+
+/// Looks up the own key, beginning with bootpeers where any is up: they are met from all parts of a network, and those who were
+/// cut off from each other and have forgotten each other meet again through them.
+pub(super) async fn join_anew(node: Rc<Context>, bootpeers: Vec<Contact>) {
+    let found = find_closest_anew(&node, node.me.key(), bootpeers).await;
+    tracing::debug!(peers = found.closest.len(), "joined anew");
+}
 
 /// Looks up a key of a bucket: few nodes of one that is far away, else all that are near the key.
 pub(super) async fn refresh(node: Rc<Context>, key: Key, far: bool) {

@@ -59,12 +59,14 @@ pub struct Goal<C> {
     pub first: bool,
     /// Whom to tell as soon as only late peers are waited for.
     pub early: Option<oneshot::Sender<Near>>,
+    /// With whom to begin; where nobody is named, with the nearest in the table.
+    pub from: Vec<Contact>,
 }
 
 impl<C> Goal<C> {
     /// So many answers that count are wanted, on one path.
     pub fn of(counts: C, enough: usize) -> Self {
-        Self { counts, enough, width: usize::MAX, guarded: false, first: false, early: None }
+        Self { counts, enough, width: usize::MAX, guarded: false, first: false, early: None, from: Vec::new() }
     }
 }
 
@@ -91,7 +93,7 @@ where
     C: Fn(&T) -> bool,
 {
     let k = node.network.k();
-    let mut lookup = begin(node, target, goal.width, goal.guarded).await;
+    let mut lookup = begin(node, target, &mut goal).await;
     let share = goal.enough.div_ceil(lookup.paths());
     let mut brought = vec![0; lookup.paths()];
     let mut asking: FuturesUnordered<Later<Event<T>>> = FuturesUnordered::new();
@@ -154,16 +156,19 @@ where
     Found { closest, complete, asked: report.asked, hops: report.hops, nearest }
 }
 
-/// Begins at the nearest in the table, on several paths where that is worth it and enough nodes are known.
-async fn begin(node: &Rc<Context>, target: Key, width: usize, guarded: bool) -> DisjointLookup {
-    let k = node.network.k();
+/// Begins with those named, or at the nearest in the table, on several paths where that is worth it and enough nodes are known.
+async fn begin<C>(node: &Rc<Context>, target: Key, goal: &mut Goal<C>) -> DisjointLookup {
+    let (k, from) = (node.network.k(), std::mem::take(&mut goal.from));
+    if !from.is_empty() {
+        return DisjointLookup::new(target, node.me, k.min(goal.width), 1, from);
+    }
     let (mut seeds, known) = node.doors().routing.seeds(target, k).await;
     // Where nobody was reached of late, it may have been our own fault: then all are asked again.
     if !seeds.iter().all(|seed| node.is_absent(seed)) {
         seeds.retain(|seed| !node.is_absent(seed));
     }
-    let paths = if guarded { paths(known, k) } else { 1 };
-    DisjointLookup::new(target, node.me, k.min(width), paths, seeds)
+    let paths = if goal.guarded { paths(known, k) } else { 1 };
+    DisjointLookup::new(target, node.me, k.min(goal.width), paths, seeds)
 }
 
 /// Waits for an answer; past `slow` the peer gets company.
@@ -178,6 +183,13 @@ async fn watch<T>(contact: Contact, mut answer: Later<Asked<T>>, slow: Duration)
 pub async fn find_closest(node: &Rc<Context>, target: Key) -> Found<()> {
     let asker = node.clone();
     search(node, target, Goal::everybody(), move |contact| ask(&asker, contact, target)).await
+}
+
+/// Looks for the nodes closest to `target` as a newcomer does that knows these alone: where the table is of one part of a network
+/// that was cut in two, so is all that its contacts name.
+pub async fn find_closest_anew(node: &Rc<Context>, target: Key, from: Vec<Contact>) -> Found<()> {
+    let asker = node.clone();
+    search(node, target, Goal { from, ..Goal::everybody() }, move |contact| ask(&asker, contact, target)).await
 }
 
 /// Looks for the nodes closest to `target`, as [`find_closest`]; `early` hears of them as soon as only late peers are waited
