@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use timeline::actors::Retention;
+use timeline::keys::SecretKey;
 use timeline::records::{Signed, WatermarkBody, home};
 use timeline::types::{AccountId, Hash, Section, SectionSet, WallTime};
-use timeline::wire::{Closer, FindNode, Mark, Reconcile, Reconciled, Request, Status, Summary, encode_ok};
+use timeline::wire::{
+    Blob, Closer, ErrorCode, FindNode, Mark, Reconcile, Reconciled, Request, Status, Summary, encode_error, encode_ok,
+    read_request,
+};
 
 use crate::attacker::Attacker;
 use crate::deliver::settle;
@@ -229,4 +233,69 @@ fn a_replica_that_was_away_lets_nothing_go_until_it_has_what_it_should_have() {
         until("what was seen is collected", async || held(&sibling, &victim, alice.id()).await == 0).await;
         victim.end().await;
     });
+}
+
+#[test]
+fn a_replica_that_names_what_it_cannot_prove_or_keeps_back_holds_nothing_up() {
+    let net = network(1, 20, "");
+    run(async {
+        for proves_nothing in [true, false] {
+            hold_up(&net, proves_nothing).await;
+        }
+    });
+}
+
+/// Two of three replicas agree that a post was seen by all; the third, which is asked before the other one, says that there is
+/// another follower.
+async fn hold_up(net: &TestNet, proves_nothing: bool) {
+    let victim = eager(net);
+    let alice = net.account("alice");
+    let device = alice.device(net, "1");
+    let at = home(&alice.id());
+    let sibling = Attacker::new(&net.network, &secret("sibling"));
+    sibling.answers(|_, frame| match frame.first() {
+        Some(&FindNode::NUMBER) => Some(encode_ok(&Closer { contacts: vec![] })),
+        Some(&Reconcile::NUMBER) => Some(encode_ok(&reconciled(vec![], vec![], false))),
+        _ => None,
+    });
+    let is_nearer = |key: &SecretKey| key.public().node_id().distance(&at) < sibling.contact().node.distance(&at);
+    let key = (0..).map(|i| secret(&format!("liar {i}"))).find(is_nearer).expect("some are");
+    let (liar, asked) = (Attacker::new(&net.network, &key), Rc::new(Cell::new(false)));
+    let ghost = net.account("ghost");
+    let edge = ghost.device(net, "1").edge(alice.id(), true, -3_600_000);
+    let (hash, bytes, counts) = (edge.hash(), edge.bytes().clone(), asked.clone());
+    liar.answers(move |_, frame| match frame.first() {
+        Some(&FindNode::NUMBER) => Some(encode_ok(&Closer { contacts: vec![] })),
+        Some(&Reconcile::NUMBER) => {
+            let Ok(request) = read_request::<Reconcile>(frame) else { return None };
+            if request.want.is_empty() {
+                return Some(encode_ok(&reconciled(
+                    Reconciled::pack([(Section::Followers, hash)].into_iter()),
+                    vec![],
+                    false,
+                )));
+            }
+            counts.set(true);
+            let records = vec![Blob::from(&bytes)];
+            let brought = Reconciled { records, ..reconciled(vec![], vec![], false) };
+            Some(if proves_nothing { encode_ok(&brought) } else { encode_error(ErrorCode::Busy, "not now") })
+        }
+        _ => None,
+    });
+    for peer in [&sibling, &liar] {
+        peer.ping(&victim.contact).await;
+    }
+    let known = async || victim.node.doors().routing.overview().await.is_ok_and(|table| table.known == 2);
+    until("all three are replicas", known).await;
+    settle(&victim, &sibling, &alice, &device).await;
+    let (bob, reader) = author(net, &victim, &sibling, "bob").await;
+    let (post, with) = (device.posts(1).remove(0), proofs(&bob, &reader));
+    assert_eq!(sibling.put_one(&victim.contact, at, post.bytes(), &[]).await, Status::Stored);
+    let edge = reader.edge(alice.id(), true, -3_600_000).bytes().clone();
+    assert_eq!(sibling.put_one(&victim.contact, at, &edge, &with).await, Status::Stored);
+    let body = WatermarkBody { seen_hash: Some(post.hash()), ..reader.watermark(&device, 1, 1, 1).body };
+    assert_eq!(sibling.put_one(&victim.contact, at, reader.sign(body).bytes(), &with).await, Status::Stored);
+    until("the liar is asked", async || asked.get()).await;
+    until("what was seen is collected", async || held(&sibling, &victim, alice.id()).await == 0).await;
+    victim.end().await;
 }

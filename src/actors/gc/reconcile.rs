@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::answer::take_hint;
@@ -12,7 +13,7 @@ use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::put::put;
 use crate::actors::routing::closest_of_late;
-use crate::records::home;
+use crate::records::{Record, home};
 use crate::retention::majority;
 use crate::seam::Stored;
 use crate::types::{AccountId, Contact, Hash, Key, NodeId, Section};
@@ -57,13 +58,16 @@ pub(super) async fn is_replica(node: &Rc<Context>, key: &Key) -> bool {
 pub(super) enum Verdict {
     /// It is in step with enough others.
     Agreed,
-    /// Too few answered, or one kept something back.
+    /// Too few answered and kept nothing back, or this node could not keep what they have.
     Few,
     /// Enough answered, and some of them may lack what they should have: soon they will not.
     Away,
 }
 
 /// Compares a home with a majority of its replicas, and with an anchor where this node is none.
+///
+/// Whoever names what it then keeps back, or cannot prove, counts as one that did not answer: others are asked, so that no
+/// replica alone holds up what the rest agree on.
 pub(super) async fn reconcile(node: &Rc<Context>, account: AccountId) -> Verdict {
     let key = home(&account);
     let Replicas { set, ask, anchors } = replicas(node, key).await;
@@ -79,24 +83,28 @@ pub(super) async fn reconcile(node: &Rc<Context>, account: AccountId) -> Verdict
     };
     loop {
         let (lacking, anchored) = voices(&said, false);
-        if lacking == 0 && anchored {
-            break;
-        }
-        let wave: Vec<Contact> = ask.by_ref().take(lacking.max(1)).collect();
-        if wave.is_empty() {
+        let enough = lacking == 0 && anchored;
+        let wave: Vec<Contact> = if enough { Vec::new() } else { ask.by_ref().take(lacking.max(1)).collect() };
+        if !enough && wave.is_empty() {
             let all_away = !node.is_synced() && said.iter().all(|s| s.unsynced);
             match voices(&said, true) {
-                (0, true) if all_away => break,
+                (0, true) if all_away => {}
                 (0, true) => return Verdict::Away,
                 _ => return Verdict::Few,
             }
         }
-        said.extend(join_all(wave.into_iter().map(|c| list(node, c, account))).await.into_iter().flatten());
+        if !wave.is_empty() {
+            said.extend(join_all(wave.into_iter().map(|c| list(node, c, account))).await.into_iter().flatten());
+            continue;
+        }
+        said.iter().for_each(|s| take_hint(node, account, &s.marks));
+        let Fetched { kept, kept_back } = fetch(node, account, &said).await;
+        if !kept || kept_back.is_empty() {
+            push(node, key, said);
+            return if kept { Verdict::Agreed } else { Verdict::Few };
+        }
+        said.retain(|s| !kept_back.contains(&s.contact.node));
     }
-    said.iter().for_each(|s| take_hint(node, account, &s.marks));
-    let fetched = fetch(node, account, &said).await;
-    push(node, key, said);
-    if fetched { Verdict::Agreed } else { Verdict::Few }
 }
 
 async fn replicas(node: &Rc<Context>, key: Key) -> Replicas {
@@ -143,51 +151,84 @@ async fn list(node: &Rc<Context>, contact: Contact, account: AccountId) -> Optio
     None
 }
 
-/// Fetches what is lacking here, each record from the first that has it. False when a peer kept something back, or it could
-/// not be kept here.
-async fn fetch(node: &Rc<Context>, account: AccountId, said: &[Said]) -> bool {
+/// What came of fetching.
+struct Fetched {
+    /// Whether everything that came and may count is here.
+    kept: bool,
+    /// Who did not hand over, or not prove, what it said that it has.
+    kept_back: BTreeSet<NodeId>,
+}
+
+/// Fetches what is lacking here, each record from the first that has it.
+async fn fetch(node: &Rc<Context>, account: AccountId, said: &[Said]) -> Fetched {
     let key = home(&account);
     let mut have = hashes(&read(node, &key));
     have.extend(marks_at(node, &key, usize::MAX).into_iter().map(|mark| mark.hash));
-    let mut all_came = true;
+    let mut all = Fetched { kept: true, kept_back: BTreeSet::new() };
     for peer in said {
-        let mut lacking: Vec<Hash> = peer.has.keys().filter(|hash| !have.contains(*hash)).copied().collect();
-        all_came &= lacking.len() <= FETCHED;
-        lacking.truncate(FETCHED);
-        for want in lacking.chunks(MAX_WANTED) {
-            let request = Reconcile { account, marks: vec![], want: want.to_vec(), after: None };
-            let Ok(answer) = node.call(&peer.contact, &request, Patience::Read).await else {
-                all_came = false;
+        let lacking: Vec<Hash> = peer.has.keys().filter(|hash| !have.contains(*hash)).copied().collect();
+        let (mut whole, mut unproved) = (lacking.len() <= FETCHED, Vec::new());
+        for want in lacking[..lacking.len().min(FETCHED)].chunks(MAX_WANTED) {
+            let Some(came) = fetch_some(node, account, &peer.contact, want).await else {
+                whole = false;
                 break;
             };
-            let bytes = |blobs: Vec<Blob>| blobs.into_iter().map(Blob::into_bytes).collect::<Vec<_>>();
-            let records = bytes(answer.records);
-            // What ended, was replaced or collected meanwhile does not come, and is not lacking any more.
-            if records.is_empty() || records.len() > MAX_WANTED {
-                continue;
+            all.kept &= !came.iter().any(|(_, status)| keeps_from_judging(*status));
+            unproved.extend(came.iter().filter(|(_, status)| is_doubtful(*status)).map(|(hash, _)| *hash));
+            have.extend(want.iter().filter(|hash| !unproved.contains(*hash)));
+        }
+        // What proves it may have come behind it, or had no room beside the proofs of others.
+        for hash in unproved {
+            let came = fetch_some(node, account, &peer.contact, &[hash]).await.unwrap_or_default();
+            if came.is_empty() || came.iter().any(|(_, status)| is_doubtful(*status)) {
+                whole = false;
+                break;
             }
-            let statuses = node.doors().storage.receive(peer.contact.node, key, records, bytes(answer.proofs)).await;
-            tracing::trace!(peer = %peer.contact.node.short(), ?statuses, "fetched");
-            all_came &= !statuses.iter().any(keeps_from_judging);
-            have.extend(want);
+            all.kept &= !came.iter().any(|(_, status)| keeps_from_judging(*status));
+            have.insert(hash);
+        }
+        if !whole {
+            all.kept_back.insert(peer.contact.node);
         }
     }
-    all_came
+    all
+}
+
+/// Fetches some records from a peer; returns those that came, with what became of them. `None` when it does not answer.
+async fn fetch_some(
+    node: &Rc<Context>,
+    account: AccountId,
+    from: &Contact,
+    want: &[Hash],
+) -> Option<Vec<(Hash, Status)>> {
+    let request = Reconcile { account, marks: vec![], want: want.to_vec(), after: None };
+    let answer = node.call(from, &request, Patience::Read).await.ok()?;
+    let bytes = |blobs: Vec<Blob>| blobs.into_iter().map(Blob::into_bytes).collect::<Vec<_>>();
+    let records = bytes(answer.records);
+    // What ended, was replaced or collected meanwhile does not come, and is not lacking any more.
+    if records.is_empty() || records.len() > MAX_WANTED {
+        return Some(Vec::new());
+    }
+    let hash = |bytes: &Bytes| Record::decode(bytes.clone()).ok().map(|record| record.hash());
+    let hashes: Vec<Option<Hash>> = records.iter().map(hash).collect();
+    let statuses = node.doors().storage.receive(from.node, home(&account), records, bytes(answer.proofs)).await;
+    tracing::trace!(peer = %from.node.short(), ?statuses, "fetched");
+    Some(hashes.into_iter().zip(statuses).filter_map(|(hash, status)| Some((hash?, status))).collect())
 }
 
 /// Tells whether a record that came may count, and is not here all the same: without it nothing is decided. What is refused
 /// for what it is counts nowhere.
-fn keeps_from_judging(status: &Status) -> bool {
+fn keeps_from_judging(status: Status) -> bool {
     matches!(
         status,
-        Status::StoreFailed
-            | Status::Quota
-            | Status::AnchorFull
-            | Status::SourceQuota
-            | Status::RateLimited
-            | Status::NeedProof
-            | Status::Future
+        Status::StoreFailed | Status::Quota | Status::AnchorFull | Status::SourceQuota | Status::RateLimited
     )
+}
+
+/// Tells whether a record says nothing as long as the peer that has it does not prove it, or its time has not come: no other
+/// holder would have taken it.
+fn is_doubtful(status: Status) -> bool {
+    matches!(status, Status::NeedProof | Status::Future)
 }
 
 /// Sends each peer what it lacks and has not collected itself, beside the caller.
