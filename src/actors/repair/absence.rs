@@ -19,6 +19,9 @@ const ALONE: Duration = Duration::from_secs(30);
 const ENOUGH: usize = 3;
 /// After this, one other is enough: of several that answered, some never come to an end.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// After this, none need be, where rounds bring nothing any more: whoever says that it has everything and never comes to an end
+/// keeps nobody from having a voice.
+const HOPELESS: Duration = Duration::from_secs(900);
 /// A clock that moved further than this beside the time that passed was set.
 const STEP: Duration = Duration::from_secs(5);
 /// On disk: when this node last ran, as 64-bit big-endian number of milliseconds.
@@ -82,14 +85,48 @@ impl Absence {
         self.back.get().elapsed() < ALONE
     }
 
-    /// Decides after a round, given how many with everything answered, and with how many of them all was compared.
-    pub(super) fn judge(&self, node: &Context, answered: usize, in_step: usize) {
-        let passed = self.back.get().elapsed();
-        let alone = answered == 0 && !self.has_time();
-        let enough = if passed >= PATIENCE { 1 } else { ENOUGH };
-        if alone || (answered > 0 && in_step >= enough.min(answered)) {
+    /// Decides after a round, given how many with everything answered, with how many of them all was compared, and whether
+    /// anything was fetched.
+    pub(super) fn judge(&self, node: &Context, answered: usize, in_step: usize, fetched: bool) {
+        if is_back(self.back.get().elapsed(), answered, in_step, fetched) {
             tracing::info!(in_step, "this node has what it should have");
             node.set_synced(true);
         }
+    }
+}
+
+/// Tells whether a node that came back so long ago has what it should have, as far as that can be.
+fn is_back(passed: Duration, answered: usize, in_step: usize, fetched: bool) -> bool {
+    let enough = match passed {
+        _ if passed >= HOPELESS && !fetched => 0,
+        _ if passed >= PATIENCE => 1,
+        _ => ENOUGH,
+    };
+    let alone = answered == 0 && passed >= ALONE;
+    alone || (answered > 0 && in_step >= enough.min(answered))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_came_back_is_in_step_with_three_and_after_a_while_with_fewer() {
+        let check = |seconds, answered, in_step, fetched, expected| {
+            let back = is_back(Duration::from_secs(seconds), answered, in_step, fetched);
+            assert_eq!(back, expected, "{seconds} s: {in_step} of {answered}, {fetched}");
+        };
+        check(29, 0, 0, false, false);
+        check(30, 0, 0, false, true);
+        check(5, 5, 2, true, false);
+        check(5, 5, 3, true, true);
+        check(5, 2, 2, false, true);
+        check(299, 5, 1, false, false);
+        check(300, 5, 1, true, true);
+        check(300, 5, 0, false, false);
+        // One that always says that it has more, and hands nothing over.
+        check(899, 1, 0, false, false);
+        check(900, 1, 0, true, false);
+        check(900, 1, 0, false, true);
     }
 }

@@ -47,6 +47,8 @@ struct Round<'a> {
     in_step: BTreeSet<NodeId>,
     /// Peers that answered and were away themselves.
     away: usize,
+    /// Whether anything was fetched.
+    fetched: bool,
 }
 
 /// Compares what is due: everything in a full round, else what changed hands.
@@ -74,6 +76,7 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
         answered: BTreeSet::new(),
         in_step: BTreeSet::new(),
         away: 0,
+        fetched: false,
     };
     if changed {
         round.note_newcomers(&before);
@@ -86,7 +89,7 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
         round.meet_anchors().await;
     }
     if !node.is_synced() {
-        shared.absence.judge(node, round.answered.len(), round.in_step.len());
+        shared.absence.judge(node, round.answered.len(), round.in_step.len(), round.fetched);
     }
 }
 
@@ -196,6 +199,7 @@ impl Round<'_> {
     }
 
     fn note(&mut self, node: NodeId, met: Met) {
+        self.fetched |= met.fetched > 0;
         self.away += usize::from(met.answered && met.unsynced);
         // Nobody learns what it lacks from one that was away as well.
         if met.answered && !met.unsynced {
@@ -247,6 +251,7 @@ impl Round<'_> {
     }
 
     fn note_anchor(&mut self, node: NodeId, met: Met) {
+        self.fetched |= met.fetched > 0;
         if met.answered && !met.unsynced {
             self.answered.insert(node);
         }
