@@ -20,8 +20,10 @@ pub const MAX_PARALLEL: usize = 10;
 pub const MAX_ASKS: usize = 400;
 
 /// The most candidates remembered, the nearest. More than [`MAX_ASKS`], so that whoever was asked is never forgotten, and
-/// so never asked again, and there is room for several times k that were not.
+/// so never asked again.
 pub const MAX_CANDIDATES: usize = 512;
+/// Contacts of an answer that are looked at however few are wanted: when many go at once, those named first may be gone.
+const NAMED: usize = 20;
 
 /// What the owner of a lookup does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,12 +181,12 @@ impl Lookup {
         }
     }
 
-    /// Takes an answer of a peer that was asked; at most k of its contacts are looked at, and none once the lookup was
-    /// finished. Any other peer is ignored.
+    /// Takes an answer of a peer that was asked; at most k of its contacts are looked at (20 where k is less), and none once
+    /// the lookup was finished. Any other peer is ignored.
     pub fn on_answer(&mut self, node: &NodeId, contacts: Vec<Contact>) {
         let Some(hop) = self.settle(node, State::Answered).filter(|_| self.end.is_none()) else { return };
         let before = self.nearest();
-        contacts.into_iter().take(self.k).for_each(|contact| self.hear(contact, hop + 1));
+        contacts.into_iter().take(self.k.max(NAMED)).for_each(|contact| self.hear(contact, hop + 1));
         self.judge(self.nearest() != before);
     }
 

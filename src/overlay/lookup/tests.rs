@@ -456,3 +456,22 @@ fn where_few_more_are_wanted_few_are_asked_at_once() {
     };
     assert_eq!([None, Some(1), Some(3), Some(100)].map(in_flight), [MAX_PARALLEL, 2, 4, MAX_PARALLEL]);
 }
+
+#[test]
+fn those_named_behind_the_dead_are_found_where_few_are_wanted() {
+    let mut rng = Rng::from_seed([12; 32]);
+    let target = Key(rng.bytes());
+    let mut near: Vec<NodeId> = (0..8).map(|_| beside(&target, &mut rng)).collect();
+    near.sort_by_key(|node| node.distance(&target));
+    let named: Vec<Contact> = near.iter().map(|node| contact(*node)).collect();
+    let mut lookup = Lookup::new(target, random_node(&mut rng), 3, vec![contact(random_node(&mut rng))]);
+    // When many go at once, everybody still names them, and the nearest first.
+    while let Step::Ask(peer) = lookup.next() {
+        if near[..4].contains(&peer.node) {
+            lookup.on_failure(&peer.node);
+        } else {
+            lookup.on_answer(&peer.node, named.iter().filter(|other| **other != peer).cloned().collect());
+        }
+    }
+    assert_eq!((nodes(&lookup.closest()), lookup.next()), (near[4..7].to_vec(), Step::Done));
+}
