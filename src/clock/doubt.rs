@@ -61,6 +61,9 @@ pub struct Doubts {
     peers: Vec<Heard>,
     /// What follows from them, while it does.
     median: Cell<Option<Median>>,
+    /// The network's registrars, and what they said themselves, which no number of others pushes out: at most one word each.
+    registrars: Vec<NodeId>,
+    told: Vec<Heard>,
 }
 
 impl Doubts {
@@ -72,7 +75,15 @@ impl Doubts {
             step: None,
             peers: Vec::new(),
             median: Cell::new(None),
+            registrars: Vec::new(),
+            told: Vec::new(),
         }
+    }
+
+    /// Says who the registrars are: where the clock agrees with theirs, however many others are no reason for doubt. Whoever
+    /// makes enough nodes would keep everybody from publishing with them.
+    pub fn trust(&mut self, registrars: Vec<NodeId>) {
+        self.registrars = registrars;
     }
 
     /// Notes that the clock was set. Several steps add up, and may cancel each other out.
@@ -90,6 +101,10 @@ impl Doubts {
     /// Notes the time that a peer has.
     pub fn heard(&mut self, peer: NodeId, time: WallTime, at: Duration) {
         let heard = Heard { peer, start_ms: i128::from(time.0) - at.as_millis() as i128, at };
+        if self.registrars.contains(&peer) {
+            self.told.retain(|told| told.peer != peer);
+            self.told.push(heard);
+        }
         let is_full = self.peers.len() >= PEERS;
         let mut held = self.peers.iter_mut();
         let place = match held.find(|held| held.peer == peer) {
@@ -106,6 +121,7 @@ impl Doubts {
     /// Forgets what peers said: after a sleep whose length is not known it means nothing.
     pub fn forget_peers(&mut self) {
         self.peers.clear();
+        self.told.clear();
         self.median.set(None);
     }
 
@@ -121,14 +137,16 @@ impl Doubts {
     }
 
     fn find_median(&self, at: Duration) -> Median {
-        let recent = || self.peers.iter().filter(|heard| at.saturating_sub(heard.at) <= RECENT);
-        let mut starts: Vec<i128> = recent().map(|heard| heard.start_ms).collect();
-        starts.sort_unstable();
-        let until = recent().map(|heard| heard.at.saturating_add(RECENT)).min().unwrap_or(Duration::MAX);
-        let start_ms = starts.get(starts.len() / 2).copied().unwrap_or_default();
-        let median = Median { count: starts.len(), start_ms, until };
+        let median = median_of(&self.peers, at);
         self.median.set(Some(median));
         median
+    }
+
+    /// Tells whether the clock agrees with those of the registrars that were heard of late.
+    fn agrees_with_registrars(&self, now: WallTime, at: Duration) -> bool {
+        let Median { count, start_ms, .. } = median_of(&self.told, at);
+        let ahead = start_ms + at.as_millis() as i128 - i128::from(now.0);
+        count > 0 && ahead.unsigned_abs() <= PEER_TOLERANCE.as_millis()
     }
 
     /// Forgets a step that is settled: see `docs/decisions/0012-when-a-step-of-the-clock-is-settled.md`.
@@ -152,10 +170,10 @@ impl Doubts {
             return Some(Doubt::Servers);
         }
         match self.peers(now, at) {
-            (count, ahead) if count >= PEERS_NEEDED && ahead.unsigned_abs() > PEER_TOLERANCE.as_millis() as u64 => {
-                Some(Doubt::Peers(ahead))
-            }
-            _ => None,
+            (count, _) if count < PEERS_NEEDED => None,
+            (_, ahead) if ahead.unsigned_abs() <= PEER_TOLERANCE.as_millis() as u64 => None,
+            _ if self.agrees_with_registrars(now, at) => None,
+            (_, ahead) => Some(Doubt::Peers(ahead)),
         }
     }
 
@@ -163,6 +181,16 @@ impl Doubts {
     pub fn step(&self) -> Option<i64> {
         self.step.map(|(by_ms, _)| by_ms)
     }
+}
+
+/// Returns what those say together that were heard of late.
+fn median_of(words: &[Heard], at: Duration) -> Median {
+    let recent = || words.iter().filter(|heard| at.saturating_sub(heard.at) <= RECENT);
+    let mut starts: Vec<i128> = recent().map(|heard| heard.start_ms).collect();
+    starts.sort_unstable();
+    let until = recent().map(|heard| heard.at.saturating_add(RECENT)).min().unwrap_or(Duration::MAX);
+    let start_ms = starts.get(starts.len() / 2).copied().unwrap_or_default();
+    Median { count: starts.len(), start_ms, until }
 }
 
 #[cfg(test)]

@@ -171,6 +171,28 @@ fn three_peers_that_see_another_time_are_enough_for_doubt() {
 }
 
 #[test]
+fn whoever_makes_many_nodes_that_see_another_time_keeps_nobody_from_publishing() {
+    let sim = network(110, 6);
+    sim.run(async {
+        settle(&sim, 4, "alice").await;
+        settle(&sim, 5, "bob").await;
+        follow(&sim, 5, "alice").await;
+        for _ in 0..40 {
+            let stranger = sim.build();
+            sim.skew(stranger, HOUR, NONE, false);
+            sim.start(stranger);
+        }
+        let heard = async || clock(&sim, 4).await.peers_ahead_ms > 3_500_000;
+        sim.until("most of those that were heard are strangers", Duration::from_secs(120), heard).await;
+        pause(10).await;
+        publish(&sim, 4, "in time").await;
+        reads(&sim, 5, &["in time"], SOON).await;
+        let doubts = async |node| clock(&sim, node).await.in_doubt;
+        assert!(!doubts(4).await && !doubts(5).await && !doubts(0).await);
+    });
+}
+
+#[test]
 fn a_lying_time_server_is_outvoted_and_the_offset_is_applied() {
     let sim = network(105, 8);
     sim.run(async {

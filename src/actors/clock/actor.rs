@@ -14,7 +14,7 @@ use super::wake::wake_up;
 use crate::actors::context::Context;
 use crate::clock::{Doubts, Passage, Reading};
 use crate::seam::{Batch, Clock, SetClockError};
-use crate::types::WallTime;
+use crate::types::{PublicKey, WallTime};
 
 /// How often the clocks are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -58,6 +58,7 @@ impl ClockActor {
         let kept = Kept { first: before.first.or(has_servers.then_some(now)), ..before };
         let since = kept.agreed.or(kept.first).unwrap_or(now);
         let mut doubts = Doubts::new(has_servers, now.since(since).saturating_sub(reading.passed));
+        doubts.trust(node.network.registrars.iter().map(PublicKey::node_id).collect());
         let fell = WallTime(kept.good.0.saturating_sub(WRONG_MS)) > now;
         let uncorrected = has_servers && clock.offset_ms() == 0 && kept.offset_ms.unsigned_abs() > WRONG_MS;
         let step = match kept.step_ms {

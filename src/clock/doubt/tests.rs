@@ -123,6 +123,26 @@ fn peers_are_bounded_and_the_oldest_goes() {
     assert!(!is_kept(peer(0)) && is_kept(peer(255)));
 }
 
+#[test]
+fn however_many_strangers_see_another_time_a_clock_that_agrees_with_the_registrars_is_not_in_doubt() {
+    let doubt = |registrars: &[i64], at: Duration| {
+        let mut doubts = Doubts::new(false, Duration::ZERO);
+        doubts.trust((200..203).map(peer).collect());
+        for (number, ahead) in registrars.iter().enumerate() {
+            doubts.heard(peer(200 + number as u8), WallTime((NOON.0 as i64 + ahead) as u64), Duration::ZERO);
+        }
+        (0..100).for_each(|number| doubts.heard(peer(number), right(at).plus(HOUR), at));
+        doubts.doubt(right(at), at)
+    };
+    let doubted = Some(Doubt::Peers(3_600_000));
+    assert_eq!([doubt(&[0], SECOND), doubt(&[0, 3_600_000, 0], SECOND)], [None; 2]);
+    assert_eq!(
+        [doubt(&[], SECOND), doubt(&[3_600_000], SECOND), doubt(&[0, 9_000_000, 9_000_000], SECOND)],
+        [doubted; 3]
+    );
+    assert_eq!([doubt(&[0], RECENT), doubt(&[0], RECENT + SECOND)], [None, doubted], "what was said long ago");
+}
+
 proptest! {
     #[test]
     fn fewer_than_half_of_the_peers_cannot_bring_a_right_clock_in_doubt(
