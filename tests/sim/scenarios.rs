@@ -100,7 +100,7 @@ fn what_people_made_apart_is_with_its_replicas_when_everybody_is_there() {
     let people = People { percent: 35.0, follows: 4, ..plain.people.clone() };
     let check = Surveyed { people: 10, replicas: true, ..plain.check.clone() };
     let (opening, duration) = (Opening::Apart, Duration::from_secs(120));
-    let apart = Scenario { nodes: 16, k: 8, anchors: false, opening, duration, people, check, ..plain };
+    let apart = Scenario { nodes: 24, k: 8, anchors: false, opening, duration, people, check, ..plain };
     let report = checked(&apart);
     assert_eq!((report.people, report.checks.len()), (7, 1));
 }
