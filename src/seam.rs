@@ -87,6 +87,10 @@ pub trait Transport {
     /// `within` covers everything, dialling included.
     fn request(&self, to: &Contact, body: Bytes, class: Class, within: Duration) -> Later<Result<Bytes, NetError>>;
 
+    /// Makes sure that a request to a peer needs no dial: ready when the peer answered our HELLO well, at once where it has.
+    /// The dial goes on when nobody waits any more.
+    fn reach(&self, to: &Contact, within: Duration) -> Later<Result<(), NetError>>;
+
     /// Names the receiver of requests; before this call peers are not answered. Its end ends serving.
     fn serve(&self, inbound: Weak<dyn Inbound>);
 

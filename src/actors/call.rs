@@ -10,7 +10,7 @@ use super::context::Context;
 use crate::overlay::LONGEST;
 use crate::seam::{Class, NetError, Path};
 use crate::types::{Contact, NodeId};
-use crate::wire::{Request, WireError, open_answer};
+use crate::wire::{Ping, Request, WireError, open_answer};
 
 /// Why a request brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -58,38 +58,61 @@ impl Context {
         let dialled = path.is_some_and(|path| path.connected);
         let within = self.within(&to.node, path, patience);
         let answer = self.net.request(to, request.to_frame(), R::CLASS, within).await;
-        let routing = &self.doors().routing;
         let took_ms = started.elapsed().as_millis();
         tracing::trace!(peer = %to.node.short(), request = R::NUMBER, took_ms, error = ?answer.as_ref().err(), "asked");
         match answer {
             Ok(frame) => {
-                self.found(&to.node);
                 if dialled && patience == Patience::Read && R::CLASS == Class::Read {
                     self.took(to.node, started.elapsed());
                 }
-                let rtt = self.net.path(&to.node).map_or_else(|| started.elapsed(), |p| p.srtt);
-                routing.reached(self.signed(to), rtt);
+                self.answered(to, started);
                 match open_answer::<R::Answer>(&frame) {
                     Ok(Ok(answer)) => Ok(answer),
                     Ok(Err(refused)) => Err(refused.into()),
                     Err(_) => Err(CallError::Malformed),
                 }
             }
-            Err(NetError::Closed) => Err(NetError::Closed.into()),
             Err(error) => {
                 if dialled && matches!(error, NetError::Timeout(_)) {
                     self.was_late(to.node, started.elapsed());
                 }
-                // One that is there and slow is worth another try at once; one that is not costs a dial each time.
-                if error == NetError::Unreachable {
-                    self.missed(to);
-                }
-                if error != NetError::TooLarge {
-                    routing.failed(to.node);
-                }
-                Err(error.into())
+                Err(self.unanswered(to, error))
             }
         }
+    }
+
+    /// Sees whether a peer is there: by a dial, whose HELLO it answers, where no connection to it is open, else by a PING. The
+    /// routing table learns of it.
+    pub async fn probe(self: &Rc<Self>, peer: &Contact) -> Result<(), CallError> {
+        let path = self.net.path(&peer.node);
+        if path.is_some_and(|path| path.connected) {
+            return self.call(peer, &Ping {}, Patience::Read).await.map(drop);
+        }
+        let started = Instant::now();
+        match self.net.reach(peer, self.within(&peer.node, path, Patience::Read)).await {
+            Ok(()) => {
+                self.answered(peer, started);
+                Ok(())
+            }
+            Err(error) => Err(self.unanswered(peer, error)),
+        }
+    }
+
+    fn answered(&self, peer: &Contact, started: Instant) {
+        self.found(&peer.node);
+        let rtt = self.net.path(&peer.node).map_or_else(|| started.elapsed(), |p| p.srtt);
+        self.doors().routing.reached(self.signed(peer), rtt);
+    }
+
+    fn unanswered(&self, peer: &Contact, error: NetError) -> CallError {
+        // One that is there and slow is worth another try at once; one that is not costs a dial each time.
+        if error == NetError::Unreachable {
+            self.missed(peer);
+        }
+        if !matches!(error, NetError::Closed | NetError::TooLarge) {
+            self.doors().routing.failed(peer.node);
+        }
+        error.into()
     }
 
     /// Returns the newest signed contact of the same node, where one is known.

@@ -130,6 +130,11 @@ impl Transport for Quic {
         Box::pin(async move { inner.request(to, body, class, within).await })
     }
 
+    fn reach(&self, to: &Contact, within: Duration) -> Later<Result<(), NetError>> {
+        let (inner, to) = (self.0.clone(), to.clone());
+        Box::pin(async move { inner.reach(to, within).await })
+    }
+
     fn serve(&self, inbound: Weak<dyn Inbound>) {
         self.0.accepting.serve(inbound);
     }
@@ -251,6 +256,17 @@ impl Inner {
                 Err(failed) => return Err(failed.error),
             }
         }
+    }
+
+    async fn reach(self: Rc<Self>, to: Contact, within: Duration) -> Result<(), NetError> {
+        if to.node == self.me {
+            return Err(NetError::Unreachable);
+        }
+        let greeted = async {
+            let lease = self.lease(&to).await?;
+            lease.link.believe(std::future::ready(Ok(()))).await.map_err(|failed| failed.error)
+        };
+        timeout(within.min(FOR_EVER), greeted).await.unwrap_or(Err(NetError::Unreachable))
     }
 
     async fn send(&self, lease: &Lease, body: Bytes, class: Class) -> Result<Bytes, Failed> {

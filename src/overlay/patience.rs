@@ -98,7 +98,8 @@ impl Patience {
     pub(super) fn due(
         &self,
         zone: Zone,
-        (since, last_seen, heard): (Duration, Duration, Option<Duration>),
+        (since, last_seen): (Duration, Duration),
+        heard: Option<Duration>,
         now: Duration,
     ) -> Duration {
         let patience = self.of(zone, last_seen.saturating_sub(since), now);
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn whoever_asks_us_is_asked_later_but_not_never() {
         let (patience, zone) = (Patience::default(), Zone::Near);
-        let due = |heard| patience.due(zone, (HOUR, HOUR, heard), HOUR).as_secs() - HOUR.as_secs();
+        let due = |heard| patience.due(zone, (HOUR, HOUR), heard, HOUR).as_secs() - HOUR.as_secs();
         let minutes = |n| Some(HOUR + MINUTE * n);
         assert_eq!([due(None), due(Some(Duration::ZERO)), due(minutes(1)), due(minutes(60))], [90, 90, 150, 270]);
     }

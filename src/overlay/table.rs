@@ -12,12 +12,17 @@ use super::bucket::{Bucket, Entry, Loss};
 use super::dead::Dead;
 use super::patience::{Patience, Zone};
 use super::replicas::{is_crowded, preferred};
-use crate::types::{Contact, Distance, Key, NodeId, Rng};
+use crate::types::{Contact, Key, NodeId, Rng};
 
 /// Contacts are looked over at least so often; in between nobody can have become due, but for changes that are noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// A bucket far away with fewer contacts than this is refreshed sooner than others.
 const SPARSE: usize = 3;
+/// So long after the first lookup of our own place it is looked at again: by then those that came with us have been found by
+/// somebody near us.
+const AGAIN: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(60)];
+/// Twice as long as that.
+const YOUNG: Duration = Duration::from_secs(120);
 
 /// What became of a peer that answered our request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +77,8 @@ pub struct RoutingTable {
     /// The last lookup in every bucket, at most 256.
     looked_up: BTreeMap<u8, Duration>,
     looked_up_ourselves: Option<Duration>,
+    /// When our own place was looked up for the first time.
+    joined: Option<Duration>,
 }
 
 impl RoutingTable {
@@ -87,6 +94,7 @@ impl RoutingTable {
             changes: 0,
             looked_up: BTreeMap::new(),
             looked_up_ourselves: None,
+            joined: None,
         }
     }
 
@@ -97,6 +105,30 @@ impl RoutingTable {
     /// enough: the rest comes by itself, as lookups reach them.
     pub fn heard(&self, contact: &Contact, now: Duration) -> bool {
         self.wants(contact) && !self.dead.shuns(contact, now)
+    }
+
+    /// Returns those of the contacts named near a key that are worth a probe, as many as there is room for in their buckets.
+    ///
+    /// Far away nobody is, but for newer addresses: those that named them are in the table by now, and few are enough there.
+    pub fn lacking(&self, named: Vec<Contact>, now: Duration) -> Vec<Contact> {
+        let mut room: BTreeMap<u8, usize> = BTreeMap::new();
+        let border = self.border();
+        let mut is_worth = |contact: &Contact| {
+            let Some(index) = self.index(&contact.node).filter(|_| self.heard(contact, now)) else { return false };
+            let bucket = self.buckets.get(&index);
+            if bucket.is_some_and(|bucket| bucket.seq_of(&contact.node).is_some()) {
+                return true;
+            }
+            let free = || match zone(index, border) {
+                Zone::Beyond => 0,
+                _ => self.k - bucket.map_or(0, |bucket| bucket.live().len()).min(self.k),
+            };
+            let left = room.entry(index).or_insert_with(free);
+            let fits = *left > 0;
+            *left -= usize::from(fits);
+            fits
+        };
+        named.into_iter().filter(|contact| is_worth(contact)).collect()
     }
 
     /// Tells the same of one that asked us something, so that it is there whatever failed before.
@@ -121,11 +153,6 @@ impl RoutingTable {
     /// this node belongs to reach that far.
     fn zone(&self, index: u8) -> Zone {
         zone(index, self.border())
-    }
-
-    /// Tells whether a key is so far away that few contacts near it are enough.
-    pub fn is_beyond(&self, key: &Key) -> bool {
-        self.me.key().distance(key).log2().is_some_and(|index| self.zone(index) == Zone::Beyond)
     }
 
     /// Takes in a peer that answered a request of ours, and forgives its failures.
@@ -209,9 +236,12 @@ impl RoutingTable {
             }
             found.extend(bucket.live());
         }
-        let mut found: Vec<(Distance, &Entry)> = found.into_iter().map(|e| (e.contact.node.distance(key), e)).collect();
-        // Distances of different nodes differ.
-        found.sort_unstable_by_key(|(distance, _)| *distance);
+        // The first bits tell nearly all distances apart; those of different nodes differ.
+        let head = NodeId(key.0).head();
+        let mut found: Vec<(u64, &Entry)> = found.into_iter().map(|e| (e.contact.node.head() ^ head, e)).collect();
+        found.sort_unstable_by(|(a, one), (b, other)| {
+            a.cmp(b).then_with(|| one.contact.node.distance(key).cmp(&other.contact.node.distance(key)))
+        });
         let near: Vec<Contact> = found.into_iter().take(n).map(|(_, e)| e.contact.clone()).collect();
         if !is_crowded(&near) {
             return near;
@@ -250,8 +280,12 @@ impl RoutingTable {
         for (index, bucket) in &self.buckets {
             let zone = zone(*index, border);
             for entry in bucket.live() {
-                let times = (entry.since(), entry.last_seen(), heard(&entry.contact.node));
-                let due = self.patience.due(zone, times, now);
+                let times = (entry.since(), entry.last_seen());
+                let mut due = self.patience.due(zone, times, None, now);
+                if due <= now {
+                    // What was heard only puts it off, and is looked up only where that matters.
+                    due = self.patience.due(zone, times, heard(&entry.contact.node), now);
+                }
                 next = next.min(due);
                 if due <= now {
                     found.push((entry.last_seen(), &entry.contact));
@@ -282,7 +316,7 @@ impl RoutingTable {
 
     /// Tells whether there are no contacts.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.live().next().is_none()
     }
 
     /// Returns how many nodes the network seems to have, this one included.
@@ -302,30 +336,41 @@ impl RoutingTable {
     pub fn looked_up(&mut self, key: &Key, now: Duration) {
         match self.me.key().distance(key).log2() {
             Some(index) => drop(self.looked_up.insert(index, now)),
-            None => self.looked_up_ourselves = Some(now),
+            None => {
+                self.looked_up_ourselves = Some(now);
+                self.joined.get_or_insert(now);
+            }
         }
     }
 
     /// Returns keys to look up so that no bucket is older than `older_than`, and none far away with few contacts older than
     /// `sparse`; none for an empty table, which has nobody to ask.
     ///
-    /// Our own key stands for all that is nearer than the nearest contact; every bucket from that one outwards has a random
-    /// key of its own, those nearer than the one with the k-th nearest contact only once: those that start at the same time
-    /// do not all find each other by their own keys, and later on newcomers find us.
+    /// Our own key stands for all that is nearer than the k-th nearest contact; every bucket from that one outwards has a random
+    /// key of its own. Soon after the first time our own key has its turn again: those that start at the same time do not all
+    /// find each other at once, and later on newcomers find us.
     pub fn stale_buckets(&self, now: Duration, older_than: Duration, sparse: Duration, rng: &mut Rng) -> Vec<Key> {
         let nearest = self.buckets.iter().find(|(_, bucket)| !bucket.live().is_empty()).map(|(index, _)| *index);
         let Some(nearest) = nearest else { return Vec::new() };
-        let border = self.border().unwrap_or(nearest);
         let stale = |at: Option<&Duration>, after| at.is_none_or(|at| now.saturating_sub(*at) >= after);
-        let ourselves = stale(self.looked_up_ourselves.as_ref(), older_than);
-        let buckets = (nearest..=255).filter(|index| {
+        let again = |at: Duration| {
+            let turns = AGAIN.iter().filter_map(|after| Some(self.joined?.saturating_add(*after)));
+            turns.into_iter().any(|turn| at < turn && turn <= now)
+        };
+        let ourselves =
+            stale(self.looked_up_ourselves.as_ref(), older_than) || self.looked_up_ourselves.is_some_and(again);
+        let buckets = (self.border().unwrap_or(nearest)..=255).filter(|index| {
             let few = self.zone(*index) == Zone::Beyond
                 && self.buckets.get(index).is_none_or(|bucket| bucket.live().len() < SPARSE);
-            let at = self.looked_up.get(index);
-            stale(at, if few { sparse } else { older_than }) && (at.is_none() || *index >= border)
+            stale(self.looked_up.get(index), if few { sparse } else { older_than })
         });
         let ourselves = ourselves.then(|| self.me.key());
         ourselves.into_iter().chain(buckets.map(|index| self.random_key(index, rng))).collect()
+    }
+
+    /// Tells whether our own place was looked up for the first time a moment ago.
+    pub fn is_young(&self, now: Duration) -> bool {
+        self.joined.is_none_or(|joined| now.saturating_sub(joined) < YOUNG)
     }
 
     fn random_key(&self, index: u8, rng: &mut Rng) -> Key {

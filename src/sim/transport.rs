@@ -140,6 +140,14 @@ impl Port {
         }
     }
 
+    async fn reach(self: Rc<Self>, to: Contact, within: Duration) -> Result<(), NetError> {
+        if to.node == self.me.node {
+            return Err(NetError::Unreachable);
+        }
+        let greeted = async { self.link(&to).await?.believe(std::future::ready(())).await };
+        timeout(within.min(FOR_EVER), greeted).await.unwrap_or(Err(NetError::Unreachable))
+    }
+
     async fn exchange(&self, link: &Link, body: Bytes) -> Result<Bytes, NetError> {
         link.used.set(self.uses.replace(self.uses.get().wrapping_add(1)));
         let streams = link.streams(self.limits.streams);
@@ -296,6 +304,10 @@ impl SimTransport {
 impl Transport for SimTransport {
     fn request(&self, to: &Contact, body: Bytes, class: Class, within: Duration) -> Later<Result<Bytes, NetError>> {
         Box::pin(self.0.clone().request(to.clone(), body, class, within))
+    }
+
+    fn reach(&self, to: &Contact, within: Duration) -> Later<Result<(), NetError>> {
+        Box::pin(self.0.clone().reach(to.clone(), within))
     }
 
     fn serve(&self, inbound: Weak<dyn Inbound>) {

@@ -119,6 +119,10 @@ impl Transport for Disguise {
         self.quic.request(to, body, class, within)
     }
 
+    fn reach(&self, to: &Contact, within: Duration) -> Later<Result<(), NetError>> {
+        self.quic.reach(to, within)
+    }
+
     fn serve(&self, inbound: Weak<dyn Inbound>) {
         self.quic.serve(inbound);
     }

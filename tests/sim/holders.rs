@@ -23,7 +23,7 @@ fn nearest(sim: &Simulation, account: &AccountId) -> Vec<usize> {
 
 #[test]
 fn posts_that_the_present_replicas_lack_are_read_from_the_anchors() {
-    let sim = sparse(70, 1);
+    let sim = sparse(74, 1);
     sim.run(async {
         joined(&sim, 4).await;
         joined(&sim, 5).await;

@@ -10,6 +10,8 @@ use crate::types::NodeId;
 
 /// Most peers remembered; others are pinged, as those that did not ask.
 const HEARD: usize = 1024;
+/// More than a table has contacts that ask.
+const MANY: usize = 256;
 
 /// When peers asked something last, at most [`HEARD`]; by the first bytes of their ids, as only our own contacts count, and two
 /// of these do not begin alike but by intent, which spares them a ping.
@@ -38,6 +40,11 @@ impl Heard {
     pub fn ago(&self, node: &NodeId) -> Option<Duration> {
         let at = *self.all.borrow().get(&node.head())?;
         Some(self.began.elapsed().saturating_sub(Duration::from_millis(at)))
+    }
+
+    /// Tells whether so many are remembered that it is time to [`Heard::keep`] some.
+    pub fn is_many(&self) -> bool {
+        self.all.borrow().len() > MANY
     }
 
     /// Forgets those that are none of `ours`, and those that asked nothing within so long.
@@ -77,5 +84,8 @@ mod tests {
         let heard = Heard::default();
         (0..2 * HEARD as u16).for_each(|n| heard.note(node(n)));
         assert_eq!(heard.all.borrow().len(), HEARD);
+        assert!(heard.is_many());
+        heard.keep(Duration::from_secs(60), (0..MANY as u16).map(node));
+        assert!(!heard.is_many());
     }
 }

@@ -10,19 +10,21 @@ use tokio::time::Instant;
 
 use super::contacts;
 use super::health::Health;
-use super::messages::{Failed, Greeted, Heard, LookedUp, MoreBootpeers, Persist, Probed, Reached, Woke};
+use super::messages::{Failed, Greeted, LookedUp, MoreBootpeers, Named, Persist, Probed, Reached, Woke};
 use super::probes::Probes;
 use super::refresh::{join_anew, refresh};
-use super::search::find_closest;
-use crate::actors::call::Patience;
+use super::search::{LONGEST, find_closest};
 use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::overlay::{self, ALPHA, LONGEST_SILENCE, RoutingTable};
 use crate::types::{Contact, NodeId, Rng};
-use crate::wire::Ping;
 
 /// How often contacts are looked after.
 const TICK: Duration = Duration::from_secs(5);
+/// Where nobody is logged in and nothing is to be refreshed: contacts may be silent for far longer.
+const TICK_CALM: Duration = Duration::from_secs(10);
+/// How often it is looked for buckets to refresh, once there were none.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// A bootpeer that was silent for this long is pinged by the others, which are few.
 const BOOTPEER_SILENT_AMONG_THEM: Duration = Duration::from_secs(15);
 /// By everybody else: whether anchors are up decides what counts as published ...
@@ -61,6 +63,10 @@ pub struct RoutingActor {
     joined: bool,
     /// When the own key was looked up last by way of bootpeers.
     joined_anew: Option<Instant>,
+    /// The lookup of our own place is under way until then at most.
+    joining_until: Instant,
+    /// When it is looked for buckets that are due for a refresh.
+    refresh_at: Instant,
     persist_at: Instant,
     /// The number of the table's changes when it was written last.
     persisted: Rc<Cell<Option<u64>>>,
@@ -84,6 +90,8 @@ impl RoutingActor {
             knocked: BTreeMap::new(),
             joined: false,
             joined_anew: None,
+            joining_until: Instant::now(),
+            refresh_at: Instant::now(),
             persist_at: Instant::now() + PERSIST_FIRST,
             persisted: Rc::default(),
             rng,
@@ -115,7 +123,7 @@ impl RoutingActor {
         while let Some(contact) = self.probes.begin() {
             let node = self.node.clone();
             self.node.spawn(async move {
-                if let Err(error) = node.call(&contact, &Ping {}, Patience::Read).await {
+                if let Err(error) = node.probe(&contact).await {
                     tracing::debug!(peer = %contact.node.short(), %error, "probe failed");
                 }
                 node.doors().routing.probed(contact.node).await;
@@ -138,7 +146,7 @@ impl RoutingActor {
     }
 
     fn join(&mut self) {
-        self.table.looked_up(&self.node.me.key(), self.now());
+        self.joining_until = Instant::now() + LONGEST;
         let node = self.node.clone();
         self.node.spawn(async move {
             let found = find_closest(&node, node.me.key()).await;
@@ -190,21 +198,43 @@ impl RoutingActor {
             self.forgive();
             self.joined = false;
         }
-        if let Some(key) = self.table.stale_buckets(now, STALE, SPARSE, &mut self.rng).into_iter().next() {
-            // Counted as made when it begins, so that the next tick begins another one.
-            self.table.looked_up(&key, now);
-            match key == self.node.me.key() {
-                true => self.join_anew(),
-                false => self.node.spawn(refresh(self.node.clone(), key, self.table.is_beyond(&key))),
-            }
-        }
+        self.refresh_stale(now);
         if Instant::now() >= self.persist_at {
             self.persist_at = Instant::now() + PERSIST;
-            self.node.heard.keep(LONGEST_SILENCE, self.table.live().map(|(_, entry)| entry.contact.node));
+            if self.node.heard.is_many() {
+                self.node.heard.keep(LONGEST_SILENCE, self.table.live().map(|(_, entry)| entry.contact.node));
+            }
             if self.persisted.get() != Some(self.table.changes()) {
                 let node = self.node.clone();
                 self.node.spawn(async move { node.doors().routing.persist().await });
             }
+        }
+    }
+
+    /// Refreshes one bucket that is due for it; not before it is known where the buckets near our own place end.
+    fn refresh_stale(&mut self, now: Duration) {
+        if Instant::now() < self.joining_until.max(self.refresh_at) {
+            return;
+        }
+        match self.table.stale_buckets(now, STALE, SPARSE, &mut self.rng).into_iter().next() {
+            Some(key) => {
+                // Counted as made when it begins, so that the next tick begins another one.
+                self.table.looked_up(&key, now);
+                match key == self.node.me.key() && !self.table.is_young(now) {
+                    true => self.join_anew(),
+                    false => self.node.spawn(refresh(self.node.clone(), key)),
+                }
+            }
+            None => self.refresh_at = Instant::now() + LOOK_AGAIN,
+        }
+    }
+
+    /// Tells how long the table is left alone.
+    fn rest(&self) -> Duration {
+        match self.refresh_at > Instant::now() {
+            _ if self.table.is_empty() || !self.knocked.is_empty() => TICK / 5,
+            true if !self.node.attended.get() && !self.node.settings.bootpeer => TICK_CALM,
+            _ => TICK,
         }
     }
 
@@ -240,18 +270,16 @@ impl Actor for RoutingActor {
 fn arm(ctx: &mut Ctx<RoutingActor>, after: Duration) {
     ctx.run_later(after, |actor, ctx| {
         actor.tick();
-        let hurry = actor.table.is_empty() || !actor.knocked.is_empty();
-        arm(ctx, if hurry { TICK / 5 } else { TICK });
+        arm(ctx, actor.rest());
     });
 }
 
-impl Handler<Heard> for RoutingActor {
+impl Handler<Named> for RoutingActor {
     type Result = ();
 
-    fn handle(&mut self, Heard(contact): Heard, _: &mut Ctx<Self>) {
-        if self.table.heard(&contact, self.now()) {
-            self.probe(contact);
-        }
+    fn handle(&mut self, Named(contacts): Named, _: &mut Ctx<Self>) {
+        let lacking = self.table.lacking(contacts, self.now());
+        lacking.into_iter().for_each(|contact| self.probe(contact));
     }
 }
 
@@ -324,6 +352,9 @@ impl Handler<LookedUp> for RoutingActor {
 
     fn handle(&mut self, LookedUp(key): LookedUp, _: &mut Ctx<Self>) {
         self.table.looked_up(&key, self.now());
+        if key == self.node.me.key() {
+            self.joining_until = Instant::now();
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::actor::RoutingActor;
 use super::messages::{
-    AnchorHeard, Anchors, Closest, Contacts, Failed, Greeted, Heard, Known, LookUp, LookedUp, MoreBootpeers, Overview,
+    AnchorHeard, Anchors, Closest, Contacts, Failed, Greeted, Known, LookUp, LookedUp, MoreBootpeers, Named, Overview,
     Peer, Peers, Persist, PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
 };
 use super::people::{LookedUpFor, PingError, PingTarget, Pong};
@@ -47,9 +47,9 @@ impl RoutingHandle {
         self.0.ask(PingPeer(target)).await
     }
 
-    /// Notes a candidate.
-    pub fn heard(&self, contact: Contact) {
-        self.0.hint(Heard(contact));
+    /// Notes candidates, the nearest to some key first.
+    pub(super) fn named(&self, contacts: Vec<Contact>) {
+        self.0.hint(Named(contacts));
     }
 
     /// Notes that a peer greeted us.

@@ -19,10 +19,10 @@ pub struct Closest {
     pub n: usize,
 }
 
-/// A peer was named by others: a candidate.
+/// Peers were named by others, the nearest to some key first: candidates.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Heard(pub Contact);
+pub struct Named(pub Vec<Contact>);
 
 /// A peer greeted us: it lives, whatever we remember of it.
 #[derive(Message)]

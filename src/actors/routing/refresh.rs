@@ -1,16 +1,20 @@
-//! Refreshing a bucket: a short lookup in it, so that it has contacts that answered.
+//! Refreshing a part of the table: a short lookup there, and probes of those that it names and the table lacks.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::search::{Asked, Goal, find_closest, find_closest_anew, search};
+use super::search::{Asked, Goal, find_closest_anew, search};
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::seam::Later;
-use crate::types::{Contact, Key};
+use crate::types::{Contact, Distance, Key};
 use crate::wire::FindNode;
 
-/// Nodes asked near a key of a bucket that is far away: any few of it will do, and others come by themselves.
+/// Nodes asked near a key: each names the k nearest that it knows, so any few of them will do.
 const WIDTH: usize = 4;
+/// Most contacts named in one refresh that are looked at, the nearest to the key: what four answers name, twice.
+const NAMED: usize = 160;
 
 /// Looks up the own key, beginning with bootpeers where any is up: they are met from all parts of a network, and those who were
 /// cut off from each other and have forgotten each other meet again through them.
@@ -19,19 +23,26 @@ pub(super) async fn join_anew(node: Rc<Context>, bootpeers: Vec<Contact>) {
     tracing::debug!(peers = found.closest.len(), "joined anew");
 }
 
-/// Looks up a key of a bucket: few nodes of one that is far away, else all that are near the key.
-pub(super) async fn refresh(node: Rc<Context>, key: Key, far: bool) {
-    if !far {
-        drop(find_closest(&node, key).await);
-        return;
-    }
-    let asker = node.clone();
+/// Looks up a key with few requests; those named near it are probed where the table has room for them.
+pub(super) async fn refresh(node: Rc<Context>, key: Key) {
+    let named: Rc<RefCell<BTreeMap<Distance, Contact>>> = Rc::default();
+    let (asker, noted) = (node.clone(), named.clone());
     let ask = move |contact: Contact| -> Later<Asked<()>> {
-        let node = asker.clone();
+        let (node, named) = (asker.clone(), noted.clone());
         Box::pin(async move {
             let closer = node.call(&contact, &FindNode { key }, Patience::Read).await?;
-            Ok(((), node.open_contacts(closer.contacts)))
+            let contacts = node.open_contacts(closer.contacts);
+            let mut named = named.borrow_mut();
+            for contact in contacts.iter().filter(|c| !node.is_absent(c)) {
+                named.insert(contact.node.distance(&key), contact.clone());
+                if named.len() > NAMED {
+                    named.pop_last();
+                }
+            }
+            Ok(((), contacts))
         })
     };
     drop(search(&node, key, Goal { width: WIDTH, ..Goal::everybody() }, ask).await);
+    let named = named.take().into_values().collect();
+    node.doors().routing.named(named);
 }

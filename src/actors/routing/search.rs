@@ -19,7 +19,7 @@ use crate::types::{Contact, Key, NodeId};
 use crate::wire::FindNode;
 
 /// A lookup ends after this, with what it has.
-const LONGEST: Duration = Duration::from_secs(8);
+pub(super) const LONGEST: Duration = Duration::from_secs(8);
 
 /// A lookup for the few nearest asks so many more than are wanted: some are late, and others know who is nearer.
 pub const SPARE: usize = 3;

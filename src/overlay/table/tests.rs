@@ -279,19 +279,46 @@ fn stale_buckets_are_those_without_a_lookup_since() {
     }
     let keys = table.stale_buckets(NOW, hour, sparse, &mut rng);
     assert_eq!(keys[0], ME.key());
-    assert_eq!(keys.iter().filter(|key| table.is_beyond(key)).count(), 2);
     assert_ne!(keys, table.stale_buckets(NOW, hour, sparse, &mut rng), "keys are random within their buckets");
 
     for n in 0..3 {
         table.reached(contact(far(n), 1), RTT, NOW);
     }
     keys.iter().for_each(|key| table.looked_up(key, NOW));
+    for after in AGAIN {
+        assert!(table.stale_buckets(NOW + after - RTT, hour, sparse, &mut rng).is_empty());
+        assert_eq!(
+            table.stale_buckets(NOW + after, hour, sparse, &mut rng),
+            [ME.key()],
+            "who came with us is found later"
+        );
+        table.looked_up(&ME.key(), NOW + after + RTT);
+    }
     assert!(table.stale_buckets(NOW + sparse - RTT, hour, sparse, &mut rng).is_empty());
     let soon = table.stale_buckets(NOW + sparse, hour, sparse, &mut rng);
     assert_eq!(indexes(&soon), [Some(254), Some(255)], "far away two are few");
     soon.iter().for_each(|key| table.looked_up(key, NOW + hour - RTT));
-    let later = table.stale_buckets(NOW + hour, hour, sparse, &mut rng);
+    let later = table.stale_buckets(NOW + hour + MINUTE + RTT, hour, sparse, &mut rng);
     assert_eq!(indexes(&later), [None, Some(251), Some(252), Some(253)]);
+}
+
+#[test]
+fn of_those_named_as_many_are_tried_as_there_is_room_for_and_far_away_none_but_who_moved() {
+    let near = |n: u8| NodeId(std::array::from_fn(|i| ME.0[i] ^ (u8::from(i == 31) * n)));
+    let mut table = table_of(ME, 4, &[8, 9, 10].map(near));
+    let lacking = |table: &RoutingTable, named: &[NodeId], seq| {
+        nodes(&table.lacking(named.iter().map(|node| contact(*node, seq)).collect(), NOW))
+    };
+    assert_eq!(lacking(&table, &[11, 12, 13, 8].map(near), 1), [near(11)], "there is room for one");
+    assert_eq!(lacking(&table, &[8, 11, 12].map(near), 2), [8, 11].map(near), "and who moved");
+    table.reached(contact(near(11), 1), RTT, NOW);
+    assert_eq!(lacking(&table, &[12, 16, 32, 64, 128].map(near), 1), [16, 32].map(near), "two buckets behind");
+    let many = [16, 17, 18, 19, 20, 21, 22].map(near);
+    assert_eq!(lacking(&table, &many, 1), many[..4]);
+    table.failed(&near(16), NOW);
+    assert_eq!(lacking(&table, &many[..4], 1), many[1..4], "the dead are left alone");
+    table.reached(contact(near(128), 1), RTT, NOW);
+    assert_eq!(lacking(&table, &[128, 129].map(near), 2), [near(128)]);
 }
 
 #[test]
