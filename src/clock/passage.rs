@@ -6,7 +6,7 @@ use crate::types::WallTime;
 
 /// A wall clock that moved further than this beside the time that passed was set.
 pub const STEP: Duration = Duration::from_secs(5);
-/// Looks are a second apart; after a pause as long as this the node was not running.
+/// Looks are some seconds apart; after a pause as long as this the node was not running.
 pub const PAUSE: Duration = Duration::from_secs(10);
 
 /// The clocks at one moment.

@@ -1,4 +1,4 @@
-//! The clock actor: looks at the clocks every second, and asks time servers when it is time to.
+//! The clock actor: looks at the clocks every second or two, and asks time servers when it is time to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -16,8 +16,11 @@ use crate::clock::{Doubts, Passage, Reading};
 use crate::seam::{Batch, Clock, SetClockError};
 use crate::types::{PublicKey, WallTime};
 
-/// How often the clocks are looked at.
+/// How often the clocks are looked at where somebody is logged in.
 const TICK: Duration = Duration::from_secs(1);
+/// Elsewhere nobody waits for what is noticed, and a clock that was set is in doubt before anybody looks. Well below the pause that
+/// counts as sleep, on a busy machine too.
+const TICK_UNATTENDED: Duration = Duration::from_secs(2);
 /// The first wait after a round that brought no agreement; doubled each time, up to the configured interval.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 /// A server that asked to be left alone is, for this long.
@@ -227,14 +230,14 @@ impl Actor for ClockActor {
 
     fn started(&mut self, ctx: &mut Ctx<Self>) {
         self.tick();
-        arm(ctx);
+        arm(ctx, TICK);
     }
 }
 
-fn arm(ctx: &mut Ctx<ClockActor>) {
-    ctx.run_later(TICK, |actor, ctx| {
+fn arm(ctx: &mut Ctx<ClockActor>, after: Duration) {
+    ctx.run_later(after, |actor, ctx| {
         actor.tick();
-        arm(ctx);
+        arm(ctx, if actor.node.attended.get() { TICK } else { TICK_UNATTENDED });
     });
 }
 

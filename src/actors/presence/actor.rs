@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context as Ctx, Handler, ResponseFuture};
+use actix::{Actor, AsyncContext, Context as Ctx, Handler, ResponseFuture, SpawnHandle};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
@@ -21,8 +21,6 @@ use crate::actors::context::Context;
 use crate::actors::door::MAILBOX;
 use crate::types::{AccountId, Contact, DeviceId, Hlc, NodeId, WallTime};
 
-/// How often own records, heartbeats and missed heartbeats are looked after.
-const TICK: Duration = Duration::from_secs(2);
 /// Presence lasts 10 minutes and is renewed every 5.
 const RENEW_PRESENCE: Duration = Duration::from_secs(300);
 /// After a start it is renewed so soon, for [`YOUNG`]: those that began at the same time as this node were not yet known
@@ -77,6 +75,8 @@ pub struct PresenceActor {
     stamp: Hlc,
     seq: u64,
     errands: Rc<Semaphore>,
+    /// The next look after all this.
+    pub(super) timer: Option<SpawnHandle>,
 }
 
 impl PresenceActor {
@@ -102,6 +102,7 @@ impl PresenceActor {
             stamp: Hlc::default(),
             seq: 0,
             errands: Rc::new(Semaphore::new(ERRANDS)),
+            timer: None,
             node,
         }
     }
@@ -140,7 +141,7 @@ impl PresenceActor {
         self.ticked = (now, wall);
     }
 
-    fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         self.notice_sleep();
         self.expire();
         self.check_missed();
@@ -217,7 +218,7 @@ impl Actor for PresenceActor {
 
     fn started(&mut self, ctx: &mut Ctx<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
-        arm(ctx);
+        self.arm(ctx);
         let node = self.node.clone();
         ctx.spawn(actix::fut::wrap_future(async move {
             loop {
@@ -236,13 +237,6 @@ async fn ask_again(node: Rc<Context>, account: AccountId, holder: Contact) {
     }
 }
 
-fn arm(ctx: &mut Ctx<PresenceActor>) {
-    ctx.run_later(TICK, |actor, ctx| {
-        actor.tick();
-        arm(ctx);
-    });
-}
-
 impl Handler<PeersChanged> for PresenceActor {
     type Result = ();
 
@@ -258,7 +252,7 @@ impl Handler<PeersChanged> for PresenceActor {
 impl Handler<Begin> for PresenceActor {
     type Result = ();
 
-    fn handle(&mut self, Begin { account, device, authors }: Begin, _: &mut Ctx<Self>) {
+    fn handle(&mut self, Begin { account, device, authors }: Begin, ctx: &mut Ctx<Self>) {
         if let Some(before) = self.own.replace(Own::new(account, device)) {
             before.end();
         }
@@ -269,6 +263,7 @@ impl Handler<Begin> for PresenceActor {
         self.due_now(None);
         authors.into_iter().for_each(|author| self.due_now(Some(author)));
         self.tick();
+        self.arm(ctx);
     }
 }
 

@@ -159,6 +159,11 @@ impl HeldRecords {
         self.records.range(from..).take_while(move |((k, s, _), _)| k == key && *s == section).map(|(_, entry)| entry)
     }
 
+    /// Tells whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Removes what is past its time; returns whose presence was among it.
     pub fn expire(&mut self, now: Moment) -> Vec<(AccountId, DeviceId)> {
         let past = self.records.iter().filter(|(_, entry)| entry.until <= now);

@@ -13,6 +13,7 @@ mod nearest;
 mod own;
 mod renew;
 mod task;
+mod ticks;
 mod verdict;
 
 pub use actor::PresenceActor;
