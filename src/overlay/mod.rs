@@ -6,6 +6,7 @@
 mod bucket;
 mod dead;
 mod disjoint;
+mod division;
 mod lookup;
 mod nearby;
 mod patience;

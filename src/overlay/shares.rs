@@ -5,13 +5,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::division::{DEEPEST, Division, rank_of};
 use super::nearby::{Nearby, Place};
-use crate::types::{Contact, Hash, NodeId, Stretch, place_of};
+use crate::types::{Contact, NodeId, Stretch};
 
-/// Stretches are divided down to so many bits: nodes that differ in later ones alone are a matter of 2^-32 of all keys.
-const DEEPEST: u8 = 32;
-/// Most stretches that a share is divided into; nodes whose ids were chosen to make it more get a coarser share.
-const MOST: usize = 2048;
 /// In a bucket far away of which this part of k contacts is known there are many more.
 const MANY: usize = 5;
 /// Members of a set that one number tells.
@@ -78,10 +75,9 @@ impl Shares {
         // Of a crowd few count, so that no number of contacts says how many replicas there are.
         let reach = if nearby.is_crowded() { Stretch::WHOLE } else { reach(&me.node, known, k) };
         let (first, last) = reach.keys();
-        let within = |place: &Place| reach.contains(place_of(&nearby.node(*place).key(), &Hash([0; 32])));
-        let all: Vec<Place> = nearby.places().into_iter().filter(within).collect();
-        let ends = (nearby.chosen(&all, &first, k), nearby.chosen(&all, &last, k));
-        let mut division = Division { nearby: &nearby, me: own, k, found: Vec::new() };
+        let all = if nearby.is_crowded() { nearby.places() } else { Vec::new() };
+        let mut division = Division { nearby: &nearby, reach, me: own, k, found: Vec::new() };
+        let ends = (division.chosen(&all, &first), division.chosen(&all, &last));
         division.divide(reach, &all, ends);
         let mut siblings: Vec<Place> = division.found.iter().flat_map(|(_, nodes)| nodes).copied().collect();
         siblings.sort_unstable();
@@ -156,12 +152,18 @@ impl Shares {
         in_all && covered == width(stretch)
     }
 
-    /// Returns who is a replica now of stretches that a node held all of before, and was not one of all of them itself.
-    pub fn newcomers(&self, before: &Self, me: &NodeId) -> BTreeMap<NodeId, Vec<Stretch>> {
+    /// Returns who is a replica now of stretches that a node held all of before, and was not one of all of them itself; of the
+    /// stretches that matter.
+    pub fn newcomers(
+        &self,
+        before: &Self,
+        me: &NodeId,
+        matters: impl Fn(Stretch) -> bool,
+    ) -> BTreeMap<NodeId, Vec<Stretch>> {
         let places: Vec<Option<usize>> =
             self.siblings.iter().map(|node| before.siblings.binary_search(node).ok()).collect();
         let mut new: BTreeMap<NodeId, Vec<Stretch>> = BTreeMap::new();
-        for share in self.iter().filter(|share| before.holds(me, share.stretch)) {
+        for share in self.iter().filter(|share| matters(share.stretch) && before.holds(me, share.stretch)) {
             let touching = before.touching(share.stretch);
             let in_all = |place: usize| touching.clone().all(|number| is_member(before.share(number).set, place));
             let come = members(share.set).filter(|place| !places[*place].is_some_and(in_all));
@@ -177,47 +179,6 @@ impl Shares {
         let begin = self.stretches.partition_point(|own| own.ends().1 < first);
         let end = self.stretches.partition_point(|own| own.ends().0 <= last);
         begin..end.max(begin)
-    }
-}
-
-/// The search for one node's shares.
-struct Division<'a> {
-    nearby: &'a Nearby,
-    me: Place,
-    k: usize,
-    found: Vec<(Stretch, Vec<Place>)>,
-}
-
-impl Division<'_> {
-    /// Divides a stretch, given the replica sets of its first and its last key.
-    fn divide(&mut self, stretch: Stretch, among: &[Place], (low, high): (Vec<Place>, Vec<Place>)) {
-        if self.is_out(stretch, among) {
-            return;
-        }
-        // Whoever is undecided between the two ends is chosen at one of them and not at the other.
-        let halves = stretch.halves().filter(|_| low != high && stretch.bits() < DEEPEST && self.found.len() < MOST);
-        let Some([lower, upper]) = halves else {
-            if low.binary_search(&self.me).is_ok() {
-                self.found.push((stretch, low));
-            }
-            return;
-        };
-        let farthest = low.iter().chain(&high).map(|place| self.rank(stretch, *place)).max().unwrap_or(0);
-        let near: Vec<Place> = among.iter().filter(|p| self.rank(stretch, **p) <= farthest).copied().collect();
-        let (before, behind) = (lower.keys().1, upper.keys().0);
-        let middle = (self.nearby.chosen(&near, &before, self.k), self.nearby.chosen(&near, &behind, self.k));
-        self.divide(lower, &near, (low, middle.0));
-        self.divide(upper, &near, (middle.1, high));
-    }
-
-    /// Tells whether k others are nearer to every key of the stretch.
-    fn is_out(&self, stretch: Stretch, among: &[Place]) -> bool {
-        let own = self.rank(stretch, self.me);
-        self.nearby.are_enough(among.iter().filter(|p| self.rank(stretch, **p) < own).copied(), self.k)
-    }
-
-    fn rank(&self, stretch: Stretch, place: Place) -> u32 {
-        rank(stretch, self.nearby.node(place))
     }
 }
 
@@ -244,8 +205,7 @@ fn reach(me: &NodeId, known: &[Contact], k: usize) -> Stretch {
 /// Returns the part of a node's distance that is the same for every key of the stretch.
 fn rank(stretch: Stretch, node: &NodeId) -> u32 {
     let [a, b, c, d, ..] = node.0;
-    let from_first = u32::from_be_bytes([a, b, c, d]) ^ (stretch.ends().0 >> DEEPEST) as u32;
-    from_first.checked_shr(u32::from(DEEPEST.saturating_sub(stretch.bits()))).unwrap_or(0)
+    rank_of(stretch, u32::from_be_bytes([a, b, c, d]))
 }
 
 fn width(stretch: Stretch) -> u128 {
@@ -259,7 +219,7 @@ mod tests {
 
     use super::*;
     use crate::overlay::replicas::preferred;
-    use crate::types::Key;
+    use crate::types::{Hash, Key, place_of};
 
     fn contact(seed: u64, ip: [u8; 4]) -> Contact {
         Contact::hint(NodeId(blake3_of(seed).0), (ip, 9).into())
@@ -330,8 +290,8 @@ mod tests {
                 let new = share.nodes().filter(|node| *node != me && !before.holds(node, share.stretch));
                 new.for_each(|node| expected.entry(*node).or_default().push(share.stretch));
             }
-            assert_eq!(now.newcomers(&before, me), expected);
-            assert!(now.newcomers(&now, me).is_empty());
+            assert_eq!(now.newcomers(&before, me, |_| true), expected);
+            assert!(now.newcomers(&before, me, |_| false).is_empty() && now.newcomers(&now, me, |_| true).is_empty());
         }
     }
 

@@ -21,6 +21,9 @@ const START: Duration = Duration::from_secs(2);
 const INTERVAL: Duration = Duration::from_secs(600);
 /// So long after a change of the neighbourhood: several come together.
 const SETTLE: Duration = Duration::from_secs(5);
+/// And so long where it changed within the last [`OFTEN`] as well: while many come and go, more of them are taken together.
+const SETTLE_AGAIN: Duration = Duration::from_secs(12);
+const OFTEN: Duration = Duration::from_secs(20);
 /// While this node may lack what it should have.
 const HURRY: Duration = Duration::from_secs(8);
 
@@ -51,7 +54,8 @@ async fn watch(shared: Rc<Shared>) {
     loop {
         shared.node.peers_changed.notified().await;
         let jitter = shared.rng.borrow_mut().below(SETTLE.as_millis() as u64);
-        shared.nudge(SETTLE + Duration::from_millis(jitter));
+        let often = shared.changed.get().is_some_and(|at| at.elapsed() < OFTEN);
+        shared.nudge(if often { SETTLE_AGAIN } else { SETTLE } + Duration::from_millis(jitter));
     }
 }
 

@@ -34,6 +34,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// Tells whether nothing has changed since.
+    pub(super) fn is_exact(&self, node: &Context) -> bool {
+        self.usage == node.store.usage() && self.worth == worth_repairing(node.horizon())
+    }
+
     /// Tells whether they are as good as new ones.
     pub(super) fn is_good(&self, node: &Context) -> bool {
         let (age, unchanged) = (self.at.elapsed(), self.usage == node.store.usage());

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::meeting::{Met, meet};
 use super::shared::Shared;
 use crate::overlay::{Nearby, Share, Shares};
@@ -79,8 +81,12 @@ pub(super) async fn round(shared: &Rc<Shared>, full: bool) {
         fetched: false,
     };
     if changed {
-        round.note_newcomers(&before);
-        round.note_handoffs(&before, &me);
+        shared.changed.set(Some(Instant::now()));
+        // Nobody lacks what is not here: with newcomers nothing is compared of where this node holds nothing.
+        let held = shared.exact_digest().await;
+        let is_empty = |stretch| held.as_ref().and_then(|held| held.sum(stretch)).is_some_and(|sum| sum.count() == 0);
+        round.note_newcomers(&before, is_empty);
+        round.note_handoffs(&before, &me, is_empty);
     }
     // Those that took over much took over what lies side by side.
     round.must.values_mut().for_each(|(stretches, _)| *stretches = Stretch::merged(std::mem::take(stretches)));
@@ -122,15 +128,16 @@ fn wanted(before: &Shares, me: &NodeId, share: Share<'_>, full: bool) -> usize {
 
 impl Round<'_> {
     /// Others that have become replicas of a stretch are met about it, whoever meets them besides.
-    fn note_newcomers(&mut self, before: &Shares) {
-        let new = self.shares.newcomers(before, &self.shared.node.me);
+    fn note_newcomers(&mut self, before: &Shares, is_empty: impl Fn(Stretch) -> bool) {
+        let new = self.shares.newcomers(before, &self.shared.node.me, |stretch| !is_empty(stretch));
         new.into_iter().for_each(|(node, stretches)| self.owe(node, stretches));
     }
 
     /// Where this node is a replica no more, those that have taken its place get what it has.
-    fn note_handoffs(&mut self, before: &Shares, me: &Contact) {
+    fn note_handoffs(&mut self, before: &Shares, me: &Contact, is_empty: impl Fn(Stretch) -> bool) {
         let (k, now) = (self.shared.node.network.k(), self.shares.clone());
-        let mut lost = before.iter().filter(|share| !now.holds(&me.node, share.stretch)).peekable();
+        let is_lost = |share: &Share<'_>| !is_empty(share.stretch) && !now.holds(&me.node, share.stretch);
+        let mut lost = before.iter().filter(is_lost).peekable();
         if lost.peek().is_none() {
             return;
         }

@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub nudged: Notify,
     /// When the next round is due, before its time because something changed.
     pub soon: Cell<Option<Instant>>,
+    /// When the shares changed last.
+    pub changed: Cell<Option<Instant>>,
     /// When every stretch is compared again.
     pub due: Cell<Instant>,
     /// The peers of the last round, and the shares that followed from them.
@@ -56,6 +58,7 @@ impl Shared {
             absence: Absence::begin(&node),
             nudged: Notify::new(),
             soon: Cell::new(None),
+            changed: Cell::new(None),
             due: Cell::new(now + first),
             known: RefCell::default(),
             shares: RefCell::default(),
@@ -85,6 +88,15 @@ impl Shared {
             return Some(held.digest.clone());
         }
         *kept = holdings::sum_up(&self.node).await;
+        kept.as_ref().map(|held| held.digest.clone())
+    }
+
+    /// Returns the sums as they are now; `None` when the disk fails.
+    pub(super) async fn exact_digest(&self) -> Option<Arc<Digest>> {
+        let mut kept = self.digest.lock().await;
+        if !kept.as_ref().is_some_and(|held| held.is_exact(&self.node)) {
+            *kept = holdings::sum_up(&self.node).await;
+        }
         kept.as_ref().map(|held| held.digest.clone())
     }
 
