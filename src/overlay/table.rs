@@ -21,8 +21,6 @@ const SPARSE: usize = 3;
 /// So long after the first lookup of our own place it is looked at again: by then those that came with us have been found by
 /// somebody near us.
 const AGAIN: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(60)];
-/// Twice as long as that.
-const YOUNG: Duration = Duration::from_secs(120);
 
 /// What became of a peer that answered our request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -366,11 +364,6 @@ impl RoutingTable {
         });
         let ourselves = ourselves.then(|| self.me.key());
         ourselves.into_iter().chain(buckets.map(|index| self.random_key(index, rng))).collect()
-    }
-
-    /// Tells whether our own place was looked up for the first time a moment ago.
-    pub fn is_young(&self, now: Duration) -> bool {
-        self.joined.is_none_or(|joined| now.saturating_sub(joined) < YOUNG)
     }
 
     fn random_key(&self, index: u8, rng: &mut Rng) -> Key {

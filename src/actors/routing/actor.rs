@@ -21,6 +21,8 @@ use crate::types::{Contact, NodeId, Rng};
 
 /// How often contacts are looked after.
 const TICK: Duration = Duration::from_secs(5);
+/// So long after the start the way by bootpeers, which was just taken, is not taken again to look after the own place.
+const YOUNG: Duration = Duration::from_secs(120);
 /// Where nobody is logged in and nothing is to be refreshed: contacts may be silent for far longer.
 const TICK_CALM: Duration = Duration::from_secs(10);
 /// How often it is looked for buckets to refresh, once there were none.
@@ -220,7 +222,7 @@ impl RoutingActor {
             Some(key) => {
                 // Counted as made when it begins, so that the next tick begins another one.
                 self.table.looked_up(&key, now);
-                match key == self.node.me.key() && !self.table.is_young(now) {
+                match key == self.node.me.key() && now > YOUNG {
                     true => self.join_anew(),
                     false => self.node.spawn(refresh(self.node.clone(), key)),
                 }
