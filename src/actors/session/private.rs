@@ -240,17 +240,20 @@ pub async fn take_over(shared: &Rc<Shared>, session: &Session, records: &[Record
     if !shared.session().is_ok_and(|now| now.device_id() == session.device_id()) {
         return;
     }
-    let taken: Vec<Kept> = news.0.into_values().filter(|kept| shared.privates.borrow_mut().put(kept.clone())).collect();
+    let mut next = shared.privates.borrow().clone();
+    let taken: Vec<Kept> = news.0.into_values().filter(|kept| next.put(kept.clone())).collect();
     if taken.is_empty() {
         return;
     }
-    shared.node.hide(shared.privates.borrow().hidden());
-    let ops =
-        taken.iter().filter_map(|kept| shared.privates.borrow().0.get(&(kept.kind, kept.subject)).map(Kept::keep));
-    let ops = ops.collect();
+    // On disk before it is shown; what was not kept is taken over another time.
+    let ops = taken.iter().filter_map(|kept| next.0.get(&(kept.kind, kept.subject)).map(Kept::keep)).collect();
     if let Err(error) = shared.node.store.commit(Batch(ops)).await {
-        tracing::warn!(%error, "mutes and blocks of another device were not kept");
+        return tracing::warn!(%error, "mutes and blocks of another device were not kept");
     }
+    for kept in taken {
+        shared.privates.borrow_mut().put(kept);
+    }
+    shared.node.hide(shared.privates.borrow().hidden());
 }
 
 /// Returns who is muted or blocked, by name; those whose names are not known and cannot be found now are left out.
