@@ -327,10 +327,16 @@ impl FeedState {
     pub fn over(&self) -> Vec<Op> {
         let (now, hidden) = (self.node.horizon(), self.node.hidden());
         let over = |post: &Signed<PostBody>| post.body.expires_at() <= now || hidden.blocks(&post.body.account);
-        let stray = |post: &Signed<PostBody>| self.me.is_some() && !self.authors.contains_key(&post.body.account);
+        let unknown = |author: &AccountId| self.me.is_some() && !self.authors.contains_key(author);
+        let stray = |post: &Signed<PostBody>| unknown(&post.body.account) && self.is_unfollowed(&post.body.account);
         let mut ops = self.drops(&[Space::Inbox], over);
         ops.extend(self.drops(&[Space::Feed], |post| over(post) || stray(post)));
         ops
+    }
+
+    /// Tells whether the disk says that somebody is not followed; where it cannot be read, it does not.
+    fn is_unfollowed(&self, author: &AccountId) -> bool {
+        self.node.store.local(Space::Followees, &author.0, None, 1).is_ok_and(|rows| rows.is_empty())
     }
 
     /// Returns the changes that drop posts from feed or inbox.
