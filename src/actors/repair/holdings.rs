@@ -21,6 +21,8 @@ use crate::types::{Hash, Key, Section, Stretch, WallTime, place_of};
 const FRESH: Duration = Duration::from_secs(20);
 /// And for so many times as long as they took, so that no more than a part of one core is spent on them.
 const TIMES: u32 = 50;
+/// What takes less may be done whenever a neighbour comes or goes.
+const CHEAP: Duration = Duration::from_millis(100);
 /// For so long where nothing seems to change.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -34,6 +36,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// Tells whether they may be made at every change of the neighbourhood.
+    pub(super) fn is_cheap(&self) -> bool {
+        self.took < CHEAP
+    }
+
     /// Tells whether nothing has changed since.
     pub(super) fn is_exact(&self, node: &Context) -> bool {
         self.usage == node.store.usage() && self.worth == worth_repairing(node.horizon())

@@ -91,10 +91,13 @@ impl Shared {
         kept.as_ref().map(|held| held.digest.clone())
     }
 
-    /// Returns the sums as they are now; `None` when the disk fails.
+    /// Returns the sums as they are now; `None` when the disk fails, or holds so much that they are not made at every change.
     pub(super) async fn exact_digest(&self) -> Option<Arc<Digest>> {
         let mut kept = self.digest.lock().await;
         if !kept.as_ref().is_some_and(|held| held.is_exact(&self.node)) {
+            if kept.as_ref().is_some_and(|held| !held.is_cheap()) {
+                return None;
+            }
             *kept = holdings::sum_up(&self.node).await;
         }
         kept.as_ref().map(|held| held.digest.clone())
