@@ -25,7 +25,7 @@ pub type Later<T> = LocalBoxFuture<'static, T>;
 /// What a request is for: it decides about limits, and whether it may be replayed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Class {
-    /// Changes nothing at the receiver.
+    /// Changes nothing at the receiver, and may reach it before HELLO does.
     Read,
     /// Changes something at the receiver.
     Write,
@@ -143,8 +143,14 @@ pub trait Inbound {
     /// Takes a peer's answer to our HELLO. Refusing closes the connection.
     fn greeted(&self, from: NodeId, answer: Bytes) -> Result<(), Refused>;
 
-    /// Answers one request. The first one on a connection is the peer's HELLO; a refused HELLO gives `Err` with the
-    /// answer to send before the connection is closed.
+    /// Tells whether a request may be answered before the peer's HELLO: it changes nothing, so that it does no harm where it
+    /// is replayed.
+    fn may_be_early(&self, _body: &[u8]) -> bool {
+        false
+    }
+
+    /// Answers one request. The first one on a connection is the peer's HELLO, but for those of
+    /// [`Inbound::may_be_early`]; a refused HELLO gives `Err` with the answer to send before the connection is closed.
     fn handle(&self, from: NodeId, body: Bytes) -> Later<Result<Bytes, Bytes>>;
 }
 

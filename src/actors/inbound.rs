@@ -16,7 +16,8 @@ use crate::types::NodeId;
 use crate::wire::{
     Blob, CheckOnline, Checked, Claim, Closer, Compare, Deliver, Delivered, ErrorCode, Fetch, FindNode, Get,
     GetNetwork, HELLO, Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping,
-    Pong, Put, PutDone, Reconcile, Request, Summary, encode_error, encode_ok, open_answer, read_request,
+    Pong, Put, PutDone, Reconcile, Request, Summary, encode_error, encode_ok, may_be_early, open_answer,
+    read_request,
 };
 
 /// Answers peers.
@@ -90,6 +91,10 @@ impl Inbound for Desk {
         self.node.doors().clock.heard(from, time);
         self.node.greeted(greeting);
         Ok(())
+    }
+
+    fn may_be_early(&self, body: &[u8]) -> bool {
+        body.first().is_some_and(|number| may_be_early(*number))
     }
 
     fn handle(&self, from: NodeId, body: Bytes) -> Later<Result<Bytes, Bytes>> {

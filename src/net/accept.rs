@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::codes::CloseCode;
 use super::limits::NetLimits;
-use super::serve;
+use super::serve::{self, Early};
 use super::tally::Tally;
 use super::tls;
 use crate::seam::{Inbound, Path};
@@ -154,6 +154,11 @@ impl Accepting {
         guests.values().rev().find(|guest| guest.peer == *peer).map(|guest| guest.connection.remote_address().ip())
     }
 
+    /// Returns who is at the other end, when that is known and somebody to be served.
+    pub(super) fn admits(&self, connection: &Connection) -> Option<NodeId> {
+        tls::peer_of(connection).filter(|peer| *peer != self.me && tls::speaks(connection, &self.alpn))
+    }
+
     fn tick(&self) -> u64 {
         self.counter.set(self.counter.get() + 1);
         self.counter.get()
@@ -194,20 +199,26 @@ impl Drop for Handshake {
     }
 }
 
-/// Brings a handshake to its end and serves the connection that comes of it.
+/// Brings a handshake to its end and serves the connection that comes of it. Whoever resumes a session is known from its
+/// first packet on, and may read at once; it is let in when the handshake has ended, which proves that it is no replayed one.
 async fn receive(accepting: Rc<Accepting>, connecting: Connecting, handshake: Handshake) {
-    let connection = match timeout(accepting.limits.arrival, connecting).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(end)) => return tracing::debug!(%end, "a handshake failed"),
-        Err(_) => return tracing::debug!("a handshake took too long"),
+    // This side of a connection can always be turned into one that may be read during the handshake.
+    let Ok((connection, ended)) = connecting.into_0rtt() else { return };
+    let mut early = Early::new(&accepting, &connection);
+    let why = match early.beside(timeout(accepting.limits.arrival, ended)).await {
+        Ok(Ok(_)) => match accepting.admits(&connection) {
+            Some(peer) => {
+                drop(handshake);
+                match accepting.enter(peer, connection.clone()) {
+                    Some(entered) => return serve::connection(&entered, early).await,
+                    None => CloseCode::Busy,
+                }
+            }
+            None => CloseCode::Refused,
+        },
+        Ok(Err(_)) => CloseCode::NoHello,
+        Err(why) => why,
     };
-    drop(handshake);
-    let peer = tls::peer_of(&connection).filter(|peer| *peer != accepting.me);
-    let Some(peer) = peer.filter(|_| tls::speaks(&connection, &accepting.alpn)) else {
-        return connection.close(CloseCode::Refused.into(), b"");
-    };
-    match accepting.enter(peer, connection.clone()) {
-        Some(entered) => serve::connection(&entered).await,
-        None => connection.close(CloseCode::Busy.into(), b""),
-    }
+    tracing::debug!(?why, end = ?connection.close_reason(), "a newcomer is not let in");
+    connection.close(why.into(), b"");
 }

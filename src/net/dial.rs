@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use quinn::{ClientConfig, Connection, Endpoint};
+use quinn::{ClientConfig, Connecting, Connection, Endpoint, ZeroRttAccepted};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::codes::{self, CloseCode};
@@ -29,12 +29,41 @@ pub(super) struct Dialler {
     pub tally: Rc<Tally>,
 }
 
+/// A handshake that has begun.
+pub(super) enum Begun {
+    /// With a peer that was not met before, or whose session has ended.
+    Anew(Connecting),
+    /// With one whose session is resumed: requests that change nothing may go before it has ended. Whether the peer takes
+    /// them shows then; it does not where it has forgotten the session.
+    Resumed(Connection, ZeroRttAccepted),
+}
+
+impl Begun {
+    /// Returns the connection, where it may be used already.
+    pub(super) fn early(&self) -> Option<Connection> {
+        match self {
+            Begun::Anew(_) => None,
+            Begun::Resumed(connection, _) => Some(connection.clone()),
+        }
+    }
+}
+
 impl Dialler {
-    /// Connects to a peer and greets it. `reached` gets the connection when the peer's key is proved and HELLO is on its
-    /// way; the result says whether it was answered well.
-    pub(super) async fn dial<T>(self, to: &Contact, reached: impl FnOnce(Connection) -> T) -> Result<T, NetError> {
+    /// Begins a handshake at the first address of a peer; `None` where that fails at once.
+    pub(super) fn begin(&self, to: &Contact) -> Option<Begun> {
+        self.connect(*to.addresses.first()?, &tls::server_name(&to.node)).ok()
+    }
+
+    /// Connects to a peer, at its first address by what has begun there, and greets it. `reached` gets the connection when the
+    /// peer's key is proved and HELLO is on its way; the result says whether it was answered well.
+    pub(super) async fn dial<T>(
+        self,
+        to: &Contact,
+        first: Option<Begun>,
+        reached: impl FnOnce(Connection) -> T,
+    ) -> Result<T, NetError> {
         let deadline = Instant::now() + self.limits.dial;
-        let connection = timeout_at(deadline, self.race(to)).await.unwrap_or(Err(NetError::Unreachable))?;
+        let connection = timeout_at(deadline, self.race(to, first)).await.unwrap_or(Err(NetError::Unreachable))?;
         let greeted = timeout_at(deadline, self.greet(&to.node, &connection, reached)).await;
         let (why, error) = match greeted {
             Ok(Ok(handed)) => return Ok(handed),
@@ -46,14 +75,15 @@ impl Dialler {
     }
 
     /// Tries the addresses in order, the next one as soon as the last has failed or has had its time alone.
-    async fn race(&self, to: &Contact) -> Result<Connection, NetError> {
+    async fn race(&self, to: &Contact, mut first: Option<Begun>) -> Result<Connection, NetError> {
         let name = tls::server_name(&to.node);
         let mut addresses = to.addresses.iter().take(MAX_ADDRESSES);
         let mut attempts = FuturesUnordered::new();
         let mut worst = NetError::Unreachable;
         loop {
             let next = addresses.next();
-            attempts.extend(next.map(|address| self.attempt(*address, &name, &to.node)));
+            let begun = next.map(|address| first.take().map_or_else(|| self.connect(*address, &name), Ok));
+            attempts.extend(begun.map(|begun| self.attempt(begun, &to.node)));
             if attempts.is_empty() {
                 return Err(worst);
             }
@@ -68,15 +98,27 @@ impl Dialler {
         }
     }
 
-    async fn attempt(&self, address: SocketAddr, name: &str, peer: &NodeId) -> Result<Connection, NetError> {
+    fn connect(&self, address: SocketAddr, name: &str) -> Result<Begun, NetError> {
         let connecting = self.endpoint.connect_with(self.client.clone(), address, name);
-        let connection = match connecting.map_err(|_| NetError::Unreachable)?.await {
-            Ok(connection) => connection,
-            Err(end) => {
-                tracing::debug!(peer = %peer.short(), %end, "dialling failed");
-                return Err(codes::of_dial(&end));
+        Ok(match connecting.map_err(|_| NetError::Unreachable)?.into_0rtt() {
+            Ok((connection, accepted)) => Begun::Resumed(connection, accepted),
+            Err(connecting) => Begun::Anew(connecting),
+        })
+    }
+
+    async fn attempt(&self, begun: Result<Begun, NetError>, peer: &NodeId) -> Result<Connection, NetError> {
+        let outcome = match begun? {
+            Begun::Anew(connecting) => connecting.await,
+            Begun::Resumed(connection, accepted) => {
+                let taken = accepted.await;
+                tracing::trace!(peer = %peer.short(), taken, "a session was resumed");
+                connection.close_reason().map_or(Ok(connection), Err)
             }
         };
+        let connection = outcome.map_err(|end| {
+            tracing::debug!(peer = %peer.short(), %end, "dialling failed");
+            codes::of_dial(&end)
+        })?;
         // A resumed session skips the verifier, so the identity is looked at again.
         if tls::peer_of(&connection) != Some(*peer) {
             connection.close(CloseCode::Refused.into(), b"");

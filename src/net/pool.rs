@@ -89,7 +89,7 @@ impl Link {
 }
 
 enum Slot {
-    Dialling { ticket: u64, dial: Dial, addresses: Vec<SocketAddr> },
+    Dialling { ticket: u64, dial: Dial, addresses: Vec<SocketAddr>, early: Option<Connection> },
     Linked(Rc<Link>),
 }
 
@@ -136,6 +136,17 @@ impl Pool {
         }
     }
 
+    /// Returns the connection of a dial over which a peer that was met before may be asked what changes nothing, in the flight
+    /// that begins the handshake; `None` when the dial has got further, or does not begin so.
+    pub(super) fn early(&self, peer: &NodeId) -> Option<(Connection, Dial)> {
+        match self.slots.borrow().get(peer) {
+            Some(Slot::Dialling { dial, early: Some(early), .. }) if dial.peek().is_none() => {
+                Some((early.clone(), dial.clone()))
+            }
+            _ => None,
+        }
+    }
+
     /// Takes a link into use; it is not closed for want of room meanwhile.
     pub(super) fn lease(self: &Rc<Self>, link: Rc<Link>) -> Lease {
         link.in_flight.set(link.in_flight.get() + 1);
@@ -166,11 +177,17 @@ impl Pool {
         self.freed.notified().await;
     }
 
-    /// Registers a dial; `start` gets the ticket with which to settle it.
-    pub(super) fn begin(&self, peer: NodeId, addresses: Vec<SocketAddr>, start: impl FnOnce(u64) -> Dial) {
+    /// Registers a dial, and its first connection where that may be used at once; `start` gets the ticket with which to settle it.
+    pub(super) fn begin(
+        &self,
+        peer: NodeId,
+        addresses: Vec<SocketAddr>,
+        early: Option<Connection>,
+        start: impl FnOnce(u64) -> Dial,
+    ) {
         let ticket = self.tick();
         let dial = start(ticket);
-        self.slots.borrow_mut().insert(peer, Slot::Dialling { ticket, dial, addresses });
+        self.slots.borrow_mut().insert(peer, Slot::Dialling { ticket, dial, addresses, early });
     }
 
     /// Ends a dial with its outcome, unless the pool was cleared meanwhile.

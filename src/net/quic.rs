@@ -4,6 +4,7 @@
 //! connections that this node dialled, which proves that the peer's advertised address works.
 
 use std::cell::{Cell, RefCell};
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::accept::Accepting;
 use super::addresses;
 use super::codes::CloseCode;
-use super::dial::{self, Dialler};
+use super::dial::{self, Begun, Dialler};
 use super::endpoint::{self, BindError, Port};
 use super::exchange::{Failed, send};
 use super::limits::NetLimits;
@@ -233,6 +234,11 @@ impl Inner {
             return Err(NetError::Unreachable);
         }
         let deadline = Instant::now() + within.min(FOR_EVER);
+        if class == Class::Read
+            && let Ok(Some(answer)) = timeout_at(deadline, self.early(&to, &body)).await
+        {
+            return Ok(answer);
+        }
         let mut last = false;
         loop {
             let lease = timeout_at(deadline, self.lease(&to)).await.unwrap_or(Err(NetError::Unreachable))?;
@@ -255,6 +261,31 @@ impl Inner {
                 Err(failed) if !last && failed.lost.is_some() && (!failed.sent || class == Class::Read) => last = true,
                 Err(failed) => return Err(failed.error),
             }
+        }
+    }
+
+    /// Asks a peer that was met before and is not connected in the flight that begins the handshake. `None` where that cannot be,
+    /// or brings nothing, as where the peer has forgotten the session: then the request goes behind HELLO.
+    async fn early(self: &Rc<Self>, to: &Contact, body: &Bytes) -> Option<Bytes> {
+        if matches!(self.pool.find(&to.node), Found::Absent) {
+            self.pool.make_room(&to.node).then(|| self.dial(to))?.ok()?;
+        }
+        let (connection, dial) = self.pool.early(&to.node)?;
+        let tally = &self.accepting.tally;
+        let asked = async {
+            let asked = send(&connection, body.clone(), 0, tally).await.ok()?;
+            asked.answer(self.limits.message_bytes, tally).await.ok()
+        };
+        let elsewhere = async {
+            match dial.await {
+                Ok(link) if link.connection.stable_id() == connection.stable_id() => pending().await,
+                _ => None,
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = asked => answer,
+            none = elsewhere => none,
         }
     }
 
@@ -317,7 +348,9 @@ impl Inner {
         };
         let (peer, bulk) = (to.node, self.limits.bulk_per_peer);
         let (to, inner) = (to.clone(), Rc::downgrade(self));
-        self.pool.begin(peer, to.addresses.clone(), move |ticket| -> Dial {
+        let first = dialler.begin(&to);
+        let early = first.as_ref().and_then(Begun::early);
+        self.pool.begin(peer, to.addresses.clone(), early, move |ticket| -> Dial {
             let (tell, told) = oneshot::channel();
             tokio::task::spawn_local(async move {
                 let mut waiting = Some(tell);
@@ -329,7 +362,7 @@ impl Inner {
                     let _ = waiting.take().map(|tell| tell.send(Ok(link.clone())));
                     link
                 };
-                let outcome = dialler.dial(&to, reached).await;
+                let outcome = dialler.dial(&to, first, reached).await;
                 if let Some(inner) = inner.upgrade() {
                     inner.pool.settle(&peer, ticket, &outcome);
                 }

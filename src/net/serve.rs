@@ -1,43 +1,124 @@
-//! Answering one connection: HELLO first, then requests side by side, each on its own stream.
+//! Answering one connection: HELLO first, then requests side by side, each on its own stream. Before HELLO, a few requests
+//! that change nothing are answered: whoever was here before sends them in the first packet of its handshake.
 //!
 //! A request that was handed over runs to its end even when its connection does not, so that no peer can cut a sequence
 //! of ours in the middle; until then the connection keeps its place, so that no peer can pile such requests up.
 
+use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join;
+use futures_util::future::{LocalBoxFuture, join};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use quinn::{ReadToEndError, RecvStream, SendStream};
+use quinn::{Connection, ReadToEndError, RecvStream, SendStream};
 use tokio::time::timeout;
 
 use super::accept::{Accepting, Entered, Guest};
 use super::codes::{CloseCode, StreamCode};
+use crate::types::NodeId;
 use crate::wire::HELLO;
 
-/// Serves a connection until it ends.
-pub(super) async fn connection(entered: &Entered) {
-    let (accepting, guest) = (&*entered.accepting, &*entered.guest);
-    let first = timeout(accepting.limits.arrival, guest.connection.accept_bi()).await;
-    let Ok(Ok((mut send, recv))) = first else {
-        return guest.connection.close(CloseCode::NoHello.into(), b"");
-    };
-    let Some(welcome) = greet(accepting, guest, &mut send, recv).await else {
-        return guest.connection.close(CloseCode::NoHello.into(), b"");
-    };
-    // Requests that came with HELLO do not wait until its answer has arrived.
-    join(deliver(accepting, &mut send, welcome), requests(accepting, guest)).await;
+/// Requests answered before HELLO: what somebody wants at once of one peer, and little to gain by a replay.
+const EARLY: usize = 8;
+
+/// A request of a connection that has not greeted.
+pub(super) struct Coming {
+    send: SendStream,
+    body: Bytes,
+    /// Whether the handshake had ended when it came; as long as it goes on, it may be a replayed one.
+    proved: bool,
 }
 
-/// Has the first request of a connection handled, which has to be a HELLO; returns what it is answered when it is welcome.
-async fn greet(accepting: &Accepting, guest: &Guest, send: &mut SendStream, mut recv: RecvStream) -> Option<Bytes> {
-    let body = take(accepting, send, &mut recv).await?;
-    if body.first() != Some(&HELLO) {
-        return None;
+/// What is answered of a connection before its HELLO.
+pub(super) struct Early {
+    accepting: Rc<Accepting>,
+    connection: Connection,
+    /// The next request, in the order in which the peer opened them, so that nothing overtakes HELLO.
+    next: LocalBoxFuture<'static, Result<Coming, CloseCode>>,
+    hello: Option<Coming>,
+    running: FuturesUnordered<LocalBoxFuture<'static, ()>>,
+    taken: usize,
+}
+
+impl Early {
+    pub(super) fn new(accepting: &Rc<Accepting>, connection: &Connection) -> Self {
+        let (accepting, connection) = (accepting.clone(), connection.clone());
+        let next = Box::pin(coming(accepting.clone(), connection.clone()));
+        Self { accepting, connection, next, hello: None, running: FuturesUnordered::new(), taken: 0 }
     }
-    let welcome = handle(accepting, guest, send, body).await?;
+
+    /// Answers what comes early while something is waited for; an error is why the connection has to end.
+    pub(super) async fn beside<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, CloseCode> {
+        let mut wanted = pin!(wanted);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut wanted => return Ok(outcome),
+                Some(()) = self.running.next() => {}
+                request = &mut self.next, if self.hello.is_none() => self.take(request?)?,
+            }
+        }
+    }
+
+    async fn hello(&mut self) -> Result<Coming, CloseCode> {
+        loop {
+            if let Some(hello) = self.hello.take() {
+                return Ok(hello);
+            }
+            tokio::select! {
+                biased;
+                request = &mut self.next => self.take(request?)?,
+                Some(()) = self.running.next() => {}
+            }
+        }
+    }
+
+    fn take(&mut self, request: Coming) -> Result<(), CloseCode> {
+        let (accepting, connection) = (self.accepting.clone(), self.connection.clone());
+        if request.proved && request.body.first() == Some(&HELLO) {
+            self.hello = Some(request);
+            return Ok(());
+        }
+        let peer = accepting.admits(&connection).ok_or(CloseCode::Refused)?;
+        let inbound = accepting.inbound().ok_or(CloseCode::Shutdown)?;
+        if self.taken == EARLY || !inbound.may_be_early(&request.body) {
+            return Err(CloseCode::NoHello);
+        }
+        self.taken += 1;
+        self.next = Box::pin(coming(accepting.clone(), connection.clone()));
+        self.running.push(Box::pin(async move {
+            let Coming { mut send, body, .. } = request;
+            if let Some(answer) = handle(&accepting, (peer, &connection), &mut send, body).await {
+                deliver(&accepting, &mut send, answer).await;
+            }
+        }));
+        Ok(())
+    }
+}
+
+async fn coming(accepting: Rc<Accepting>, connection: Connection) -> Result<Coming, CloseCode> {
+    let (mut send, mut recv) = connection.accept_bi().await.map_err(|_| CloseCode::NoHello)?;
+    let proved = !recv.is_0rtt();
+    let body = take(&accepting, &mut send, &mut recv).await.ok_or(CloseCode::NoHello)?;
+    Ok(Coming { send, body, proved })
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn connection(entered: &Entered, mut early: Early) {
+    let (accepting, guest) = (&*entered.accepting, &*entered.guest);
+    let hello = timeout(accepting.limits.arrival, early.hello()).await.unwrap_or(Err(CloseCode::NoHello));
+    let Coming { mut send, body, .. } = match hello {
+        Ok(hello) => hello,
+        Err(why) => return guest.connection.close(why.into(), b""),
+    };
+    let Some(welcome) = handle(accepting, (guest.peer, &guest.connection), &mut send, body).await else {
+        return guest.connection.close(CloseCode::NoHello.into(), b"");
+    };
     guest.greeted.set(true);
-    Some(welcome)
+    // Requests that came with HELLO do not wait until its answer has arrived.
+    let greeted = join(deliver(accepting, &mut send, welcome), requests(accepting, guest));
+    join(greeted, async { while early.running.next().await.is_some() {} }).await;
 }
 
 async fn requests(accepting: &Accepting, guest: &Guest) {
@@ -60,24 +141,29 @@ async fn requests(accepting: &Accepting, guest: &Guest) {
 /// Reads one request, has it handled, and sees its answer off.
 async fn answer(accepting: &Accepting, guest: &Guest, mut send: SendStream, mut recv: RecvStream) {
     let Some(body) = take(accepting, &mut send, &mut recv).await else { return };
-    if let Some(answer) = handle(accepting, guest, &mut send, body).await {
+    if let Some(answer) = handle(accepting, (guest.peer, &guest.connection), &mut send, body).await {
         deliver(accepting, &mut send, answer).await;
     }
 }
 
 /// Has a request handled; `None` when there is nothing left to answer.
-async fn handle(accepting: &Accepting, guest: &Guest, send: &mut SendStream, body: Bytes) -> Option<Bytes> {
+async fn handle(
+    accepting: &Accepting,
+    (peer, connection): (NodeId, &Connection),
+    send: &mut SendStream,
+    body: Bytes,
+) -> Option<Bytes> {
     let Some(inbound) = accepting.inbound() else {
-        guest.connection.close(CloseCode::Shutdown.into(), b"");
+        connection.close(CloseCode::Shutdown.into(), b"");
         return None;
     };
-    let handling = inbound.handle(guest.peer, body);
+    let handling = inbound.handle(peer, body);
     drop(inbound);
     match timeout(accepting.limits.handling, handling).await {
         Ok(Ok(answer)) => Some(answer),
         Ok(Err(answer)) => {
             deliver(accepting, send, answer).await;
-            guest.connection.close(CloseCode::Refused.into(), b"");
+            connection.close(CloseCode::Refused.into(), b"");
             None
         }
         Err(_) => {

@@ -62,6 +62,7 @@ pub(super) fn speaks(connection: &Connection, alpn: &[u8]) -> bool {
 pub(super) fn client(certificate: &NodeCertificate, alpn: &[u8]) -> Result<ClientConfig, Error> {
     let mut config = dialling(certificate, alpn, false)?;
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
+    config.enable_early_data = true;
     Ok(config)
 }
 
@@ -93,7 +94,10 @@ pub(super) fn server(certificate: &NodeCertificate, alpn: &[u8]) -> Result<Serve
         .with_client_cert_verifier(Arc::new(Proof { provider, anybody: false }))
         .with_single_cert(chain(certificate), private_key(certificate))?;
     config.alpn_protocols = vec![alpn.to_vec()];
+    // A session is resumed once and then forgotten, so what came early cannot be replayed where it was taken.
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+    // QUIC knows this value and 0 (RFC 9001, section 4.6.1); how much may come early is for the connection to say.
+    config.max_early_data_size = u32::MAX;
     Ok(config)
 }
 

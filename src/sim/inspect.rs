@@ -8,7 +8,7 @@ use super::simulation::Simulation;
 use super::trace::Trace;
 use crate::actors::state_hash;
 use crate::records::Record;
-use crate::seam::{Space, Store, Usage};
+use crate::seam::{Space, Store, Stored, Usage};
 use crate::store::{MemoryDisk, MemoryStore};
 use crate::types::{Hash, Key, Section, SectionSet};
 
@@ -42,15 +42,10 @@ impl Simulation {
         rows.into_iter().filter_map(|(key, _)| hash(key)).collect()
     }
 
-    /// Returns a hash over all records on a node's disk at a key: equal for equal states.
-    pub fn state_at(&self, number: usize, key: &Key) -> Hash {
-        let mut hasher = blake3::Hasher::new();
+    /// Returns the records on a node's disk at a key that have not ended.
+    pub fn records_at(&self, number: usize, key: &Key) -> Vec<Stored> {
         let sections = SectionSet::of(Section::ALL);
-        let rows = self.store(number).read(key, sections, None, usize::MAX, self.now()).unwrap_or_default();
-        rows.iter().for_each(|row| {
-            hasher.update(&[row.section.number()]).update(&row.hash.0);
-        });
-        Hash(*hasher.finalize().as_bytes())
+        self.store(number).read(key, sections, None, usize::MAX, self.now()).expect("a memory disk can be read")
     }
 
     /// Returns the state of a node at a key, what it has collected included: what replicas have to agree on.

@@ -14,8 +14,10 @@ use futures_util::future::{LocalBoxFuture, Shared};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+mod early;
 mod link;
 
+use self::early::Sessions;
 use self::link::{Link, Tell, micros};
 use super::links::Way;
 use super::trace::Leg;
@@ -64,6 +66,7 @@ pub(super) struct Port {
     slots: RefCell<BTreeMap<u32, Slot>>,
     /// By the numbers of nodes; as many as the real transport accepts.
     guests: RefCell<BTreeMap<u32, Guest>>,
+    sessions: Sessions,
     uses: Cell<u32>,
     closed: Cell<bool>,
     tally: Tally,
@@ -121,6 +124,11 @@ impl Port {
             return Err(NetError::Unreachable);
         }
         let deadline = Instant::now() + within.min(FOR_EVER);
+        if class == Class::Read
+            && let Ok(Some(answer)) = timeout_at(deadline, self.early(&to, &body)).await
+        {
+            return Ok(answer);
+        }
         let mut last = false;
         loop {
             let link = timeout_at(deadline, self.link(&to)).await.unwrap_or(Err(NetError::Unreachable))?;
@@ -207,7 +215,10 @@ impl Port {
                     let greeted = timeout_at(deadline, port.greet(&to, &link, taken)).await;
                     let greeted = greeted.unwrap_or(Err(NetError::Unreachable));
                     match &greeted {
-                        Ok(()) => port.keep(link),
+                        Ok(()) => {
+                            port.sessions.note(link.host, link.run);
+                            port.keep(link);
+                        }
                         Err(_) => drop(give_up()),
                     }
                     let _ = answered.send(greeted);
@@ -294,6 +305,7 @@ impl SimTransport {
             inbound: RefCell::new(None),
             slots: RefCell::default(),
             guests: RefCell::default(),
+            sessions: Sessions::default(),
             uses: Cell::new(0),
             closed: Cell::new(false),
             tally: Tally::default(),

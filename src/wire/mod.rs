@@ -3,6 +3,7 @@
 //! Knows bytes and types; who answers what is decided in the actors.
 
 mod collection;
+mod early;
 mod frame;
 mod presence;
 mod registry;
@@ -14,6 +15,7 @@ pub use collection::{
     FollowerEntry, MAX_ENTRIES, MAX_HASHES, MAX_MARKS, MAX_WANTED, Mark, ReachEntry, Reconcile, Reconciled, Summary,
     Summed,
 };
+pub use early::may_be_early;
 pub use frame::{
     Answer, ErrorCode, HELLO, Request, WireError, encode_error, encode_ok, open_answer, read_request, request_name,
 };

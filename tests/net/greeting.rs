@@ -29,7 +29,7 @@ async fn assert_closed(connection: &Connection, code: CloseCode) {
 fn a_first_request_that_is_no_hello_ends_the_connection() {
     run(async {
         let b = Node::new(2);
-        for first in [&b"e hello"[..], b"", b"\x02\x01"] {
+        for first in [&b"w hello"[..], b"", b"\x02\x01"] {
             let connection = connect(&b).await;
             assert_eq!(raw::ask(&connection, first).await, None);
             assert_closed(&connection, CloseCode::NoHello).await;

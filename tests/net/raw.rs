@@ -158,6 +158,12 @@ pub async fn connect(
     to: SocketAddr,
     window: u32,
 ) -> Result<Connection, quinn::ConnectionError> {
+    let endpoint = Endpoint::client(loopback()).expect("bound");
+    endpoint.connect_with(client(identity, alpn, window), to, "whoever").expect("a valid address").await
+}
+
+/// Sets a bare client up, one that remembers its sessions and sends early what it can.
+pub fn client(identity: Option<Identity>, alpn: &[&[u8]], window: u32) -> ClientConfig {
     let tls = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("TLS 1.3")
@@ -168,12 +174,12 @@ pub async fn connect(
         None => tls.with_no_client_auth(),
     };
     tls.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    tls.enable_early_data = true;
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).expect("a suite")));
     let mut transport = TransportConfig::default();
     transport.stream_receive_window(VarInt::from_u32(window));
     config.transport_config(Arc::new(transport));
-    let endpoint = Endpoint::client(loopback()).expect("bound");
-    endpoint.connect_with(config, to, "whoever").expect("a valid address").await
+    config
 }
 
 /// Opens a stream and writes to it without ending it.

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use timeline::net::{BindError, Quic, QuicConfig};
 use timeline::seam::Transport;
 
-use crate::support::{ALPN, Node, quick, run};
+use crate::support::{ALPN, Node, quick, run, until};
 
 #[test]
 fn a_node_that_binds_its_port_anew_is_reached_there_and_reaches_others() {
@@ -20,12 +20,12 @@ fn a_node_that_binds_its_port_anew_is_reached_there_and_reaches_others() {
             assert_eq!(a.quic.local_addr(), to_a.addresses[0]);
             // What was dialled before is not trusted: the peer is greeted again.
             assert_eq!(a.ask(&to_b, "e again").await, Ok("e again".into()), "round {round}");
-            assert_eq!(b.probe.hellos.borrow().len(), hellos + 1, "round {round}");
+            until("it is greeted", || b.probe.hellos.borrow().len() == hellos + 1).await;
         }
         // A request under way when it happens is sent again where it may be.
         let gate = b.probe.gate.clone();
         let (asked, ()) = tokio::join!(a.ask(&to_b, "g waits"), async {
-            crate::support::until("it has come", || b.probe.running.get() == 1).await;
+            until("it has come", || b.probe.running.get() == 1).await;
             a.quic.rebind();
             gate.add_permits(2);
         });

@@ -42,8 +42,11 @@ pub fn id(secret: u8) -> NodeId {
     SecretKey::from_bytes(&[secret; 32]).public().node_id()
 }
 
-/// What a node of a test does with requests: `e` echoes, `g` waits at the gate, `b` answers with many bytes.
+/// What a node of a test does with requests: `e` echoes, `g` waits at the gate, `b` answers with many bytes, and these may come
+/// before HELLO; `w` echoes and may not.
 pub struct Probe {
+    /// HELLOs and requests in the order in which they came.
+    pub order: RefCell<Vec<Bytes>>,
     pub requests: RefCell<Vec<(NodeId, Bytes)>>,
     pub hellos: RefCell<Vec<NodeId>>,
     pub answers: RefCell<Vec<(NodeId, Bytes)>>,
@@ -59,6 +62,7 @@ pub struct Probe {
 impl Probe {
     fn new() -> Rc<Self> {
         Rc::new(Self {
+            order: RefCell::default(),
             requests: RefCell::default(),
             hellos: RefCell::default(),
             answers: RefCell::default(),
@@ -84,7 +88,12 @@ impl Inbound for Probe {
         if self.refuse_answer.get() || !welcome { Err(Refused) } else { Ok(()) }
     }
 
+    fn may_be_early(&self, body: &[u8]) -> bool {
+        body.first().is_some_and(|first| b"egb".contains(first))
+    }
+
     fn handle(&self, from: NodeId, body: Bytes) -> Later<Result<Bytes, Bytes>> {
+        self.order.borrow_mut().push(body.clone());
         if body.first() == Some(&1) {
             self.hellos.borrow_mut().push(from);
             let refuse = self.refuse_hello.get();

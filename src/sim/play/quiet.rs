@@ -32,7 +32,7 @@ pub(super) async fn calm_and_check<'s>(
     outside: &dyn Outside,
 ) -> Checked {
     weather.calm(stage, deeds);
-    let began = Instant::now();
+    let (began, calm) = (Instant::now(), stage.sim.now());
     let deadline = began + stage.scenario.quiet.within;
     let newcomer =
         async { if last && stage.scenario.check.fresh_reader { Some(add_reader(stage).await) } else { None } };
@@ -43,7 +43,7 @@ pub(super) async fn calm_and_check<'s>(
     loop {
         let in_time = Instant::now() <= deadline;
         note_published(stage).await;
-        seen = survey::look(stage, reader).await;
+        seen = survey::look(stage, reader, calm).await;
         before = std::mem::replace(&mut found, check(&stage.model.borrow(), &seen));
         let part = stage.acted().as_secs_f64() / stage.scenario.duration.as_secs_f64();
         outside.progress(stage.progress(Phase::Checking, part));

@@ -9,9 +9,10 @@ use super::stage::Stage;
 use crate::actors::{ListRequest, PageRequest, Person as Listed};
 use crate::records::{HeadsBody, Record, home};
 use crate::sim::chance::pick;
+use crate::seam::Stored;
 use crate::sim::model::{FeedRow, Held, Observed, PostNumber, SeenFeed, SeenPage};
 use crate::sim::statistics::Sample;
-use crate::types::{DeviceId, Hash, Key, NodeId, Problem, Rng, Section};
+use crate::types::{DeviceId, Hash, Key, NodeId, Problem, Rng, Section, WallTime};
 
 /// Pages that are read side by side.
 const SIDE_BY_SIDE: usize = 32;
@@ -46,8 +47,8 @@ pub(super) fn count(stage: &Stage<'_>) -> (Sample, u64) {
     (sample, lost)
 }
 
-/// Looks at everything. Pages are read from `reader`, or from any nodes that are up.
-pub(super) async fn look(stage: &Stage<'_>, reader: Option<usize>) -> Observed {
+/// Looks at everything, after it became calm at some time. Pages are read from `reader`, or from any nodes that are up.
+pub(super) async fn look(stage: &Stage<'_>, reader: Option<usize>, calm: WallTime) -> Observed {
     let sampled = sample(stage);
     let pages = pages(stage, &sampled, reader).await;
     // Disks come last: what a reader got is still on one.
@@ -66,7 +67,7 @@ pub(super) async fn look(stage: &Stage<'_>, reader: Option<usize>) -> Observed {
     }
     seen.mentions = mentions(stage, &sampled).await;
     for person in sampled {
-        let states = states(stage, person);
+        let states = states(stage, person, calm);
         seen.states.insert(person, states);
     }
     seen
@@ -159,13 +160,25 @@ fn nearest(stage: &Stage<'_>, ids: &[NodeId], key: &Key) -> Vec<usize> {
     up
 }
 
-/// Returns how many different states of somebody's home there are among its replicas.
-fn states(stage: &Stage<'_>, person: usize) -> usize {
+/// Returns how many different states of somebody's home there are among its replicas. What was written since it became calm
+/// does not count: most replicas have it at once, and the others by their next round; looking at a feed writes how far it
+/// was read.
+fn states(stage: &Stage<'_>, person: usize, calm: WallTime) -> usize {
     let Some(account) = stage.people[person].account.get() else { return 0 };
     let ids: Vec<NodeId> = (0..stage.nodes).map(|node| stage.sim.id(node)).collect();
     let key = home(&account);
-    let states = nearest(stage, &ids, &key).into_iter().map(|node| stage.sim.state_at(node, &key));
-    states.collect::<BTreeSet<Hash>>().len()
+    let replicas: Vec<Vec<Stored>> =
+        nearest(stage, &ids, &key).into_iter().map(|node| stage.sim.records_at(node, &key)).collect();
+    let is_new = |row: &&Stored| {
+        let stamp = Record::decode(row.bytes.clone()).ok().and_then(|record| record.hlc());
+        stamp.is_some_and(|stamp| stamp.wall() >= calm)
+    };
+    let slot = |row: &Stored| (row.section, row.slot.clone());
+    let new: BTreeSet<_> = replicas.iter().flatten().filter(is_new).map(slot).collect();
+    let old = |rows: &Vec<Stored>| -> BTreeSet<(Section, Hash)> {
+        rows.iter().filter(|row| !new.contains(&slot(row))).map(|row| (row.section, row.hash)).collect()
+    };
+    replicas.iter().map(old).collect::<BTreeSet<_>>().len()
 }
 
 async fn feed(stage: &Stage<'_>, node: usize) -> SeenFeed {

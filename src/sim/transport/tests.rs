@@ -41,17 +41,19 @@ impl Inbound for Host {
     }
 }
 
-/// Two nodes with ways of 25 ms: what the first hears when it asks the other something, how long that takes, and what the
-/// other was asked.
-fn ask(loss_percent: f64, seed: u8, set: impl FnOnce(&Host, &Host)) -> (Result<Bytes, NetError>, Duration, Vec<u8>) {
+/// Plays with two nodes that have ways of 25 ms.
+fn play<T>(
+    loss_percent: f64,
+    seed: u8,
+    hosts: &[Rc<Host>; 2],
+    story: impl AsyncFnOnce(&SimTransport, &Contact) -> T,
+) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let local = Rc::new(LocalSet::new());
     let story = async {
         let way = Duration::from_millis(25);
         let ways = Ways { shortest: way, longest: way, loss_percent, ..Ways::default() };
         let wire = Wire::new(Links::new(&Rng::from_seed([seed; 32]), ways));
-        let hosts = [Rc::new(Host::default()), Rc::new(Host::default())];
-        set(&hosts[0], &hosts[1]);
         let ports = [0_u8, 1].map(|n| {
             let address = SocketAddr::from(([192, 0, 2, n], 9));
             let me = wire.begin(NodeId([n; 32]), address);
@@ -61,19 +63,51 @@ fn ask(loss_percent: f64, seed: u8, set: impl FnOnce(&Host, &Host)) -> (Result<B
             wire.plug(me, Rc::downgrade(&local), Rc::downgrade(&transport.0));
             transport
         });
-        let to = Contact::hint(NodeId([1; 32]), ports[1].0.address);
+        story(&ports[0], &Contact::hint(NodeId([1; 32]), ports[1].0.address)).await
+    };
+    local.block_on(&runtime.expect("a runtime"), story)
+}
+
+/// What the first hears when it asks the other something, how long that takes, and what the other was asked.
+fn ask(loss_percent: f64, seed: u8, set: impl FnOnce(&Host, &Host)) -> (Result<Bytes, NetError>, Duration, Vec<u8>) {
+    let hosts = [Rc::new(Host::default()), Rc::new(Host::default())];
+    set(&hosts[0], &hosts[1]);
+    play(loss_percent, seed, &hosts, async |from: &SimTransport, to: &Contact| {
         let began = Instant::now();
         let long = Duration::from_secs(20);
         let (one, two) = tokio::join!(
-            ports[0].request(&to, Bytes::from_static(&[40]), Class::Read, long),
-            ports[0].request(&to, Bytes::from_static(&[40]), Class::Write, long),
+            from.request(to, Bytes::from_static(&[40]), Class::Read, long),
+            from.request(to, Bytes::from_static(&[40]), Class::Write, long),
         );
         assert_eq!(one, two);
-        let is_up = ports[0].path(&to.node).is_some_and(|path| path.connected);
+        let is_up = from.path(&to.node).is_some_and(|path| path.connected);
         assert_eq!(is_up, one.is_ok());
         (one, began.elapsed(), hosts[1].asked.borrow().clone())
-    };
-    local.block_on(&runtime.expect("a runtime"), story)
+    })
+}
+
+#[test]
+fn a_read_of_a_peer_that_was_met_takes_one_round_trip() {
+    let hosts = [Rc::new(Host::default()), Rc::new(Host::default())];
+    play(0.0, 1, &hosts, async |from: &SimTransport, to: &Contact| {
+        let ask = async |class| {
+            let began = Instant::now();
+            let answer = from.request(to, Bytes::from_static(&[40]), class, Duration::from_secs(20)).await;
+            assert!(answer.is_ok(), "{answer:?}");
+            began.elapsed().as_millis()
+        };
+        for (class, least) in [(Class::Read, 100), (Class::Read, 50), (Class::Write, 100), (Class::Read, 50)] {
+            let took = ask(class).await;
+            assert!((least..=least * 6 / 5).contains(&took), "{class:?} took {took} ms");
+            // The dial ends, the connection is there, and then it is lost.
+            sleep(Duration::from_millis(200)).await;
+            assert!(from.path(&to.node).is_some_and(|path| path.connected));
+            assert!((50..=60).contains(&ask(Class::Write).await));
+            from.rebind();
+        }
+    });
+    let early = [&[HELLO, 40, 40][..], &[40, HELLO, 40], &[HELLO, 40, 40], &[40, HELLO, 40]].concat();
+    assert_eq!(*hosts[1].asked.borrow(), early);
 }
 
 #[test]
