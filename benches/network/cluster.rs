@@ -14,7 +14,7 @@ use timeline::clock::SystemClock;
 use timeline::keys::SecretKey;
 use timeline::net::{NetLimits, Quic, QuicConfig};
 use timeline::node::{Node, merge_rule, start};
-use timeline::seam::{Clock, Lane, Offload, Store, World};
+use timeline::seam::{Clock, Lane, Offload, Store, Transport, World};
 use timeline::store::{MemoryStore, SqliteStore};
 use timeline::types::{Contact, Key, Network, NodeId, Rng};
 use tokio::sync::{mpsc, oneshot};
@@ -177,6 +177,16 @@ impl Cluster {
     async fn place(&self, number: usize, ways_in: Vec<(NodeId, SocketAddr)>) -> (NodeId, SocketAddr) {
         let plan = self.plan.clone();
         self.arbiter(number).run(move |nodes| async move { lay(&plan, number, &nodes, &ways_in) }).await
+    }
+
+    /// Returns how many requests the nodes that live have sent so far.
+    pub async fn requests(&self) -> u64 {
+        let counts = self.arbiters.iter().map(|arbiter| {
+            arbiter.run(|nodes| async move {
+                nodes.borrow().values().map(|peer| peer.quic.traffic().requests_sent).sum::<u64>()
+            })
+        });
+        futures_util::future::join_all(counts).await.into_iter().sum()
     }
 
     /// Makes all authors known to all nodes, as followers know whom they follow.

@@ -62,6 +62,8 @@ pub struct Phase {
     pub fails: BTreeMap<&'static str, usize>,
     pub items: Vec<Item>,
     pub cost: Cost,
+    /// Requests that all nodes sent meanwhile, for whatever reason.
+    pub requests: u64,
 }
 
 impl Phase {
@@ -97,9 +99,11 @@ impl Phase {
 
 /// Runs operations with so many under way at once; each thread does those of its nodes.
 pub async fn run(cluster: &Cluster, ops: Vec<Op>, at_once: usize) -> Phase {
+    let sent = cluster.requests().await;
     let meter = Meter::begin();
     let mut all = if at_once == 1 { in_turn(cluster, ops).await } else { side_by_side(cluster, ops, at_once).await };
     all.cost = meter.end();
+    all.requests = cluster.requests().await.saturating_sub(sent);
     all
 }
 

@@ -91,7 +91,7 @@ impl Bench {
         self.cluster.start().await;
         let started = meter.elapsed();
         self.settle(meter.elapsed()).await;
-        let booted = meter.elapsed();
+        let (booted, sent) = (meter.elapsed(), self.cluster.requests().await);
         self.cluster.introduce().await;
         let introduced = meter.elapsed() - booted;
         let (mut rounds, mut had, mut ready) = (0, 0, false);
@@ -120,6 +120,7 @@ impl Bench {
             .with("verify_rounds", rounds)
             .with("last_round_ok", had)
             .figure("cpu_s", cost.cpu)
+            .with("requests", sent)
             .figure("others_cores", cost.others)
             .figure("rss_ready_mib", there / (1024.0 * 1024.0))
             .figure("rss_per_node_kib", (there - resident) / 1024.0 / self.live.len() as f64)
@@ -195,6 +196,7 @@ impl Bench {
             .latencies("", &of.took)
             .latencies("_remote", &of.remote)
             .figure("max", of.longest)
+            .figure("requests_per_op", of.requests as f64 / of.done().max(1) as f64)
             .figure("rss_mib", rss_bytes() / (1024.0 * 1024.0))
             .with("errors", serde_json::Value::Object(errors))
             .print();
