@@ -6,7 +6,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use timeline::actors::{Doors, Retention, Settings};
@@ -177,6 +177,30 @@ impl Cluster {
     async fn place(&self, number: usize, ways_in: Vec<(NodeId, SocketAddr)>) -> (NodeId, SocketAddr) {
         let plan = self.plan.clone();
         self.arbiter(number).run(move |nodes| async move { lay(&plan, number, &nodes, &ways_in) }).await
+    }
+
+    /// Waits until every node knows as many others as there are, or a full bucket of them; false when that takes too long.
+    pub async fn settle(&self, within: Duration) -> bool {
+        let enough = (self.plan.nodes - 1).min(self.plan.k);
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            let looks = self.arbiters.iter().map(|arbiter| {
+                arbiter.run(move |nodes| async move {
+                    let all: Vec<Rc<Peer>> = nodes.borrow().values().cloned().collect();
+                    for peer in all {
+                        if !peer.doors.routing.overview().await.is_ok_and(|seen| seen.known >= enough) {
+                            return false;
+                        }
+                    }
+                    true
+                })
+            });
+            if futures_util::future::join_all(looks).await.into_iter().all(|known| known) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        false
     }
 
     /// Returns how many requests the nodes that live have sent so far.

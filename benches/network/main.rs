@@ -5,11 +5,13 @@
 
 mod author;
 mod cluster;
+mod feeds;
 mod measure;
 mod ops;
 mod workload;
 
 use cluster::Plan;
+use feeds::{Feeds, feeds};
 use workload::{Workload, disk, workload};
 
 #[global_allocator]
@@ -38,9 +40,21 @@ async fn run() {
     };
     let variant =
         format!("{}{}", if on_disk { "sqlite" } else { "memory" }, if plan.anchors { " anchors" } else { "" });
-    let parts = word("parts").unwrap_or_else(|| "seq,con,fail".to_owned());
-    let parts = parts.split(',').map(str::to_owned).collect();
-    workload(Workload { plan, variant, parts, puts: figure("puts"), gets: figure("gets") }).await;
+    match word("what").as_deref() {
+        None | Some("table") => {
+            let parts = word("parts").unwrap_or_else(|| "seq,con,fail".to_owned());
+            let parts = parts.split(',').map(str::to_owned).collect();
+            workload(Workload { plan, variant, parts, puts: figure("puts"), gets: figure("gets") }).await;
+        }
+        Some("feeds") => {
+            let followers = word("followers").unwrap_or_else(|| "1,16".to_owned());
+            let followers = followers.split(',').map(|n| n.parse().expect("numbers of followers")).collect();
+            // Whoever is logged in has registered, for which registrars are there.
+            let plan = Plan { anchors: true, ..plan };
+            feeds(Feeds { plan, variant, followers, follows: number("follows", 0), posts: number("posts", 200) }).await;
+        }
+        Some(other) => panic!("--what takes `table` or `feeds`, not {other}"),
+    }
     // The process exits without dropping anything.
     drop(folder);
 }

@@ -1,7 +1,7 @@
 //! The workload that all peers get: start-up, puts and gets in turn and many at once, gets after nodes died.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use timeline::types::Rng;
 
@@ -90,7 +90,7 @@ impl Bench {
         let (resident, meter) = (rss_bytes(), Meter::begin());
         self.cluster.start().await;
         let started = meter.elapsed();
-        self.settle(meter.elapsed()).await;
+        self.cluster.settle(START_UP).await;
         let (booted, sent) = (meter.elapsed(), self.cluster.requests().await);
         self.cluster.introduce().await;
         let introduced = meter.elapsed() - booted;
@@ -125,29 +125,6 @@ impl Bench {
             .figure("rss_ready_mib", there / (1024.0 * 1024.0))
             .figure("rss_per_node_kib", (there - resident) / 1024.0 / self.live.len() as f64)
             .print();
-    }
-
-    /// Waits until every node knows as many others as there are, or a full bucket of them.
-    async fn settle(&self, since: Duration) {
-        let enough = (self.cluster.plan.nodes - 1).min(self.cluster.plan.k);
-        let deadline = Instant::now() + START_UP.saturating_sub(since);
-        while Instant::now() < deadline {
-            let looks = self.cluster.arbiters.iter().map(|arbiter| {
-                arbiter.run(move |nodes| async move {
-                    let all: Vec<_> = nodes.borrow().values().cloned().collect();
-                    for peer in all {
-                        if !peer.doors.routing.overview().await.is_ok_and(|seen| seen.known >= enough) {
-                            return false;
-                        }
-                    }
-                    true
-                })
-            });
-            if futures_util::future::join_all(looks).await.into_iter().all(|known| known) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
     }
 
     async fn puts_and_gets(&mut self, part: &str, puts: usize, gets: usize, at_once: usize) {

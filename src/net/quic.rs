@@ -115,11 +115,13 @@ impl Quic {
 
     /// Ends as a process does that is killed: peers hear nothing of it, not even that their requests fail.
     pub fn vanish(&self) {
-        let deaf = silence::Nowhere::at(self.0.bound);
-        if let Some(endpoint) = &*self.0.endpoint.borrow()
-            && let Err(error) = endpoint.rebind_abstract(deaf)
-        {
-            tracing::warn!(%error, "peers are told that this node ends");
+        if let Some(endpoint) = &*self.0.endpoint.borrow() {
+            // What comes to the socket before the last one is heard still, so the real one has to be two back.
+            for _ in 0..2 {
+                if let Err(error) = endpoint.rebind_abstract(silence::Nowhere::at(self.0.bound)) {
+                    tracing::warn!(%error, "peers are told that this node ends");
+                }
+            }
         }
         drop(self.0.shut());
     }
