@@ -10,4 +10,4 @@ pub use super::routing::{BootpeerState, LookedUpFor, NearNode, Peer, PingError, 
 pub use super::session::{
     Deleted, HiddenPerson, LoggedIn, PostRequest, Posted, PrivateRelation, ProfileChange, ProfileView, Relation, WhoAmI,
 };
-pub use super::storage::{Held, WholeList};
+pub use super::storage::{Held, One, WholeList};

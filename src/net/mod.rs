@@ -14,6 +14,7 @@ mod limits;
 mod pool;
 mod quic;
 mod serve;
+mod silence;
 mod tally;
 mod tls;
 

@@ -23,6 +23,7 @@ use super::endpoint::{self, BindError, Port};
 use super::exchange::{Failed, send};
 use super::limits::NetLimits;
 use super::pool::{Dial, Found, Lease, Link, Pool};
+use super::silence;
 use crate::keys::SecretKey;
 use crate::seam::{Class, Inbound, Later, NetError, Path, Traffic, Transport};
 use crate::types::{Contact, NodeId};
@@ -111,6 +112,19 @@ impl Quic {
     /// Ends all connections that were dialled: whoever serves next greets anew, and is told how it is greeted.
     pub fn begin_anew(&self) {
         self.0.pool.drop_links(CloseCode::Unused);
+    }
+
+    /// Ends as a process does that is killed: peers hear nothing of it, not even that their requests fail.
+    pub fn vanish(&self) {
+        if let Some(endpoint) = &*self.0.endpoint.borrow() {
+            // What comes to the socket before the last one is heard still, so the real one has to be two back.
+            for _ in 0..2 {
+                if let Err(error) = endpoint.rebind_abstract(silence::Nowhere::at(self.0.bound)) {
+                    tracing::warn!(%error, "peers are told that this node ends");
+                }
+            }
+        }
+        drop(self.0.shut());
     }
 
     /// Returns the node's own identity.

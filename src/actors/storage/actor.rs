@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep};
 use super::intake::{Intake, Refused, put_op};
 use super::keep::keep;
 use super::local::drop_ended;
-use super::messages::{Absorb, Accept, Held, HowMuch, ReadList, WholeList};
+use super::messages::{Absorb, Accept, FindOne, Held, HowMuch, ReadList, WholeList};
+use super::read::{One, find_one};
 use super::room::is_full;
 use super::splits::mark;
 use super::void::{sweep, void_ops};
@@ -167,6 +168,15 @@ impl Handler<HowMuch> for StorageActor {
             full: is_full(&self.node),
             cut: self.node.store.cut(),
         })
+    }
+}
+
+impl Handler<FindOne> for StorageActor {
+    type Result = ResponseFuture<Option<One>>;
+
+    fn handle(&mut self, FindOne { key, section, slot, hash }: FindOne, _: &mut Ctx<Self>) -> Self::Result {
+        let node = self.node.clone();
+        Box::pin(async move { find_one(&node, key, section, slot, hash).await })
     }
 }
 

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 
 use super::actor::StorageActor;
-use super::messages::{Absorb, Accept, Held, HowMuch, ReadList, Verified, WholeList};
+use super::messages::{Absorb, Accept, FindOne, Held, HowMuch, ReadList, Verified, WholeList};
+use super::read::One;
 use crate::actors::door::{Door, Gone};
 use crate::records::Record;
-use crate::types::{AccountId, Key, NodeId, Section};
+use crate::types::{AccountId, Hash, Key, NodeId, Section};
 use crate::wire::Status;
 
 /// A handle to the storage actor.
@@ -39,6 +40,11 @@ impl StorageHandle {
     /// [`read_list`]: super::read_list
     pub async fn list(&self, section: Section, owner: AccountId) -> WholeList {
         self.0.ask(ReadList(section, owner)).await.unwrap_or_default()
+    }
+
+    /// Finds one record by its hash: here, else the first copy that is verified.
+    pub async fn find(&self, key: Key, section: Section, slot: Bytes, hash: Hash) -> Option<One> {
+        self.0.ask(FindOne { key, section, slot, hash }).await.ok().flatten()
     }
 
     /// Keeps local copies of verified records.

@@ -3,9 +3,10 @@
 use actix::Message;
 use bytes::Bytes;
 
+use super::read::One;
 use crate::records::Record;
 use crate::seam::Usage;
-use crate::types::{AccountId, Key, NodeId, Section};
+use crate::types::{AccountId, Hash, Key, NodeId, Section};
 use crate::wire::Status;
 
 /// A peer asks to keep records, or brings what it was asked for.
@@ -64,6 +65,20 @@ impl From<&Record> for Verified {
 #[derive(Message)]
 #[rtype(result = "WholeList")]
 pub struct ReadList(pub Section, pub AccountId);
+
+/// Asks for one record that is known by its hash.
+#[derive(Message)]
+#[rtype(result = "Option<One>")]
+pub struct FindOne {
+    /// Where it lies.
+    pub key: Key,
+    /// In which section.
+    pub section: Section,
+    /// In which slot.
+    pub slot: Bytes,
+    /// Which it is.
+    pub hash: Hash,
+}
 
 /// A list of an account.
 #[derive(Clone, Debug, Default)]

@@ -21,8 +21,10 @@ use crate::types::{AccountId, Contact, DeviceId, Hash, Key, NodeId, Section, Sec
 use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS, MAX_PUT_RECORDS, Mark, Put};
 
 mod anchors;
+mod one;
 mod owner;
 
+pub use self::one::{One, find_one};
 pub use self::owner::owner_of;
 
 /// How many of the closest holders a read asks: 7, and 10 for account records (all where there are fewer).
