@@ -145,6 +145,11 @@ impl DisjointLookup {
         self.paths[path].expect(more);
     }
 
+    /// Has every path ask so many and one more at once, as [`Lookup::expect`].
+    pub fn expect_all(&mut self, more: usize) {
+        self.paths.iter_mut().for_each(|path| path.expect(more));
+    }
+
     /// Returns up to k of those known that neither failed nor are late, whether they were asked or not: those preferred as
     /// replicas, the nearest first.
     pub fn nearest(&self) -> Vec<Contact> {

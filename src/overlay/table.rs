@@ -14,6 +14,10 @@ use super::patience::{Patience, Zone};
 use super::replicas::{is_crowded, preferred};
 use crate::types::{Contact, Key, NodeId, Rng};
 
+mod outcome;
+
+pub use self::outcome::{Failed, Reached};
+
 /// Contacts are looked over at least so often; in between nobody can have become due, but for changes that are noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// A bucket far away with fewer contacts than this is refreshed sooner than others.
@@ -21,30 +25,6 @@ const SPARSE: usize = 3;
 /// So long after the first lookup of our own place it is looked at again: by then those that came with us have been found by
 /// somebody near us.
 const AGAIN: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(60)];
-
-/// What became of a peer that answered our request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reached {
-    /// It is new in the table.
-    Added,
-    /// It was in the table already.
-    Known,
-    /// Its bucket is full of live contacts; it waits for one of them to fail.
-    Waiting,
-    /// It is this node itself, which is never in its own table.
-    Ourselves,
-}
-
-/// What became of a peer that did not answer our request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Failed {
-    /// It was not in the table; it will not be probed for a while.
-    Stranger,
-    /// It stays until it fails once more.
-    Questionable,
-    /// It was removed, and will not be probed for a while.
-    Removed,
-}
 
 /// A contact of the table, for people to look at and for the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +115,11 @@ impl RoutingTable {
         let Some(bucket) = self.buckets.get(&index) else { return true };
         let enough = || bucket.is_enough(contact, self.k) && self.zone(index) == Zone::Beyond;
         bucket.wants(contact, self.k) && !enough()
+    }
+
+    /// Tells whether a node is, or would be, in replica sets with this one.
+    pub fn is_near(&self, node: &NodeId) -> bool {
+        self.index(node).is_some_and(|index| self.zone(index) == Zone::Near)
     }
 
     /// Returns the bucket with the k-th nearest contact; `None` when there are fewer.

@@ -169,6 +169,9 @@ message!(
         /// Where to go on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Cursor> = "a",
+        /// Whether no contacts are wanted where there is any record.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        brief: bool = "b",
     }
 );
 message!(

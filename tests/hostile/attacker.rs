@@ -131,7 +131,7 @@ impl Attacker {
 
     /// Returns the records of some sections of a key.
     pub async fn get(&self, to: &Contact, key: Key, sections: SectionSet) -> Vec<Bytes> {
-        let got = self.ask(to, &Get { key, sections, limit: 500, after: None }).await.expect("records");
+        let got = self.ask(to, &Get { key, sections, limit: 500, after: None, brief: false }).await.expect("records");
         got.records.into_iter().map(Blob::into_bytes).collect()
     }
 

@@ -349,12 +349,12 @@ fn nothing_is_collected_where_the_clock_is_in_doubt() {
 fn a_local_copy_goes_as_soon_as_the_author_says_so() {
     // Nobody sweeps unless told to.
     let every = Duration::from_secs(6 * 3600);
-    let sim = Simulation::new(912, SimConfig { nodes: 14, k: 4, gc_interval: every, ..config() });
+    let sim = Simulation::new(912, SimConfig { nodes: 24, k: 4, gc_interval: every, ..config() });
     sim.run(async {
         three(&sim).await;
         let home = home(&sim.doors(3).session.who().await.expect("a session").expect("alice").device.account);
         let distance = |node: usize| sim.id(node).key().distance(&home);
-        let nearer = (0..14).filter(|node| distance(*node) < distance(5)).count();
+        let nearer = (0..24).filter(|node| distance(*node) < distance(5)).count();
         assert!(nearer > 4, "{sim:?}: node 5 keeps alice's home for others: {nearer}");
         let id = publish(&sim, 3, "one").await.id;
         for node in [4, 5] {

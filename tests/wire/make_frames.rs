@@ -114,7 +114,7 @@ fn records(net: &TestNet) -> Vec<Value> {
     let cursor = Cursor { section: 7, slot, hash: device.posts(1)[0].hash() };
     let sections =
         SectionSet::of(&[Section::Account, Section::Device, Section::Retirement, Section::Heads, Section::Post]);
-    let get = |after| Get { key, sections, limit: 500, after };
+    let get = |after| Get { key, sections, limit: 500, after, brief: false };
     let least = [&[Get::NUMBER, 0x82][..], &field(b'K', &bytes32(&key.0)), &field(b'S', &[2])].concat();
     let got = Got {
         records: posts.clone(),

@@ -5,6 +5,7 @@ mod handle;
 mod item;
 mod live;
 mod messages;
+mod replicas;
 mod send;
 
 pub use actor::OutboxActor;

@@ -13,21 +13,17 @@ use tokio::sync::{Notify, oneshot};
 use super::item::{Item, Parcel, has_ended};
 use super::live::Live;
 use super::messages::Progress;
+use super::replicas::{find_replicas, is_alone};
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
 use crate::actors::gc::is_collected;
 use crate::actors::put::put_each;
-use crate::actors::routing::{Near, find_closest, find_closest_soon};
-use crate::overlay::replicas::preferred;
+use crate::actors::routing::just_found;
 use crate::records::{Record, slot};
 use crate::retention::{Anchor, Publication, wanted};
 use crate::seam::Later;
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
 use crate::wire::{Blob, Put, Status};
-
-/// How often a lookup that finds nobody is made, and the pause between: a table fills within a second of a start.
-const EMPTY_LOOKUPS: usize = 5;
-const EMPTY_PAUSE: Duration = Duration::from_millis(200);
 
 /// An anchor that answered within this is busy rather than gone.
 const HEARD: Duration = Duration::from_secs(60);
@@ -130,17 +126,37 @@ pub async fn attempt(node: Rc<Context>, mut item: Item, waiter: Waiter) -> Item 
     item
 }
 
-/// Sends one parcel; returns what stood in the way, if anything did.
-///
-/// Those that the lookup found are sent it while it still waits for late peers: one that is gone keeps nobody waiting.
+/// Sends one parcel; returns what stood in the way, if anything did. Replicas that were found a moment ago, as for the post
+/// before, are sent it without another lookup, which is made when they were not enough.
 async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
     let node = &run.node;
     drop_ended(node, parcel);
     if parcel.complete {
         return None;
     }
+    if let Some(of_late) = just_found(node, parcel.key).await {
+        let trouble = send_to(run, parcel, Some(of_late)).await;
+        if parcel.complete {
+            return trouble;
+        }
+        node.vicinities.forget(&parcel.key);
+    }
+    send_to(run, parcel, None).await
+}
+
+/// Sends one parcel to these replicas, or to those that a lookup finds.
+///
+/// Those that the lookup found are sent it while it still waits for late peers: one that is gone keeps nobody waiting.
+async fn send_to(run: &Run, parcel: &mut Parcel, of_late: Option<Vec<Contact>>) -> Option<String> {
+    let (node, key) = (&run.node, parcel.key);
     let (early, near) = oneshot::channel();
-    let (mut looking, mut near) = (pin!(find_replicas(node, parcel.key, early)), near.fuse());
+    let look = async {
+        match of_late {
+            Some(replicas) => (replicas, true),
+            None => find_replicas(node, key, early).await,
+        }
+    };
+    let (mut looking, mut near) = (pin!(look), near.fuse());
     let mut standing = Publication {
         acked: parcel.acked.clone(),
         anchors: anchors(node, &parcel.acked).await,
@@ -303,42 +319,6 @@ fn is_deleted(node: &Context, key: &Key, blob: &Blob) -> bool {
         .any(|row| matches!(Record::decode(row.bytes), Ok(Record::Tombstone(tombstone)) if tombstone.body.post == hash))
 }
 
-/// Looks for the replica set; again where nobody is found although somebody is known: the node has only just started. False
-/// beside it where the set may be another one: somebody nearer is known and did not answer, and is not known to be gone yet.
-async fn find_replicas(node: &Rc<Context>, key: Key, early: oneshot::Sender<Near>) -> (Vec<Contact>, bool) {
-    let mut early = Some(early);
-    for _ in 0..EMPTY_LOOKUPS {
-        let found = match early.take() {
-            Some(early) => find_closest_soon(node, key, early).await,
-            None => find_closest(node, key).await,
-        };
-        let anybody = match node.anchors().next() {
-            Some(_) => node.doors().routing.anchors().await.iter().any(|(_, answers)| *answers),
-            None => !is_alone(node).await,
-        };
-        if !found.closest.is_empty() || !anybody {
-            let replicas: Vec<Contact> = found.closest.into_iter().map(|(c, ())| c).collect();
-            let known = node.doors().routing.closest(key, node.network.k()).await;
-            return (replicas.clone(), found.complete && answered(&key, known, &replicas, node.network.k()));
-        }
-        tokio::time::sleep(EMPTY_PAUSE).await;
-    }
-    (Vec::new(), false)
-}
-
-/// Tells whether this node knows of nobody else.
-async fn is_alone(node: &Context) -> bool {
-    node.doors().routing.overview().await.is_ok_and(|overview| overview.known == 0 && overview.bootpeers.is_empty())
-}
-
-/// Tells whether those known would change nothing of the replica set that was found.
-fn answered(key: &Key, known: Vec<Contact>, found: &[Contact], k: usize) -> bool {
-    let more = known.into_iter().filter(|c| !found.iter().any(|f| f.node == c.node));
-    let mut all: Vec<Contact> = found.iter().cloned().chain(more).collect();
-    all.sort_by_cached_key(|contact| contact.node.distance(key));
-    preferred(&all, k).iter().all(|c| found.iter().any(|f| f.node == c.node))
-}
-
 /// Notes how far the parcel has come.
 fn update(parcel: &mut Parcel, standing: &Publication, before: bool, waiter: &RefCell<Waiter>) {
     parcel.replicas_acked = standing.acked_replicas() as u32;
@@ -368,30 +348,4 @@ async fn anchors(node: &Rc<Context>, acked: &BTreeSet<NodeId>) -> Vec<(NodeId, A
         }
     };
     node.anchors().map(|id| (id, standing(id))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn contact(id: u8, ip: [u8; 4]) -> Contact {
-        Contact::hint(NodeId([id; 32]), (ip, 9).into())
-    }
-
-    #[test]
-    fn a_set_is_doubtful_while_somebody_nearer_did_not_answer() {
-        let key = Key([0; 32]);
-        let found = [contact(1, [192, 0, 2, 1]), contact(3, [198, 51, 100, 1]), contact(4, [203, 0, 113, 1])];
-        assert!(answered(&key, found.to_vec(), &found, 3));
-        assert!(answered(&key, vec![contact(9, [10, 0, 0, 1])], &found, 3), "farther away than all");
-        assert!(!answered(&key, vec![contact(9, [10, 0, 0, 1])], &found, 4), "there is room for it");
-        assert!(!answered(&key, vec![contact(2, [10, 0, 0, 1])], &found, 3), "nearer than the last");
-    }
-
-    #[test]
-    fn whoever_is_passed_over_for_its_prefix_leaves_no_doubt() {
-        let key = Key([0; 32]);
-        let found = [contact(1, [192, 0, 2, 1]), contact(2, [192, 0, 2, 2]), contact(8, [203, 0, 113, 1])];
-        assert!(answered(&key, vec![contact(3, [192, 0, 2, 3])], &found, 3));
-    }
 }

@@ -1,7 +1,6 @@
 //! The routing actor: short handlers around `overlay::RoutingTable`, and the timers that keep it fresh.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 
 use super::contacts;
 use super::health::Health;
+use super::knocks::Knocks;
 use super::messages::{Failed, Greeted, LookedUp, MoreBootpeers, Named, Persist, Probed, Reached, Woke};
 use super::probes::Probes;
 use super::refresh::{join_anew, refresh};
@@ -46,11 +46,6 @@ const PERSIST: Duration = Duration::from_secs(60);
 /// The first time it is: early, so that a node that ends abruptly finds its way back.
 const PERSIST_FIRST: Duration = Duration::from_secs(10);
 
-/// Most peers that greeted us and are tried again: as many as are probed within some ticks.
-const KNOCKED: usize = 256;
-/// How often such a peer is tried again before it has to greet us anew.
-const KNOCK_TRIES: u8 = 5;
-
 /// The actor.
 pub struct RoutingActor {
     pub(super) node: Rc<Context>,
@@ -60,8 +55,7 @@ pub struct RoutingActor {
     probes: Probes,
     pub(super) health: Health,
     pub(super) bootpeers: Vec<Contact>,
-    /// Peers that greeted us and were not reached yet, with how often they are still tried; at most [`KNOCKED`].
-    knocked: BTreeMap<NodeId, (Contact, u8)>,
+    knocks: Knocks,
     joined: bool,
     /// When the own key was looked up last by way of bootpeers.
     joined_anew: Option<Instant>,
@@ -89,7 +83,7 @@ impl RoutingActor {
             probes: Probes::default(),
             health,
             bootpeers,
-            knocked: BTreeMap::new(),
+            knocks: Knocks::default(),
             joined: false,
             joined_anew: None,
             joining_until: Instant::now(),
@@ -167,13 +161,8 @@ impl RoutingActor {
 
     /// Probes peers that greeted us and have not answered a probe: it may have been lost, or we were busy.
     fn try_those_that_knocked(&mut self) {
-        self.knocked.retain(|_, (_, left)| *left > 0);
-        let mut again: Vec<Contact> = Vec::new();
-        // One whose probe is still under way has its turn later.
-        for (contact, left) in self.knocked.values_mut().filter(|(c, _)| !self.probes.is_under_way(&c.node)) {
-            *left -= 1;
-            again.push(contact.clone());
-        }
+        let (table, probes) = (&self.table, &self.probes);
+        let again = self.knocks.turn(|node| table.is_near(node), |node| probes.is_under_way(node));
         again.into_iter().for_each(|contact| self.probe(contact));
     }
 
@@ -234,7 +223,7 @@ impl RoutingActor {
     /// Tells how long the table is left alone.
     fn rest(&self) -> Duration {
         match self.refresh_at > Instant::now() {
-            _ if self.table.is_empty() || !self.knocked.is_empty() => TICK / 5,
+            _ if self.table.is_empty() || !self.knocks.is_empty() => TICK / 5,
             true if !self.node.attended.get() && !self.node.settings.bootpeer => TICK_CALM,
             _ => TICK,
         }
@@ -290,10 +279,10 @@ impl Handler<Greeted> for RoutingActor {
 
     fn handle(&mut self, Greeted(contact): Greeted, _: &mut Ctx<Self>) {
         if self.table.wants(&contact) {
-            if self.knocked.len() < KNOCKED {
-                self.knocked.insert(contact.node, (contact.clone(), KNOCK_TRIES));
+            self.knocks.note(contact.clone());
+            if self.table.is_near(&contact.node) {
+                self.probe(contact);
             }
-            self.probe(contact);
         }
     }
 }
@@ -302,7 +291,7 @@ impl Handler<Reached> for RoutingActor {
     type Result = ();
 
     fn handle(&mut self, Reached(contact, rtt): Reached, _: &mut Ctx<Self>) {
-        self.knocked.remove(&contact.node);
+        self.knocks.reached(&contact.node);
         let gone_for = self.health.gone_for(&contact.node);
         if gone_for.is_some() {
             // It may have been our side that was cut off, and then nobody else was gone either.

@@ -57,6 +57,8 @@ pub struct Goal<C> {
     pub guarded: bool,
     /// Whether one answer that counts says it all, on whatever path it came.
     pub first: bool,
+    /// Whether the nearest is asked alone, as it will have what is wanted; each that has not, or is late, brings in one more.
+    pub alone: bool,
     /// Whom to tell as soon as only late peers are waited for.
     pub early: Option<oneshot::Sender<Near>>,
     /// With whom to begin; where nobody is named, with the nearest in the table.
@@ -66,7 +68,16 @@ pub struct Goal<C> {
 impl<C> Goal<C> {
     /// So many answers that count are wanted, on one path.
     pub fn of(counts: C, enough: usize) -> Self {
-        Self { counts, enough, width: usize::MAX, guarded: false, first: false, early: None, from: Vec::new() }
+        Self {
+            counts,
+            enough,
+            width: usize::MAX,
+            guarded: false,
+            first: false,
+            alone: false,
+            early: None,
+            from: Vec::new(),
+        }
     }
 }
 
@@ -97,9 +108,13 @@ where
     let share = goal.enough.div_ceil(lookup.paths());
     let mut brought = vec![0; lookup.paths()];
     let mut asking: FuturesUnordered<Later<Event<T>>> = FuturesUnordered::new();
+    let mut in_vain = 0;
     let mut said: BTreeMap<NodeId, T> = BTreeMap::new();
     let deadline = Instant::now() + LONGEST;
     loop {
+        if goal.alone {
+            lookup.expect_all(in_vain);
+        }
         match lookup.next() {
             Step::Ask(contact) => {
                 let answer = ask(contact.clone());
@@ -124,7 +139,10 @@ where
                 lookup.on_slow(&contact.node);
                 asking.push(Box::pin(async move { Event::Ended(contact, rest.await) }));
             }
-            Some(Event::Ended(contact, Err(_))) => lookup.on_failure(&contact.node),
+            Some(Event::Ended(contact, Err(_))) => {
+                in_vain += 1;
+                lookup.on_failure(&contact.node);
+            }
             Some(Event::Ended(contact, Ok((value, mut contacts)))) => {
                 // No more are looked at, whether they are there or not: nobody can name one dead peer after another.
                 contacts.truncate(k);
@@ -139,6 +157,8 @@ where
                     } else {
                         lookup.expect(path, share - brought[path]);
                     }
+                } else {
+                    in_vain += 1;
                 }
                 said.insert(contact.node, value);
             }

@@ -14,6 +14,9 @@ use crate::types::{Contact, Key, NodeId};
 
 /// A lookup is made again after this, whatever the table says: of nodes far from this one it knows few.
 const FRESH: Duration = Duration::from_secs(600);
+/// Whoever writes at a key again within this writes to those who were found before: a newcomer that nobody named to this node so
+/// soon gets what is written from its neighbours.
+const JUST: Duration = Duration::from_secs(30);
 /// Most keys remembered: the homes that one node keeps, more or less.
 const KEYS: usize = 1024;
 
@@ -30,10 +33,19 @@ struct Vicinity {
 pub struct Vicinities(RefCell<BTreeMap<Key, Vicinity>>);
 
 impl Vicinities {
-    fn found(&self, key: &Key, known: &[NodeId]) -> Option<Vec<Contact>> {
+    fn found(&self, key: &Key, known: &[NodeId], within: Duration) -> Option<Vec<Contact>> {
         let all = self.0.borrow();
-        let vicinity = all.get(key).filter(|v| v.at.elapsed() < FRESH && v.known == known)?;
+        let vicinity = all.get(key).filter(|v| v.at.elapsed() < within && v.known == known)?;
         Some(vicinity.found.clone())
+    }
+
+    fn any(&self, key: &Key, within: Duration) -> bool {
+        self.0.borrow().get(key).is_some_and(|v| v.at.elapsed() < within)
+    }
+
+    /// Forgets who was found near a key: they are not there, or not all of them.
+    pub fn forget(&self, key: &Key) {
+        self.0.borrow_mut().remove(key);
     }
 
     fn note(&self, key: Key, known: Vec<NodeId>, found: Vec<Contact>) {
@@ -51,15 +63,29 @@ impl Vicinities {
 /// Returns the live nodes closest to a key, the nearest first: those of the last lookup while this node has learned of
 /// nobody nearer, and of nobody's end, since.
 pub async fn closest_of_late(node: &Rc<Context>, key: Key) -> Vec<Contact> {
-    if let Some(found) = node.vicinities.found(&key, &nearest_known(node, key).await) {
+    if let Some(found) = node.vicinities.found(&key, &nearest_known(node, key).await, FRESH) {
         return found;
     }
     let looked = find_closest(node, key).await;
     let found: Vec<Contact> = looked.closest.into_iter().map(|(contact, ())| contact).collect();
     if looked.complete {
-        node.vicinities.note(key, nearest_known(node, key).await, found.clone());
+        note_found(node, key, found.clone()).await;
     }
     found
+}
+
+/// Returns who was found near a key a moment ago, the nearest first, where somebody was and nobody has come or gone since.
+pub async fn just_found(node: &Rc<Context>, key: Key) -> Option<Vec<Contact>> {
+    if !node.vicinities.any(&key, JUST) {
+        return None;
+    }
+    let known = nearest_known(node, key).await;
+    node.vicinities.found(&key, &known, JUST).filter(|found| !found.is_empty())
+}
+
+/// Notes what a lookup found that came to its end.
+pub async fn note_found(node: &Rc<Context>, key: Key, found: Vec<Contact>) {
+    node.vicinities.note(key, nearest_known(node, key).await, found);
 }
 
 async fn nearest_known(node: &Context, key: Key) -> Vec<NodeId> {
@@ -76,13 +102,24 @@ mod tests {
         let all = Vicinities::default();
         let (key, one, two) = (Key([7; 32]), NodeId([1; 32]), NodeId([2; 32]));
         let found = vec![Contact::hint(two, ([192, 0, 2, 1], 9).into())];
-        assert_eq!(all.found(&key, &[one, two]), None);
+        assert_eq!(all.found(&key, &[one, two], FRESH), None);
         all.note(key, vec![one, two], found.clone());
-        assert_eq!(all.found(&key, &[one, two]), Some(found.clone()));
-        assert_eq!(all.found(&key, &[one]), None, "somebody went");
-        assert_eq!(all.found(&key, &[one, two, NodeId([3; 32])]), None, "somebody came");
+        assert_eq!(all.found(&key, &[one, two], FRESH), Some(found.clone()));
+        assert_eq!(all.found(&key, &[one], FRESH), None, "somebody went");
+        assert_eq!(all.found(&key, &[one, two, NodeId([3; 32])], FRESH), None, "somebody came");
+        tokio::time::advance(JUST).await;
+        assert!(!all.any(&key, JUST) && all.any(&key, FRESH));
+        assert_eq!(all.found(&key, &[one, two], JUST), None, "not for whoever writes");
         tokio::time::advance(FRESH).await;
-        assert_eq!(all.found(&key, &[one, two]), None, "long ago");
+        assert_eq!(all.found(&key, &[one, two], FRESH), None, "long ago");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_wrong_is_forgotten() {
+        let all = Vicinities::default();
+        all.note(Key([7; 32]), vec![], vec![]);
+        all.forget(&Key([7; 32]));
+        assert!(!all.any(&Key([7; 32]), FRESH));
     }
 
     #[tokio::test(start_paused = true)]

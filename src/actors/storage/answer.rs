@@ -47,7 +47,10 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     let proofs = proofs(node, &get.key, &bytes);
     let posts = get.sections.contains(Section::Post) && get.after.is_none();
     let marks = if posts { marks_at(node, &get.key, MAX_MARKS) } else { Vec::new() };
-    let contacts = nearest_for(node, from, get.key).await;
+    let contacts = match get.brief && !bytes.is_empty() {
+        true => Vec::new(),
+        false => nearest_for(node, from, get.key).await,
+    };
     let records = bytes.iter().map(Blob::from).collect();
     let split = split(node, &get.key, get.sections);
     Got { records, proofs, next, contacts: signed(contacts), split, marks, unsynced: !node.is_synced() }

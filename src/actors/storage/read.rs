@@ -248,7 +248,7 @@ async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: Sec
     let (mut after, mut reached) = (None, None);
     let mut contacts = Vec::new();
     for round in 0..PAGES {
-        let get = Get { key, sections, limit: PAGE, after: after.take() };
+        let get = Get { key, sections, limit: PAGE, after: after.take(), brief: round > 0 };
         let got = match node.call(&contact, &get, Patience::Read).await {
             Ok(got) => got,
             // What came so far is worth having.
@@ -286,7 +286,7 @@ async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
     let (mut records, mut marks) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
-        let got: Got = answer_get(node, None, Get { key, sections, limit: PAGE, after }).await;
+        let got: Got = answer_get(node, None, Get { key, sections, limit: PAGE, after, brief: true }).await;
         records.extend(got.records.into_iter().map(Blob::into_bytes));
         marks.extend(got.marks);
         after = got.next;

@@ -33,7 +33,7 @@ pub fn checked_text(text: &str) -> Result<String, TextError> {
     if text.len() > 64 * 1024 {
         return Err(TextError::Bytes(text.len()));
     }
-    let text: String = text.nfc().collect();
+    let text = if is_normal(text) { text.to_owned() } else { text.nfc().collect::<String>() };
     let characters = text.chars().count();
     if text.trim().is_empty() {
         return Err(TextError::Empty);
@@ -48,6 +48,11 @@ pub fn checked_text(text: &str) -> Result<String, TextError> {
         return Err(TextError::Bytes(text.len()));
     }
     Ok(text)
+}
+
+/// Tells whether a text is in normal form C, as most are; of plain ASCII that is plain to see.
+fn is_normal(text: &str) -> bool {
+    text.is_ascii() || is_nfc(text)
 }
 
 /// The post that another one answers.
@@ -104,7 +109,7 @@ impl Body for PostBody {
         let fine = self.seq > 0
             && (self.seq == 1) == self.prev.is_none()
             && life.contains(&self.lifetime_ms)
-            && is_nfc(&self.text)
+            && is_normal(&self.text)
             && checked_text(&self.text).is_ok();
         if fine { Ok(()) } else { Err(RecordError::Value) }
     }
