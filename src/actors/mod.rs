@@ -10,6 +10,7 @@ mod context;
 mod directory;
 mod door;
 mod doors;
+mod fan;
 mod feed;
 mod gc;
 mod glance;

@@ -120,7 +120,7 @@ impl Attacker {
     }
 
     pub async fn put(&self, to: &Contact, key: Key, records: &[Bytes], proofs: &[Bytes]) -> Vec<Status> {
-        let request = Put { key, records: blobs(records), proofs: blobs(proofs) };
+        let request = Put { key, records: blobs(records), proofs: blobs(proofs), page: None };
         let done = self.ask(to, &request).await.expect("statuses");
         done.statuses.into_iter().map(Status::from_number).collect()
     }
@@ -131,12 +131,12 @@ impl Attacker {
 
     /// Returns the records of some sections of a key.
     pub async fn get(&self, to: &Contact, key: Key, sections: SectionSet) -> Vec<Bytes> {
-        let got = self.ask(to, &Get { key, sections, limit: 500, after: None }).await.expect("records");
+        let got = self.ask(to, &Get::all(key, sections, 500, None)).await.expect("records");
         got.records.into_iter().map(Blob::into_bytes).collect()
     }
 
     pub async fn deliver(&self, to: &Contact, post: &Bytes, proofs: &[Bytes]) -> Status {
-        let request = Deliver { post: Blob::from(post), proofs: blobs(proofs) };
+        let request = Deliver { post: Blob::from(post), proofs: blobs(proofs), page: None };
         Status::from_number(self.ask(to, &request).await.expect("a status").status)
     }
 

@@ -114,7 +114,7 @@ fn records(net: &TestNet) -> Vec<Value> {
     let cursor = Cursor { section: 7, slot, hash: device.posts(1)[0].hash() };
     let sections =
         SectionSet::of(&[Section::Account, Section::Device, Section::Retirement, Section::Heads, Section::Post]);
-    let get = |after| Get { key, sections, limit: 500, after };
+    let get = |after| Get::all(key, sections, 500, after);
     let least = [&[Get::NUMBER, 0x82][..], &field(b'K', &bytes32(&key.0)), &field(b'S', &[2])].concat();
     let got = Got {
         records: posts.clone(),
@@ -124,6 +124,7 @@ fn records(net: &TestNet) -> Vec<Value> {
         split: SectionSet::of(&[Section::Followers, Section::Seen]),
         marks: vec![mark(&device)],
         unsynced: false,
+        interested: None,
     };
     let away = Got {
         proofs: vec![],
@@ -143,9 +144,9 @@ fn records(net: &TestNet) -> Vec<Value> {
         request("PUT without proofs", &Put { key, records: posts.clone(), proofs: vec![] }),
         request("PUT with proofs", &Put { key, records: posts, proofs: proofs.clone() }),
         answer::<Put>("PUT answered with every status", &PutDone { statuses: (0..=20).collect() }),
-        request("DELIVER without proofs", &Deliver { post: post.clone(), proofs: vec![] }),
-        request("DELIVER with proofs", &Deliver { post, proofs }),
-        answer::<Deliver>("DELIVER answered", &Delivered { status: 18 }),
+        request("DELIVER without proofs", &Deliver { post: post.clone(), proofs: vec![], page: None }),
+        request("DELIVER with proofs", &Deliver { post, proofs, page: None }),
+        answer::<Deliver>("DELIVER answered", &Delivered { status: 18, again: false }),
     ]
 }
 
