@@ -341,6 +341,13 @@ impl RoutingTable {
         }
     }
 
+    /// Notes that every bucket was refreshed just now, and the own place looked up as often as after a start.
+    pub fn refreshed(&mut self, now: Duration) {
+        let nearest = self.buckets.keys().next().copied().unwrap_or(u8::MAX);
+        self.looked_up.extend((nearest..=u8::MAX).map(|index| (index, now)));
+        (self.looked_up_ourselves, self.joined) = (Some(now), None);
+    }
+
     /// Returns keys to look up so that no bucket is older than `older_than`, and none far away with few contacts older than
     /// `sparse`; none for an empty table, which has nobody to ask.
     ///

@@ -35,7 +35,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// What stays of a node when its process ends.
 pub(super) struct Machine {
     pub(super) id: NodeId,
-    key: SecretKey,
+    pub(super) key: SecretKey,
     pub(super) address: SocketAddr,
     pub(super) disk: MemoryDisk,
     skew: Rc<Skew>,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::contacts;
 use super::health::Health;
-use super::messages::{Failed, Greeted, LookedUp, MoreBootpeers, Named, Persist, Probed, Reached, Woke};
+use super::messages::{Failed, Filled, Greeted, LookedUp, MoreBootpeers, Named, Persist, Probed, Reached, Woke};
 use super::probes::Probes;
 use super::refresh::{join_anew, refresh};
 use super::search::{LONGEST, find_closest};
@@ -326,6 +326,20 @@ impl Handler<Reached> for RoutingActor {
                 self.join();
             }
         }
+    }
+}
+
+impl Handler<Filled> for RoutingActor {
+    type Result = ();
+
+    fn handle(&mut self, Filled(contacts, round_trip): Filled, _: &mut Ctx<Self>) {
+        let now = self.now();
+        for contact in contacts {
+            self.table.reached(contact, round_trip, now);
+        }
+        self.table.refreshed(now);
+        self.joined = true;
+        (self.refresh_at, self.persist_at) = (Instant::now() + LOOK_AGAIN, Instant::now() + PERSIST);
     }
 }
 

@@ -23,6 +23,7 @@ pub use actor::StorageActor;
 pub use answer::{answer_get, proofs, signed};
 pub use handle::StorageHandle;
 pub use intake::{disbelief, is_held, put_op, refusal};
+pub use keep::keep_held;
 pub use kept_proofs::kept_proofs;
 pub use list::{read_list, read_list_of_home};
 pub use messages::{Held, WholeList};
