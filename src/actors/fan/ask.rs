@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
@@ -79,6 +79,18 @@ async fn call(
         biased;
         answer = node.call(to, request, Patience::Others(within)) => Some(answer),
         () = gone(node, to) => None,
+    }
+}
+
+/// Waits for what comes of asking a peer, unless no connection to it opens within a moment.
+pub async fn soon<T>(node: &Rc<Context>, peer: &Contact, asking: impl Future<Output = T>) -> Option<T> {
+    let mut asking = std::pin::pin!(asking);
+    if let Ok(answer) = timeout(DIALLED, asking.as_mut()).await {
+        return Some(answer);
+    }
+    match node.net.path(&peer.node).is_some_and(|path| path.connected) {
+        true => Some(asking.await),
+        false => None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::{LocalBoxFuture, join, join_all};
 use tokio::time::{Instant, sleep};
 
-use super::ask::{Reply, ask};
+use super::ask::{Reply, ask, soon};
 use super::pages::{Interested, Root, read_levels};
 use super::push::push;
 use super::state::Work;
@@ -47,8 +47,6 @@ pub struct Care {
     passed_over: Vec<AccountId>,
     /// Those who did not answer; as many as were tried.
     silent: RefCell<Vec<(Follower, u8)>>,
-    /// Parts for which nobody cares.
-    left: RefCell<Vec<Scope>>,
 }
 
 impl Care {
@@ -59,9 +57,8 @@ impl Care {
         (until, work): (Instant, Rc<Work>),
         passed_over: Vec<AccountId>,
     ) -> Rc<Self> {
-        let (silent, left) = Default::default();
-        let hash = post.hash();
-        Rc::new(Self { node, post, hash, author, until, work, pages: Cell::new(PAGES), passed_over, silent, left })
+        let (hash, pages) = (post.hash(), Cell::new(PAGES));
+        Rc::new(Self { node, post, hash, author, until, work, pages, passed_over, silent: RefCell::default() })
     }
 
     /// Brings the post to the whole list of which its author has read the first page: by forwarders alone.
@@ -116,7 +113,8 @@ impl Care {
     }
 
     async fn push(&self, follower: &Follower, page: u8) {
-        match push(&self.node, follower, &self.post, page).await {
+        let pushed = soon(&self.node, &follower.contact, push(&self.node, follower, &self.post, page)).await.flatten();
+        match pushed {
             Some(pushed) if pushed.again => {}
             Some(pushed) => {
                 self.work.add(Receipts { online: 1, acked: u32::from(pushed.status.is_acknowledged()) });
@@ -125,16 +123,10 @@ impl Care {
         }
     }
 
-    /// Asks somebody to care for a part; where nobody does, this node reads on, or leaves it.
+    /// Asks somebody to care for a part, and when that brings nothing somebody else; where nobody does, this node reads on.
     async fn hand_on(self: Rc<Self>, scope: Scope, task: &Task, interested: &Interested) {
         let expected = expected_in(scope.part, scope.expected, task.part);
         let inner = Scope { part: task.part, floor: task.floor, expected };
-        if task.by.is_empty() {
-            if self.pages.get() > 0 && task.floor <= MAX_PAGE_DEPTH {
-                self.bring(inner).await;
-            }
-            return;
-        }
         for i in &task.by {
             let (follower, page) = (&interested.followers[*i], interested.found[*i].page);
             match ask(&self.node, (follower, page), &self.post, (task, expected), self.until).await {
@@ -144,7 +136,14 @@ impl Care {
                 Reply::Silent => self.silent.borrow_mut().push((follower.clone(), page)),
             }
         }
-        self.left.borrow_mut().push(inner);
+        self.read_on(inner).await;
+    }
+
+    /// Cares for a part that nobody takes, as far as this node may read more.
+    async fn read_on(self: Rc<Self>, scope: Scope) {
+        if self.pages.get() > 0 && scope.floor <= MAX_PAGE_DEPTH {
+            self.bring(scope).await;
+        }
     }
 
     /// Tries once more those who did not answer.
@@ -155,16 +154,5 @@ impl Care {
         }
         sleep(AGAIN).await;
         join_all(silent.iter().map(|(follower, page)| push(&self.node, follower, &self.post, *page))).await;
-    }
-
-    /// Cares itself for the parts that nobody took, some time after; for the author.
-    pub async fn bring_what_is_left(self: Rc<Self>) {
-        let left = self.left.take();
-        if left.is_empty() {
-            return;
-        }
-        sleep(AGAIN).await;
-        self.pages.set(PAGES);
-        join_all(left.into_iter().map(|scope| self.clone().bring(scope))).await;
     }
 }

@@ -14,8 +14,8 @@ use crate::records::{Page, Part, Record};
 use crate::timeline::fan::Found;
 use crate::types::{AccountId, DeviceId, Section};
 
-/// Entries of the first page that an author asks for: one for each part of the list, and half as many for retries.
-const SAMPLE: u32 = 96;
+/// Entries of the first page that an author asks for: two or three for each part of the list.
+const SAMPLE: u32 = 160;
 
 /// Followers on some pages.
 #[derive(Default)]

@@ -77,7 +77,7 @@ pub fn deliver(node: Rc<Context>, post: Record) -> Delivery {
         drop(ended);
         let again = async {
             if let Some(care) = care {
-                tokio::join!(care.bring_again(), care.clone().bring_what_is_left());
+                care.bring_again().await;
             }
         };
         tokio::join!(bring_again(place, post, silent), again);
@@ -135,13 +135,25 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) -> (Vec<Follow
         return Default::default();
     }
     let Some(account) = post.account() else { return Default::default() };
-    let tried = RefCell::new(Tried::default());
     let (known, many) = node.doors().presence.known().await;
-    let many = many || known.len() > DIRECT;
-    let remembered: Vec<DeviceId> = known.iter().map(|follower| follower.device).collect();
-    let fresh = read_online(&node, account, many);
     // Where there are many, those known are but some of them, and each message counts.
-    let first = bring(&node, &post, if many { Vec::new() } else { known }, &tried, &counts);
+    match many || known.len() > DIRECT {
+        true => to_many(&node, (&post, account), &counts).await,
+        false => to_few(&node, (&post, account), known, &counts).await,
+    }
+}
+
+/// Brings a post to those known and those found; where these turn out to be many, some of them bring it on.
+async fn to_few(
+    node: &Rc<Context>,
+    (post, account): (&Record, AccountId),
+    known: Vec<Follower>,
+    counts: &Counts,
+) -> (Vec<Follower>, Option<Rc<Care>>) {
+    let tried = RefCell::new(Tried::default());
+    let remembered: Vec<DeviceId> = known.iter().map(|follower| follower.device).collect();
+    let fresh = read_online(node, account, &[Section::Presence, Section::Interest]);
+    let first = bring(node, post, known, &tried, counts);
     let noted = async {
         let Online { root, own, gone } = fresh.await;
         gone.iter().for_each(|device| node.doors().presence.gone(*device));
@@ -154,20 +166,53 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) -> (Vec<Follow
         (root, own)
     };
     let ((root, own), ()) = tokio::join!(noted, first);
-    let is_long = root.interested.more || root.about > DIRECT as u64;
+    let to_followers = to_those_found(node, (post, account), root, &tried, counts);
+    let (care, mut silent) = tokio::join!(to_followers, to_own(node, post, own));
+    silent.extend(tried.into_inner().silent.into_values());
+    (silent, care)
+}
+
+/// Has some of many followers bring a post on to the others.
+async fn to_many(
+    node: &Rc<Context>,
+    (post, account): (&Record, AccountId),
+    counts: &Counts,
+) -> (Vec<Follower>, Option<Rc<Care>>) {
+    counts.grown.set(true);
+    let tried = RefCell::new(Tried::default());
+    let to_followers = async {
+        let root = read_root(node, account).await;
+        to_those_found(node, (post, account), root, &tried, counts).await
+    };
+    let to_others = async {
+        let online = read_online(node, account, &[Section::Presence]).await;
+        to_own(node, post, online.own).await
+    };
+    let (care, mut silent) = tokio::join!(to_followers, to_others);
+    silent.extend(tried.into_inner().silent.into_values());
+    (silent, care)
+}
+
+async fn to_those_found(
+    node: &Rc<Context>,
+    (post, account): (&Record, AccountId),
+    root: Root,
+    tried: &RefCell<Tried>,
+    counts: &Counts,
+) -> Option<Rc<Care>> {
     node.doors().presence.learned(root.interested.followers.clone(), true, root.interested.more);
-    // The author's other devices are no followers, and do not count.
-    let (uncounted, rest) = (RefCell::<Tried>::default(), Counts::default());
-    let others = bring(&node, &post, own, &uncounted, &rest);
-    let mut care = None;
-    if is_long {
-        let forwarded = forward(&node, (&post, account), &root, &counts);
-        care = Some(tokio::join!(forwarded, others).0);
-    } else {
-        tokio::join!(bring(&node, &post, root.interested.followers, &tried, &counts), others);
+    if root.interested.more || root.about > DIRECT as u64 {
+        return Some(forward(node, (post, account), &root, counts).await);
     }
-    let silent = |tried: RefCell<Tried>| tried.into_inner().silent.into_values();
-    (silent(tried).chain(silent(uncounted)).collect(), care)
+    bring(node, post, root.interested.followers, tried, counts).await;
+    None
+}
+
+/// Brings a post to the author's other devices, which are no followers and do not count; returns those who did not answer.
+async fn to_own(node: &Rc<Context>, post: &Record, own: Vec<Follower>) -> Vec<Follower> {
+    let (uncounted, rest) = (RefCell::<Tried>::default(), Counts::default());
+    bring(node, post, own, &uncounted, &rest).await;
+    uncounted.into_inner().silent.into_values().collect()
 }
 
 /// Has followers bring the post on.
@@ -210,17 +255,9 @@ struct Online {
     gone: Vec<DeviceId>,
 }
 
-/// Reads who is to have what an account says now; of many followers only some.
-async fn read_online(node: &Rc<Context>, account: AccountId, many: bool) -> Online {
-    let sections = if many { &[Section::Presence][..] } else { &[Section::Presence, Section::Interest] };
-    let reading = read(node, home(&account), SectionSet::of(sections));
-    let (root, reading) = match many {
-        true => {
-            let (root, reading) = tokio::join!(read_root(node, account), reading);
-            (Some(root), reading)
-        }
-        false => (None, reading.await),
-    };
+/// Reads from the account's home who is to have what it says now.
+async fn read_online(node: &Rc<Context>, account: AccountId, sections: &[Section]) -> Online {
+    let reading = read(node, home(&account), SectionSet::of(sections)).await;
     let (mut own, mut gone, mut interest) = (Vec::new(), Vec::new(), Vec::new());
     for record in reading.records {
         let Some(device) = record.device() else { continue };
@@ -235,8 +272,7 @@ async fn read_online(node: &Rc<Context>, account: AccountId, many: bool) -> Onli
         }
     }
     let split = reading.split.contains(Section::Interest);
-    let root = root.unwrap_or_else(|| root_of(node, interest, split, reading.complete));
-    Online { root, own, gone }
+    Online { root: root_of(node, interest, split, reading.complete), own, gone }
 }
 
 async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, tried: &RefCell<Tried>, counts: &Counts) {

@@ -18,8 +18,8 @@ use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS};
 const MOST_RECORDS: usize = 500;
 /// Most bytes of records in one answer: with proofs and contacts it stays within a message.
 const MOST_BYTES: usize = 128 * 1024;
-/// Most bytes of proofs in one answer.
-const MOST_PROOF_BYTES: usize = 64 * 1024;
+/// Most bytes of proofs in one answer; where records leave room, that as well.
+pub const MOST_PROOF_BYTES: usize = 64 * 1024;
 
 /// Reads what a peer asks for; `from` is none when this node asks itself.
 pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> Got {
@@ -52,7 +52,8 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
             fits
         }));
     }
-    let proofs = proofs(node, &get.key, &bytes);
+    let room = MOST_BYTES.saturating_sub(bytes.iter().map(Bytes::len).sum());
+    let proofs = proofs(node, &get.key, &bytes, MOST_PROOF_BYTES + room);
     let posts = get.sections.contains(Section::Post) && get.after.is_none();
     let marks = if posts { marks_at(node, &get.key, MAX_MARKS) } else { Vec::new() };
     let contacts = nearest_for(node, from, get.key).await;
@@ -98,11 +99,10 @@ fn cut(records: &mut Vec<Stored>, limit: usize) -> Option<Cursor> {
     records.last().map(|s| Cursor { section: s.section.number(), slot: s.slot.to_vec(), hash: s.hash })
 }
 
-/// Returns the proofs of accounts whose home is elsewhere, as far as they are known here.
-pub fn proofs(node: &Rc<Context>, key: &Key, records: &[Bytes]) -> Vec<Blob> {
+/// Returns the proofs of accounts whose home is elsewhere, as far as they are known here and within so many bytes.
+pub fn proofs(node: &Rc<Context>, key: &Key, records: &[Bytes], mut room: usize) -> Vec<Blob> {
     let mut sent: BTreeSet<Hash> = BTreeSet::new();
     let mut out = Vec::new();
-    let mut room = MOST_PROOF_BYTES;
     for bytes in records {
         let Ok(record) = Record::decode(bytes.clone()) else { continue };
         if record.account().is_some_and(|account| home(&account) == *key) {

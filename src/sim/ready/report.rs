@@ -32,6 +32,8 @@ pub struct FanReport {
     pub in_vain: u64,
     /// Requests of all kinds that all nodes sent within the run.
     pub requests: u64,
+    /// The same by kind.
+    pub kinds: BTreeMap<&'static str, u64>,
     /// Messages, HELLOs and answers among them.
     pub messages: u64,
     /// Followers alive that have it.
@@ -72,6 +74,9 @@ impl FanReport {
         self.most_of_one = of_others.iter().copied().max().unwrap_or_default();
         self.brought = self.author_brings + of_others.iter().sum::<u64>();
         self.in_vain = self.brought.saturating_sub(self.received as u64);
+        for (number, n) in others.iter().chain([author]).flatten().filter(|(_, n)| **n > 0) {
+            *self.kinds.entry(request_name(*number)).or_default() += n;
+        }
         self.requests = others.iter().chain([author]).flat_map(BTreeMap::values).sum();
     }
 
@@ -100,6 +105,8 @@ impl FanReport {
         line("forwarders", format!("{}, at most {} each", self.forwarders, self.most_of_one));
         line("brought", format!("{}, {} in vain", self.brought, self.in_vain));
         line("requests, messages", format!("{}, {}", self.requests, self.messages));
+        let kinds: Vec<String> = self.kinds.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        line("by kind", kinds.join(", "));
         line("trace", self.trace.clone());
         text
     }

@@ -5,8 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
-use tokio::time::timeout;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Holder, PAGE, PAGE_HOLDS, Page, collect};
 use crate::actors::call::{CallError, Patience};
@@ -20,8 +22,10 @@ use crate::wire::{Blob, Get, Got};
 
 /// How many of the nearest hold what is held in memory.
 const HOLDERS: usize = 3;
-/// Answers that are enough where the holders are known: one of them may be gone.
+/// Answers that are enough: one of the holders may be gone, and all are told the same.
 const ENOUGH: usize = 2;
+/// When there are enough, the rest get so much longer.
+const REST: Duration = Duration::from_millis(300);
 /// What did not come within this is not waited for: somebody waits for what comes of it.
 const WITHIN: Duration = Duration::from_millis(2500);
 
@@ -51,9 +55,7 @@ pub struct PartRead {
 
 /// Reads a part of a page: from `holders` where they are known and enough of them answer, else from those that a lookup finds.
 pub async fn read_part(node: &Rc<Context>, wanted: PartOf, holders: Vec<Contact>) -> PartRead {
-    let asks = holders.iter().take(HOLDERS).map(|holder| ask(node.clone(), holder.clone(), wanted));
-    let direct: Vec<(Contact, Got)> =
-        timeout(WITHIN, join_all(asks)).await.unwrap_or_default().into_iter().flatten().collect();
+    let direct = ask_each(node, wanted, &holders).await;
     let got = if direct.len() >= ENOUGH { direct } else { look_up(node, wanted).await };
     let own = answer_get(node, None, request(wanted)).await;
     let answers = || got.iter().map(|(_, got)| got).chain([&own]);
@@ -95,14 +97,29 @@ async fn ask_one(node: &Rc<Context>, holder: &Contact, wanted: PartOf) -> Result
     if fits { Ok(got) } else { Err(CallError::Malformed) }
 }
 
+/// Asks holders that are known.
+async fn ask_each(node: &Rc<Context>, wanted: PartOf, holders: &[Contact]) -> Vec<(Contact, Got)> {
+    let asks = holders.iter().take(HOLDERS).map(|holder| ask(node.clone(), holder.clone(), wanted));
+    let mut asking: FuturesUnordered<_> = asks.collect();
+    let (mut got, mut deadline) = (Vec::new(), Instant::now() + WITHIN);
+    while let Ok(Some(answer)) = timeout_at(deadline, asking.next()).await {
+        got.extend(answer);
+        if got.len() >= ENOUGH {
+            deadline = deadline.min(Instant::now() + REST);
+        }
+    }
+    got
+}
+
 /// Asks on the way to the page, until its nearest holders have answered.
 async fn look_up(node: &Rc<Context>, wanted: PartOf) -> Vec<(Contact, Got)> {
     let key = wanted.page.key();
     let named = Rc::new(RefCell::new(Named::begin(node, key).await));
     let brought: Rc<RefCell<Vec<(Contact, Got)>>> = Rc::default();
-    let (asker, noted, kept) = (node.clone(), named.clone(), brought.clone());
+    let heard = Rc::new(Notify::new());
+    let (asker, noted, kept, told) = (node.clone(), named.clone(), brought.clone(), heard.clone());
     let asks = move |contact: Contact| -> Later<Asked<()>> {
-        let (node, named, kept) = (asker.clone(), noted.clone(), kept.clone());
+        let (node, named, kept, told) = (asker.clone(), noted.clone(), kept.clone(), told.clone());
         Box::pin(async move {
             let asked = ask_one(&node, &contact, wanted).await.map(|mut got| {
                 let contacts = node.open_contacts(std::mem::take(&mut got.contacts));
@@ -110,12 +127,28 @@ async fn look_up(node: &Rc<Context>, wanted: PartOf) -> Vec<(Contact, Got)> {
                 ((), contacts)
             });
             named.borrow_mut().note(&node, &contact.node, asked.as_ref().ok().map(|((), contacts)| &contacts[..]));
+            told.notify_one();
             asked
         })
     };
     let goal = Goal { width: HOLDERS + SPARE, ..Goal::of(|(): &()| named.borrow().is_settled(HOLDERS), 1) };
-    if timeout(WITHIN, search(node, key, goal, asks)).await.is_err() {
-        tracing::debug!("a page of interest was not read in time");
+    let enough = async {
+        loop {
+            heard.notified().await;
+            if named.borrow().answered(HOLDERS) >= ENOUGH {
+                sleep(REST).await;
+                // Others may have been named meanwhile who are nearer.
+                if named.borrow().answered(HOLDERS) >= ENOUGH {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = search(node, key, goal, asks) => {}
+        () = enough => {}
+        () = sleep(WITHIN) => tracing::debug!("a page of interest was not read in time"),
     }
     brought.take()
 }
