@@ -36,6 +36,11 @@ const RESENT: Duration = Duration::from_millis(999);
 
 type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
 
+/// What a node answers in place of what it would.
+pub(super) type Lies = Box<dyn Fn(&Bytes) -> Option<Bytes>>;
+/// What it refuses, what it does not even ask, and its lies.
+pub(super) type Manners = (Refuses, Refuses, Lies);
+
 /// Tells of a request, by its number, whether this node has no time for it, whoever asks.
 pub(super) type Refuses = Box<dyn Fn(u8) -> bool>;
 
@@ -61,6 +66,7 @@ pub(super) struct Port {
     limits: NetLimits,
     refuses: Refuses,
     spares: Refuses,
+    lies: Lies,
     inbound: RefCell<Option<Weak<dyn Inbound>>>,
     /// By the numbers of nodes; as many as the pool of the real transport has, and dials under way.
     slots: RefCell<BTreeMap<u32, Slot>>,
@@ -79,6 +85,9 @@ impl Port {
         self.tally.was_asked(body.len());
         if body.first().is_some_and(|number| (self.refuses)(*number)) {
             return Some(Ok(Ok(encode_error(ErrorCode::Busy, "on purpose"))));
+        }
+        if let Some(lie) = (self.lies)(&body) {
+            return Some(Ok(Ok(lie)));
         }
         let handling = inbound.handle(from.node, body);
         drop(inbound);
@@ -294,7 +303,7 @@ pub(super) struct SimTransport(pub Rc<Port>);
 
 impl SimTransport {
     /// Makes one that answers as if it had no time what `refuses` says, and does not even ask what `spares` says.
-    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, (refuses, spares): (Refuses, Refuses)) -> Self {
+    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, (refuses, spares, lies): Manners) -> Self {
         Self(Rc::new(Port {
             me,
             address,
@@ -302,6 +311,7 @@ impl SimTransport {
             limits: NetLimits::default(),
             refuses,
             spares,
+            lies,
             inbound: RefCell::new(None),
             slots: RefCell::default(),
             guests: RefCell::default(),
