@@ -17,8 +17,7 @@ use crate::types::NodeId;
 use crate::wire::{
     Blob, CheckOnline, Checked, Claim, Closer, Compare, Deliver, Delivered, ErrorCode, Fetch, FindNode, Forward, Get,
     GetNetwork, HELLO, Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping,
-    Pong, Put, PutDone, Reconcile, Request, Summary, encode_error, encode_ok, may_be_early, open_answer,
-    read_request,
+    Pong, Put, PutDone, Reconcile, Request, Summary, encode_error, encode_ok, may_be_early, open_answer, read_request,
 };
 
 /// Answers peers.

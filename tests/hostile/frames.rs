@@ -35,7 +35,7 @@ fn requests(net: &TestNet) -> Vec<Bytes> {
         FindNode { key: at_home }.to_frame(),
         Get::all(at_home, SectionSet::all(), 10, None).to_frame(),
         Put { key: at_home, records: vec![post()], proofs: vec![] }.to_frame(),
-        Deliver { post: post(), proofs: vec![] }.to_frame(),
+        Deliver { post: post(), proofs: vec![], page: None }.to_frame(),
         Claim { record: Blob::from(claim.bytes()) }.to_frame(),
         NameStatus { name: "alice".parse().expect("a name") }.to_frame(),
         GetNetwork {}.to_frame(),

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
@@ -23,6 +24,8 @@ const PASSWORD: &str = "velvet otter canyon marble drift";
 const AUTHOR: &str = "author";
 /// Nodes that start at once look around a little.
 const SETTLED: Duration = Duration::from_secs(4);
+/// Nodes that are set up at once.
+const SIDE_BY_SIDE: usize = 5000;
 /// How often it is looked who has the post.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -157,6 +160,7 @@ impl Stage {
             .flat_map(|section| self.sim.stored(self.author, &home, *section))
             .map(|record| record.bytes().clone())
             .collect();
+        let mut readers = Vec::with_capacity(self.wanted.followers);
         for (n, number) in self.followers().enumerate() {
             let name = format!("follower_{n}").parse().expect("a name");
             let person = {
@@ -166,9 +170,15 @@ impl Stage {
             let contact = everybody.contact(&self.sim.id(number)).expect("every node has one");
             let interest = person.interest(&self.sim, author.0, number, contact);
             list.add(entries, &person.account, &interest, &person.proofs);
-            let who = (person.account, person.name.clone());
-            self.sim.ready(number).let_read(who, std::slice::from_ref(&author), &proofs).await;
+            readers.push((number, (person.account, person.name)));
         }
+        let authors = std::slice::from_ref(&author);
+        // Side by side, as each waits for its disk while all nodes live on.
+        let reading = readers.into_iter().map(|(number, who)| {
+            let (ready, proofs) = (self.sim.ready(number), &proofs);
+            async move { ready.let_read(who, authors, proofs).await }
+        });
+        stream::iter(reading).buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
         list.lay_out(&self.sim, everybody).await;
     }
 

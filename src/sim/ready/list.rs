@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use super::tables::Everybody;
 use crate::actors::HeldPage;
@@ -49,10 +50,11 @@ impl List {
     /// Lays all pages at their holders.
     pub(super) async fn lay_out(self, sim: &Simulation, everybody: &Everybody) {
         let numbers: BTreeMap<_, usize> = (0..sim.count()).map(|number| (sim.id(number), number)).collect();
-        for (key, (page, _)) in self.pages {
-            for holder in everybody.nearest(&key, HOLDERS) {
-                sim.ready(numbers[&holder.node]).let_hold(page.clone()).await;
-            }
-        }
+        let at_holders = |(key, (page, _)): (Key, (HeldPage, usize))| {
+            let holders = everybody.nearest(&key, HOLDERS).into_iter();
+            holders.map(|holder| (sim.ready(numbers[&holder.node]), page.clone())).collect::<Vec<_>>()
+        };
+        let laying = self.pages.into_iter().flat_map(at_holders);
+        join_all(laying.map(|(holder, page)| async move { holder.let_hold(page).await })).await;
     }
 }
