@@ -21,7 +21,6 @@ mod people;
 mod presence;
 mod problem;
 mod put;
-mod ready;
 mod registrar;
 mod repair;
 mod routing;
@@ -33,7 +32,5 @@ mod supervisor;
 
 pub use answers::*;
 pub use context::{Context, Hidden, Settings, TimeSettings};
-pub use door::Gone;
 pub use doors::Doors;
-pub use ready::{HeldPage, Ready};
 pub use supervisor::Team;

@@ -341,13 +341,6 @@ impl RoutingTable {
         }
     }
 
-    /// Notes that every bucket was refreshed just now, and the own place looked up as often as after a start.
-    pub fn refreshed(&mut self, now: Duration) {
-        let nearest = self.buckets.keys().next().copied().unwrap_or(u8::MAX);
-        self.looked_up.extend((nearest..=u8::MAX).map(|index| (index, now)));
-        (self.looked_up_ourselves, self.joined) = (Some(now), None);
-    }
-
     /// Returns keys to look up so that no bucket is older than `older_than`, and none far away with few contacts older than
     /// `sparse`; none for an empty table, which has nobody to ask.
     ///
@@ -401,5 +394,6 @@ fn spread(found: usize, bits: u32) -> u64 {
     u64::try_from((found as u128) << (256 - bits).min(64)).unwrap_or(u64::MAX)
 }
 
+mod filled;
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use super::crew::{Crew, Seat};
 use super::disk::SimStore;
 use super::faults;
 use super::links::Links;
-use super::transport::{Lies, Refuses, SimTransport};
+use super::transport::{Manners, SimTransport};
 use super::wire::{Process, Wire};
 use super::world::{InPlace, Servers, SimClock, SimTime, Skew};
 use crate::actors::{Doors, Settings, TimeSettings};
@@ -169,7 +169,7 @@ impl Simulation {
         let spares = move |request| request == Compare::NUMBER && !repairing.get();
         let lies = config.lies;
         let lies = move |request: &Bytes| lies.and_then(|lies| lies(number, request));
-        let times = (Box::new(refuses) as Refuses, Box::new(spares) as Refuses, Box::new(lies) as Lies);
+        let times = Manners(Box::new(refuses), Box::new(spares), Box::new(lies));
         let transport = SimTransport::new(process, machine.address, self.wire.clone(), times);
         let port = Rc::downgrade(&transport.0);
         let set = Rc::new(LocalSet::new());

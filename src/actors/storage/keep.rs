@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
-
 use super::intake::{Passed, put_op};
 use super::kept_proofs::keep_proofs;
 use super::splits::mark;
@@ -17,17 +15,6 @@ use crate::wire::Status;
 
 /// Entries of a directory page beyond the most that are put out at once: more puts are not under way.
 const SURPLUS: usize = 1000;
-
-/// Keeps what goes with records of interest that are held in memory: their proofs, and that their page is split.
-pub async fn keep_held(node: &Rc<Context>, key: Key, records: &[Bytes], split: bool) {
-    let records: Vec<Record> = records.iter().filter_map(|bytes| Record::decode(bytes.clone()).ok()).collect();
-    let mut ops: Vec<Op> = records.iter().flat_map(|record| keep_proofs(node, &key, record)).collect();
-    let last = records.iter().map(Record::expires_at).max().filter(|_| split);
-    ops.extend(last.and_then(|ends| mark(node, &key, Section::Interest, ends)));
-    if let Err(error) = node.store.commit(Batch(ops)).await {
-        tracing::warn!(%error, "a page was not kept");
-    }
-}
 
 /// Keeps records that passed, each with its place among the statuses; `first` goes with them. What was `asked` for by this
 /// node fills its store and is no news: a post among it may be gone everywhere else, which the feed finds out when it reads.

@@ -61,7 +61,7 @@ fn play<T>(
                 me,
                 address,
                 wire.clone(),
-                (Box::new(|_| false), Box::new(|_| false), Box::new(|_| None)),
+                Manners(Box::new(|_| false), Box::new(|_| false), Box::new(|_| None)),
             );
             let host: Weak<Host> = Rc::downgrade(&hosts[usize::from(n)]);
             transport.serve(host);

@@ -1,3 +1,5 @@
+//! Plans carried out on lists of every shape, what receipts may say, and what a node takes on.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

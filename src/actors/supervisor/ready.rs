@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::context::Context;
-use super::feed::Followee;
-use super::storage::keep_held;
+use crate::actors::context::Context;
+use crate::actors::feed::Followee;
+use crate::actors::storage::keep_held;
 use crate::records::Record;
 use crate::types::{AccountId, Contact, Hlc, Key, Username};
 
