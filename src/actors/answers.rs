@@ -2,6 +2,7 @@
 
 pub use super::clock::ClockState;
 pub use super::directory::{Listed, Listing};
+pub use super::door::Gone;
 pub use super::feed::{FeedEvent, FeedPage, ListRequest, MissingPosts, PageRequest, PostsPage, ShownPost, Watching};
 pub use super::gc::{Retention, state_hash};
 pub use super::outbox::{Item, Progress, Waiting};
@@ -11,3 +12,4 @@ pub use super::session::{
     Deleted, HiddenPerson, LoggedIn, PostRequest, Posted, PrivateRelation, ProfileChange, ProfileView, Relation, WhoAmI,
 };
 pub use super::storage::{Held, One, WholeList};
+pub use super::supervisor::{HeldPage, Ready};

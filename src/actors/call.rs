@@ -43,6 +43,8 @@ pub enum Patience {
     Read,
     /// The peer writes to its disk first.
     Disk,
+    /// The peer asks others first, and answers within this.
+    Others(Duration),
 }
 
 impl Context {
@@ -125,7 +127,11 @@ impl Context {
 
     fn within(&self, to: &NodeId, path: Option<Path>, patience: Patience) -> Duration {
         let answer = self.answer_time(to, path.map(|p| p.srtt));
-        let answer = if patience == Patience::Disk { LONGEST.max(answer) } else { answer };
+        let answer = match patience {
+            Patience::Read => answer,
+            Patience::Disk => LONGEST.max(answer),
+            Patience::Others(within) => within + answer,
+        };
         if path.is_some_and(|p| p.connected) { answer } else { DIAL + answer }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::doors::Doors;
+use super::fan::Fan;
 use super::gc::Homes;
 pub use super::peers::Greeting;
 use super::peers::{Absences, Greetings, Heard, Opened};
@@ -22,7 +23,7 @@ use crate::overlay::RoundTrips;
 use crate::overlay::places::{self, is_private};
 use crate::records::{FUTURE_TOLERANCE, Proofs, open_contact, opens_once, sign_contact};
 use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
-use crate::types::{Contact, Hlc, Network, NodeId, PublicKey, Rng, WallTime};
+use crate::types::{AccountId, Contact, Hlc, Network, NodeId, PublicKey, Rng, WallTime};
 use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
 
 mod trust;
@@ -77,6 +78,10 @@ pub struct Context {
     pub heard: Heard,
     /// Whether somebody is logged in.
     pub attended: Cell<bool>,
+    /// Which account that is.
+    pub account: Cell<Option<AccountId>>,
+    /// What is brought on for others.
+    pub fan: Fan,
     rng: Rng,
     proofs: RefCell<Proofs>,
     greetings: RefCell<Greetings>,
@@ -115,6 +120,8 @@ impl Context {
             vicinities: Vicinities::default(),
             heard: Heard::default(),
             attended: Cell::new(false),
+            account: Cell::new(None),
+            fan: Fan::default(),
             rng: world.rng,
             proofs: RefCell::new(Proofs::new(PROVED_ACCOUNTS)),
             greetings: RefCell::default(),

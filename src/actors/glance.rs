@@ -95,7 +95,7 @@ pub async fn glance(
     holders: Vec<Contact>,
     something: bool,
 ) -> Option<Vec<Record>> {
-    let get = Get { key: home(&account), sections, limit: MOST, after: None, brief: false };
+    let get = Get::all(home(&account), sections, MOST, None);
     for holder in holders.iter().filter(|holder| !node.is_absent(holder)) {
         let Ok(mut got) = node.call(holder, &get, Patience::Read).await else { continue };
         node.doors().presence.named(account, node.open_contacts(std::mem::take(&mut got.contacts)));

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::context::{Context, Greeting};
+use super::fan::answer_forward;
 use super::gc::{answer_reconcile, answer_summary};
 use super::peers::Program;
 use super::routing::nearest_for;
@@ -14,7 +15,7 @@ use crate::records::{CodecError, open_contact};
 use crate::seam::{Inbound, Later, Refused};
 use crate::types::NodeId;
 use crate::wire::{
-    Blob, CheckOnline, Checked, Claim, Closer, Compare, Deliver, Delivered, ErrorCode, Fetch, FindNode, Get,
+    Blob, CheckOnline, Checked, Claim, Closer, Compare, Deliver, Delivered, ErrorCode, Fetch, FindNode, Forward, Get,
     GetNetwork, HELLO, Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping,
     Pong, Put, PutDone, Reconcile, Request, Summary, encode_error, encode_ok, may_be_early, open_answer, read_request,
 };
@@ -127,11 +128,13 @@ async fn answer(node: &Rc<Context>, from: NodeId, frame: &[u8]) -> Result<Bytes,
             Ok(encode_ok(&PutDone { statuses: statuses.into_iter().map(|s| s.number()).collect() }))
         }
         Deliver::NUMBER => {
-            let Deliver { post, proofs } = read(frame)?;
+            let Deliver { post, proofs, page } = read(frame)?;
             let proofs = proofs.into_iter().map(Blob::into_bytes).collect();
-            let status = node.doors().feed.push(post.into_bytes(), proofs).await;
-            Ok(encode_ok(&Delivered { status: status.number() }))
+            let status = node.doors().feed.push(post.0.clone(), proofs).await;
+            let again = status.is_acknowledged() && page.is_some_and(|page| node.fan.was_brought(&post.0, page));
+            Ok(encode_ok(&Delivered { status: status.number(), again }))
         }
+        Forward::NUMBER => answer_forward(node, from, read(frame)?).await.map(|forwarded| encode_ok(&forwarded)),
         Claim::NUMBER => {
             let Claim { record } = read(frame)?;
             let registrar = node.doors().registrar.as_ref().ok_or(ErrorCode::NotRegistrar)?;

@@ -10,6 +10,7 @@ mod context;
 mod directory;
 mod door;
 mod doors;
+mod fan;
 mod feed;
 mod gc;
 mod glance;
@@ -31,6 +32,5 @@ mod supervisor;
 
 pub use answers::*;
 pub use context::{Context, Hidden, Settings, TimeSettings};
-pub use door::Gone;
 pub use doors::Doors;
 pub use supervisor::Team;

@@ -28,6 +28,10 @@ use super::session::{SessionActor, SessionHandle};
 use super::storage::{StorageActor, StorageHandle};
 use crate::seam::Inbound;
 
+mod ready;
+
+pub use self::ready::{HeldPage, Ready};
+
 /// How long a node that ends waits for what it has to say last.
 const LAST_WORD: Duration = Duration::from_secs(2);
 

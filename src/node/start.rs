@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::actors::{Context, Doors, Settings, Team};
+use crate::actors::{Context, Doors, Ready, Settings, Team};
 use crate::keys::SecretKey;
 use crate::records::{Merged, merge};
 use crate::seam::World;
@@ -35,6 +35,11 @@ impl Node {
     /// Returns how many of its actors panicked and were rebuilt.
     pub fn rebuilt(&self) -> u64 {
         self.team.rebuilt()
+    }
+
+    /// Returns the way to set it up as it is after hours in a network.
+    pub fn ready(&self) -> Ready {
+        Ready::of(self.team.context())
     }
 
     /// Says goodbye, writes what has to be kept, closes network and store.

@@ -379,5 +379,6 @@ fn spread(found: usize, bits: u32) -> u64 {
     u64::try_from((found as u128) << (256 - bits).min(64)).unwrap_or(u64::MAX)
 }
 
+mod filled;
 #[cfg(test)]
 mod tests;

@@ -33,10 +33,13 @@ impl Page {
 
     /// Returns the page at `depth` to which the records of `other` belong.
     pub fn of(section: Section, owner: AccountId, other: &AccountId, depth: u8) -> Self {
-        let depth = depth.min(MAX_PAGE_DEPTH);
         let digest = hash(other.as_bytes()).0;
-        let all = u16::from_be_bytes([digest[0], digest[1]]);
-        Self { section, owner, depth, bits: all & mask(depth) }
+        Self::at(section, owner, depth.min(MAX_PAGE_DEPTH), u16::from_be_bytes([digest[0], digest[1]]))
+    }
+
+    /// Returns the page at `depth` to which the first of these bits lead.
+    pub(super) fn at(section: Section, owner: AccountId, depth: u8, bits: u16) -> Self {
+        Self { section, owner, depth, bits: bits & mask(depth) }
     }
 
     /// Returns both pages below this one; none below the deepest.

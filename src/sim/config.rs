@@ -51,6 +51,8 @@ pub struct SimConfig {
     pub blind: Option<fn(node: usize, space: Space) -> bool>,
     /// Requests, by their number, that a node has no time for, whoever asks: another such fault.
     pub refuses: Option<fn(node: usize, request: u8) -> bool>,
+    /// What a node answers to a request in place of what it would: a lie.
+    pub lies: Option<fn(node: usize, request: &Bytes) -> Option<Bytes>>,
     /// Whether equal records of all nodes share their bytes in memory.
     pub share_bytes: bool,
 }
@@ -75,6 +77,7 @@ impl Default for SimConfig {
             drops: None,
             blind: None,
             refuses: None,
+            lies: None,
             share_bytes: false,
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::simulation::Simulation;
 use super::trace::Trace;
-use crate::actors::state_hash;
+use crate::actors::{Ready, state_hash};
 use crate::records::Record;
 use crate::seam::{Space, Store, Stored, Usage};
 use crate::store::{MemoryDisk, MemoryStore};
@@ -56,6 +56,13 @@ impl Simulation {
     /// Returns how much lies on a node's disk.
     pub fn usage(&self, number: usize) -> Usage {
         self.machines.borrow()[number].disk.usage()
+    }
+
+    /// Returns the way to set up a node that runs as it is after hours in a network.
+    pub(super) fn ready(&self, number: usize) -> Ready {
+        let machines = self.machines.borrow();
+        let running = machines[number].running.as_ref().unwrap_or_else(|| panic!("node {number} does not run"));
+        running.node.ready()
     }
 
     /// Returns how many nodes there are, those that do not run included.

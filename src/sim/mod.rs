@@ -13,6 +13,7 @@ mod links;
 pub mod model;
 mod numbers;
 pub mod play;
+pub mod ready;
 pub mod scenario;
 mod simulation;
 mod spread;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use super::crew::{Crew, Seat};
 use super::disk::SimStore;
 use super::faults;
 use super::links::Links;
-use super::transport::{Refuses, SimTransport};
+use super::transport::{Manners, SimTransport};
 use super::wire::{Process, Wire};
 use super::world::{InPlace, Servers, SimClock, SimTime, Skew};
 use crate::actors::{Doors, Settings, TimeSettings};
@@ -35,7 +36,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// What stays of a node when its process ends.
 pub(super) struct Machine {
     pub(super) id: NodeId,
-    key: SecretKey,
+    pub(super) key: SecretKey,
     pub(super) address: SocketAddr,
     pub(super) disk: MemoryDisk,
     skew: Rc<Skew>,
@@ -166,7 +167,9 @@ impl Simulation {
         let (repairing, refuses) = (self.repairing.clone(), config.refuses);
         let refuses = move |request| refuses.is_some_and(|refuses| refuses(number, request));
         let spares = move |request| request == Compare::NUMBER && !repairing.get();
-        let times = (Box::new(refuses) as Refuses, Box::new(spares) as Refuses);
+        let lies = config.lies;
+        let lies = move |request: &Bytes| lies.and_then(|lies| lies(number, request));
+        let times = Manners(Box::new(refuses), Box::new(spares), Box::new(lies));
         let transport = SimTransport::new(process, machine.address, self.wire.clone(), times);
         let port = Rc::downgrade(&transport.0);
         let set = Rc::new(LocalSet::new());

@@ -16,9 +16,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 mod early;
 mod link;
+mod manners;
 
 use self::early::Sessions;
 use self::link::{Link, Tell, micros};
+pub(super) use self::manners::Manners;
 use super::links::Way;
 use super::trace::Leg;
 use super::wire::{Answered, Place, Process, Wire};
@@ -35,9 +37,6 @@ const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 const RESENT: Duration = Duration::from_millis(999);
 
 type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
-
-/// Tells of a request, by its number, whether this node has no time for it, whoever asks.
-pub(super) type Refuses = Box<dyn Fn(u8) -> bool>;
 
 #[derive(Clone)]
 enum Slot {
@@ -59,8 +58,7 @@ pub(super) struct Port {
     address: SocketAddr,
     wire: Rc<Wire>,
     limits: NetLimits,
-    refuses: Refuses,
-    spares: Refuses,
+    manners: Manners,
     inbound: RefCell<Option<Weak<dyn Inbound>>>,
     /// By the numbers of nodes; as many as the pool of the real transport has, and dials under way.
     slots: RefCell<BTreeMap<u32, Slot>>,
@@ -77,8 +75,8 @@ impl Port {
     pub(super) async fn receive(&self, leg: Leg, from: Process, srtt: Duration, body: Bytes) -> Option<Answered> {
         let inbound = self.inbound.borrow().as_ref()?.upgrade()?;
         self.tally.was_asked(body.len());
-        if body.first().is_some_and(|number| (self.refuses)(*number)) {
-            return Some(Ok(Ok(encode_error(ErrorCode::Busy, "on purpose"))));
+        if let Some(answer) = self.manners.instead(&body) {
+            return Some(Ok(Ok(answer)));
         }
         let handling = inbound.handle(from.node, body);
         drop(inbound);
@@ -117,7 +115,7 @@ impl Port {
         if body.len() > self.limits.message_bytes {
             return Err(NetError::TooLarge);
         }
-        if body.first().is_some_and(|number| (self.spares)(*number)) {
+        if self.manners.spares(&body) {
             return Ok(encode_error(ErrorCode::Busy, "on purpose"));
         }
         if to.node == self.me.node {
@@ -293,15 +291,14 @@ impl Port {
 pub(super) struct SimTransport(pub Rc<Port>);
 
 impl SimTransport {
-    /// Makes one that answers as if it had no time what `refuses` says, and does not even ask what `spares` says.
-    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, (refuses, spares): (Refuses, Refuses)) -> Self {
+    /// Makes one with these manners.
+    pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, manners: Manners) -> Self {
         Self(Rc::new(Port {
             me,
             address,
             wire,
             limits: NetLimits::default(),
-            refuses,
-            spares,
+            manners,
             inbound: RefCell::new(None),
             slots: RefCell::default(),
             guests: RefCell::default(),

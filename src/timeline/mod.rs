@@ -2,6 +2,7 @@
 //!
 //! Pure. Rows and logs are kept by the feed actor; this says what they mean.
 
+pub mod fan;
 mod log;
 mod naming;
 mod positions;

@@ -25,7 +25,7 @@ pub const fn may_be_early(number: u8) -> bool {
 mod tests {
     use super::*;
     use crate::seam::Class;
-    use crate::wire::{Claim, Compare, Deliver, Fetch, HELLO, Heartbeat, Put};
+    use crate::wire::{Claim, Compare, Deliver, Fetch, Forward, HELLO, Heartbeat, Put};
 
     #[test]
     fn what_may_be_early_is_what_senders_send_early() {
@@ -38,6 +38,7 @@ mod tests {
             of::<Get>(),
             of::<Put>(),
             of::<Deliver>(),
+            of::<Forward>(),
             of::<Claim>(),
             of::<NameStatus>(),
             of::<GetNetwork>(),

@@ -49,6 +49,7 @@ pub const fn request_name(number: u8) -> &'static str {
         13 => "SUMMARY",
         14 => "COMPARE",
         15 => "FETCH",
+        16 => "FORWARD",
         _ => "?",
     }
 }

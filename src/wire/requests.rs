@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::collection::Mark;
 use super::frame::{Answer, Request};
-use crate::records::Known;
+use crate::records::{Known, Part};
 use crate::seam::Class;
 use crate::types::{Hash, Key, NetworkId, Section, SectionSet, WallTime};
 
@@ -172,10 +172,24 @@ message!(
         /// Whether no contacts are wanted where there is any record.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         brief: bool = "b",
+        /// Of interest only what belongs to this part of the list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Part> = "h",
+        /// Of interest at most so many, spread evenly over the part.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spread: Option<u32> = "e",
     }
 );
+impl Get {
+    /// Asks for everything in some sections.
+    pub fn all(key: Key, sections: SectionSet, limit: u32, after: Option<Cursor>) -> Self {
+        Self { key, sections, limit, after, brief: false, part: None, spread: None }
+    }
+}
+
 message!(
     /// Records at a key.
+    #[derive(Default)]
     Got {
         /// Records, by section, slot and hash.
         records: Vec<Blob> = "r",
@@ -197,6 +211,9 @@ message!(
         /// Whether the sender was away, and may lack what it should have.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unsynced: bool = "u",
+        /// About how many are interested in all: here, and, where the list goes on elsewhere, below.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        interested: Option<u32> = "o",
     }
 );
 impl Request for Get {
@@ -231,27 +248,3 @@ impl Request for Put {
     type Answer = PutDone;
 }
 impl Answer for PutDone {}
-
-message!(
-    /// Brings a post to a follower.
-    Deliver {
-        /// The post.
-        post: Blob = "R",
-        /// Account chain and device certificate of the author.
-        #[serde(default)]
-        proofs: Vec<Blob> = "p",
-    }
-);
-message!(
-    /// What the follower did with the post.
-    Delivered {
-        /// Number of a [`super::Status`].
-        status: u8 = "S",
-    }
-);
-impl Request for Deliver {
-    const NUMBER: u8 = 6;
-    const CLASS: Class = Class::Write;
-    type Answer = Delivered;
-}
-impl Answer for Delivered {}

@@ -131,12 +131,12 @@ impl Attacker {
 
     /// Returns the records of some sections of a key.
     pub async fn get(&self, to: &Contact, key: Key, sections: SectionSet) -> Vec<Bytes> {
-        let got = self.ask(to, &Get { key, sections, limit: 500, after: None, brief: false }).await.expect("records");
+        let got = self.ask(to, &Get::all(key, sections, 500, None)).await.expect("records");
         got.records.into_iter().map(Blob::into_bytes).collect()
     }
 
     pub async fn deliver(&self, to: &Contact, post: &Bytes, proofs: &[Bytes]) -> Status {
-        let request = Deliver { post: Blob::from(post), proofs: blobs(proofs) };
+        let request = Deliver { post: Blob::from(post), proofs: blobs(proofs), page: None };
         Status::from_number(self.ask(to, &request).await.expect("a status").status)
     }
 

@@ -33,11 +33,10 @@ fn two_thousand_requests_at_once_are_all_answered_and_others_served_meanwhile() 
             .map(|i| match i % 5 {
                 0 => Ping {}.to_frame(),
                 1 => FindNode { key: timeline::types::Key(rng.bytes()) }.to_frame(),
-                2 => {
-                    Get { key: at_home, sections: SectionSet::all(), limit: 500, after: None, brief: false }.to_frame()
-                }
+                2 => Get::all(at_home, SectionSet::all(), 500, None).to_frame(),
                 3 => Put { key: at_home, records: blobs(std::slice::from_ref(&post)), proofs: blobs(&own) }.to_frame(),
-                _ => Deliver { post: blobs(std::slice::from_ref(&post)).remove(0), proofs: blobs(&own) }.to_frame(),
+                _ => Deliver { post: blobs(std::slice::from_ref(&post)).remove(0), proofs: blobs(&own), page: None }
+                    .to_frame(),
             })
             .collect();
         let flood = stream::iter(frames).map(|frame| mallory.raw(&victim.contact, frame)).buffer_unordered(64);
@@ -64,8 +63,7 @@ fn requests_given_up_at_once_leave_room_for_others() {
         let mallory = Attacker::new(&net.network, &secret("mallory"));
         mallory.ping(&victim.contact).await;
         let alice = net.account("alice");
-        let get = Get { key: home(&alice.id()), sections: SectionSet::all(), limit: 500, after: None, brief: false }
-            .to_frame();
+        let get = Get::all(home(&alice.id()), SectionSet::all(), 500, None).to_frame();
         for round in 0..500 {
             let asked = mallory.quic.request(&victim.contact, get.clone(), Class::Write, PATIENCE);
             // Some are given up before they are sent, some while they are answered.
@@ -128,7 +126,7 @@ fn a_peer_that_does_not_read_its_answers_hinders_nobody() {
         send.write_all(&hello).await.expect("sent");
         send.finish().expect("open");
         recv.read_to_end(1 << 16).await.expect("greeted");
-        let get = Get { key, sections: SectionSet::all(), limit: 500, after: None, brief: false }.to_frame();
+        let get = Get::all(key, SectionSet::all(), 500, None).to_frame();
         let mut unread = vec![];
         for _ in 0..30 {
             let (mut send, recv) = slow.open_bi().await.expect("a stream");

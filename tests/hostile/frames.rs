@@ -33,9 +33,9 @@ fn requests(net: &TestNet) -> Vec<Bytes> {
     vec![
         Ping {}.to_frame(),
         FindNode { key: at_home }.to_frame(),
-        Get { key: at_home, sections: SectionSet::all(), limit: 10, after: None, brief: false }.to_frame(),
+        Get::all(at_home, SectionSet::all(), 10, None).to_frame(),
         Put { key: at_home, records: vec![post()], proofs: vec![] }.to_frame(),
-        Deliver { post: post(), proofs: vec![] }.to_frame(),
+        Deliver { post: post(), proofs: vec![], page: None }.to_frame(),
         Claim { record: Blob::from(claim.bytes()) }.to_frame(),
         NameStatus { name: "alice".parse().expect("a name") }.to_frame(),
         GetNetwork {}.to_frame(),
@@ -324,7 +324,7 @@ fn a_cursor_and_a_limit_may_be_anything() {
         assert!(stored[0].is_acknowledged());
         for (section, slot, limit) in [(0, 0, 0), (255, 100_000, u32::MAX), (1, 200_000, 1), (63, 1, 0), (64, 1, 500)] {
             let after = timeline::wire::Cursor { section, slot: vec![255; slot], hash: Hash([255; 32]) };
-            let get = Get { key, sections: SectionSet(u64::MAX), limit, after: Some(after), brief: false };
+            let get = Get::all(key, SectionSet(u64::MAX), limit, Some(after));
             let got = mallory.ask(&victim.contact, &get).await.expect("an answer");
             assert!(got.records.len() <= 1, "section {section}");
         }

@@ -91,6 +91,7 @@ fn got(records: &[Bytes], contacts: &[Bytes]) -> Got {
         split: Default::default(),
         marks: vec![],
         unsynced: false,
+        interested: None,
     }
 }
 
@@ -276,7 +277,7 @@ async fn pretend(net: &TestNet, statuses: Vec<u8>) {
     let liar = liar(net, &victim, &secret("liar")).await;
     liar.answers(move |_, frame| match frame.first() {
         Some(&Put::NUMBER) => Some(encode_ok(&PutDone { statuses: statuses.clone() })),
-        Some(&Deliver::NUMBER) => Some(encode_ok(&Delivered { status: 255 })),
+        Some(&Deliver::NUMBER) => Some(encode_ok(&Delivered { status: 255, again: false })),
         _ => None,
     });
     let session = victim.node.doors().session;

@@ -35,7 +35,7 @@ fn whoever_always_says_that_there_is_more_costs_little_and_hides_nothing() {
                 let next = Some(Cursor { section: 10, slot, hash: Hash([9; 32]) }).filter(|_| kind != "split");
                 let split = if kind == "cursors" { SectionSet::default() } else { SectionSet(u64::MAX) };
                 let (records, proofs, contacts, marks) = (vec![], vec![], vec![], vec![]);
-                Some(encode_ok(&Got { records, proofs, next, contacts, split, marks, unsynced: false }))
+                Some(encode_ok(&Got { records, proofs, next, contacts, split, marks, ..Got::default() }))
             });
             let before = liar.mouth.asked.get();
             let list = victim.node.doors().storage.list(Section::Followers, owner.id()).await;

@@ -12,6 +12,7 @@ mod deliver;
 #[path = "../../src/records/fixtures.rs"]
 mod fixtures;
 mod floods;
+mod forward;
 mod frames;
 mod gc;
 mod inbound;

@@ -12,7 +12,7 @@ use crate::puts::proofs;
 use crate::support::{Plan, Victim, network, run};
 
 async fn got(by: &Attacker, victim: &Victim, key: Key, section: Section) -> Got {
-    let get = Get { key, sections: SectionSet::of(&[section]), limit: 500, after: None, brief: false };
+    let get = Get::all(key, SectionSet::of(&[section]), 500, None);
     by.ask(&victim.contact, &get).await.expect("an answer")
 }
 
@@ -285,7 +285,7 @@ fn cursors_lead_through_pages_at_every_level() {
             let (mut after, mut found) = (None, std::collections::BTreeSet::new());
             let whole = got(&mallory, &victim, key, Section::Followers).await;
             for left in (0..count).rev() {
-                let get = Get { key, sections: SectionSet::of(&[Section::Followers]), limit: 1, after, brief: false };
+                let get = Get::all(key, SectionSet::of(&[Section::Followers]), 1, after);
                 let got = mallory.ask(&victim.contact, &get).await.expect("an answer");
                 assert_eq!((got.records.len(), got.next.is_some(), got.split), (1, left > 0, whole.split));
                 found.extend(got.records.into_iter().map(|blob| blob.0));

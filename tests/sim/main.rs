@@ -9,6 +9,7 @@ mod crowd;
 mod delivery;
 mod devices;
 mod directory;
+mod fan_out;
 mod gc;
 mod gc_absence;
 mod gc_author;

@@ -368,7 +368,7 @@ fn who_is_interested_is_known_without_asking_all_the_time() {
         }
         let known = async |wanted: usize| {
             sim.until(&format!("{wanted} are known"), Duration::from_secs(25), async || {
-                sim.doors(4).presence.known().await.len() == wanted
+                sim.doors(4).presence.known().await.0.len() == wanted
             })
             .await;
         };

@@ -6,8 +6,8 @@ use crate::check::unhex;
 use crate::plain::plain;
 use crate::records::{CodecError, Known};
 use crate::wire::{
-    CheckOnline, Claim, Compare, Deliver, ErrorCode, Fetch, FindNode, Get, GetNetwork, Heartbeat, Hello, NameStatus,
-    Ping, Put, Reconcile, Request, Summary, WireError, encode_ok, open_answer, read_request,
+    CheckOnline, Claim, Compare, Deliver, ErrorCode, Fetch, FindNode, Forward, Get, GetNetwork, Heartbeat, Hello,
+    NameStatus, Ping, Put, Reconcile, Request, Summary, WireError, encode_ok, open_answer, read_request,
 };
 
 /// What was read: the fields as today's code writes them again, and the keys that it knows.
@@ -32,6 +32,7 @@ macro_rules! by_number {
             Summary::NUMBER => Some($then::<Summary>($($arg),*)),
             Compare::NUMBER => Some($then::<Compare>($($arg),*)),
             Fetch::NUMBER => Some($then::<Fetch>($($arg),*)),
+            Forward::NUMBER => Some($then::<Forward>($($arg),*)),
             _ => None,
         }
     };

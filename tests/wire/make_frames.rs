@@ -6,13 +6,13 @@ use timeline::repair::{Sum, name_of};
 use crate::check::hex;
 use crate::fixtures::{NOW, TestDevice, TestNet, contact_bytes, secret};
 use crate::plain::plain;
-use crate::records::{home, name_key};
+use crate::records::{Part, home, name_key};
 use crate::types::{Hash, Section, SectionSet, Stretch, place_of};
 use crate::wire::{
     Blob, CheckOnline, Checked, Claim, Claimed, Closer, Compare, Cursor, Deliver, Delivered, Differences, Differing,
-    ErrorCode, FLAG_ANCHOR, FLAG_BOOTPEER, Fetch, Fetched, FindNode, FollowerEntry, Get, GetNetwork, Got, Heard,
-    Heartbeat, Hello, Mark, NameStatus, NetworkBytes, OnlineStanding, Ping, Pong, Put, PutDone, ReachEntry, Reconcile,
-    Reconciled, Request, Standing, Summary, Summed, encode_error, encode_ok, pack_names,
+    ErrorCode, FLAG_ANCHOR, FLAG_BOOTPEER, Fetch, Fetched, FindNode, FollowerEntry, Forward, Forwarded, Get,
+    GetNetwork, Got, Heard, Heartbeat, Hello, Mark, NameStatus, NetworkBytes, OnlineStanding, Ping, Pong, Put, PutDone,
+    ReachEntry, Reconcile, Reconciled, Request, Standing, Summary, Summed, encode_error, encode_ok, pack_names,
 };
 
 /// Returns all vectors of frames.
@@ -20,6 +20,7 @@ pub fn all(net: &TestNet) -> Vec<Value> {
     let mut out = greeting(net);
     out.extend(overlay(net));
     out.extend(records(net));
+    out.extend(delivering(net));
     out.extend(names(net));
     out.extend(online(net));
     out.extend(collection(net));
@@ -114,7 +115,7 @@ fn records(net: &TestNet) -> Vec<Value> {
     let cursor = Cursor { section: 7, slot, hash: device.posts(1)[0].hash() };
     let sections =
         SectionSet::of(&[Section::Account, Section::Device, Section::Retirement, Section::Heads, Section::Post]);
-    let get = |after| Get { key, sections, limit: 500, after, brief: false };
+    let get = |after| Get::all(key, sections, 500, after);
     let least = [&[Get::NUMBER, 0x82][..], &field(b'K', &bytes32(&key.0)), &field(b'S', &[2])].concat();
     let got = Got {
         records: posts.clone(),
@@ -124,6 +125,7 @@ fn records(net: &TestNet) -> Vec<Value> {
         split: SectionSet::of(&[Section::Followers, Section::Seen]),
         marks: vec![mark(&device)],
         unsynced: false,
+        interested: None,
     };
     let away = Got {
         proofs: vec![],
@@ -143,9 +145,45 @@ fn records(net: &TestNet) -> Vec<Value> {
         request("PUT without proofs", &Put { key, records: posts.clone(), proofs: vec![] }),
         request("PUT with proofs", &Put { key, records: posts, proofs: proofs.clone() }),
         answer::<Put>("PUT answered with every status", &PutDone { statuses: (0..=20).collect() }),
-        request("DELIVER without proofs", &Deliver { post: post.clone(), proofs: vec![] }),
-        request("DELIVER with proofs", &Deliver { post, proofs }),
-        answer::<Deliver>("DELIVER answered", &Delivered { status: 18 }),
+        request("DELIVER without proofs", &Deliver { post: post.clone(), proofs: vec![], page: None }),
+        request("DELIVER with proofs", &Deliver { post, proofs, page: None }),
+        answer::<Deliver>("DELIVER answered", &Delivered { status: 18, again: false }),
+    ]
+}
+
+fn delivering(net: &TestNet) -> Vec<Value> {
+    let alice = net.account("alice");
+    let device = alice.device(net, "1");
+    let (key, follower) = (home(&alice.id()), net.account("bob").id());
+    let post = Blob::from(device.posts(1)[0].bytes());
+    let proofs = vec![Blob::from(alice.chain.bytes()), Blob::from(device.cert.bytes())];
+    let interest = SectionSet::of(&[Section::Interest]);
+    let some = Get { spread: Some(160), ..Get::all(key, interest, 500, None) };
+    let part = Get { part: Some(Part::of(&follower, 6)), ..Get::all(key, interest, 500, None) };
+    let counted = Got { interested: Some(100_000), split: interest, ..Got::default() };
+    let forward = Forward {
+        post: post.clone(),
+        proofs,
+        part: Part::of(&follower, 9),
+        floor: 3,
+        within: 6750,
+        expected: Some(195),
+        page: Some(2),
+    };
+    let least = Forward { proofs: vec![], part: Part::WHOLE, floor: 0, expected: None, page: None, ..forward.clone() };
+    vec![
+        request("GET of some interest", &some),
+        request("GET of a part of the interest", &part),
+        answer::<Get>("GET answered with how many are interested", &counted),
+        request("DELIVER with the page", &Deliver { post, proofs: vec![], page: Some(255) }),
+        answer::<Deliver>("DELIVER answered by one that counts elsewhere", &Delivered { status: 1, again: true }),
+        request("FORWARD", &forward),
+        request("FORWARD with what must be there", &least),
+        answer::<Forward>(
+            "FORWARD answered with what was counted",
+            &Forwarded { status: 0, cared: true, online: 200, acked: 195 },
+        ),
+        answer::<Forward>("FORWARD declined", &Forwarded { status: 18, cared: false, online: 0, acked: 0 }),
     ]
 }
 

@@ -25,6 +25,24 @@ impl FeedHandle {
         self.said(self.0.ask(Begin { account, username, followees }).await);
     }
 
+    /// Shows the feed of an account in a network that is there as if it had been for long, `anchors` of `known` peers among it:
+    /// the homes of those it follows were read just now.
+    pub(in crate::actors) async fn begin_read(
+        &self,
+        (account, username): (AccountId, Username),
+        followees: Vec<Followee>,
+        (known, anchors): (usize, usize),
+    ) {
+        self.peers_known(PeersKnown { known, anchors }).await;
+        let authors: Vec<AccountId> = followees.iter().map(|f| f.account).chain([account]).collect();
+        self.begin(account, username, followees).await;
+        for account in authors {
+            let (posts, tombstones, logs, seen) = Default::default();
+            self.caught_up(CaughtUp { account, posts, tombstones, logs, complete: true, seen }).await;
+        }
+        self.named(Named::default()).await;
+    }
+
     /// Forgets the feed.
     pub async fn end(&self) {
         self.said(self.0.ask(End).await);

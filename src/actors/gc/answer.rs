@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::home::{compared, is_split, read};
 use super::marks::marks_at;
 use crate::actors::context::Context;
-use crate::actors::storage::proofs;
+use crate::actors::storage::{MOST_PROOF_BYTES, proofs};
 use crate::records::{Record, home, section_at};
 use crate::seam::Stored;
 use crate::types::{AccountId, Section, SectionSet};
@@ -31,7 +31,7 @@ pub fn answer_reconcile(node: &Rc<Context>, request: Reconcile) -> Reconciled {
         let wanted: BTreeSet<_> = request.want.into_iter().take(MAX_WANTED).collect();
         let found: Vec<Bytes> =
             read(node, &key).into_iter().filter(|s| wanted.contains(&s.hash)).map(|s| s.bytes).collect();
-        answer.proofs = proofs(node, &key, &found);
+        answer.proofs = proofs(node, &key, &found, MOST_PROOF_BYTES);
         answer.records = found.iter().map(Blob::from).collect();
         return answer;
     }

@@ -62,6 +62,8 @@ pub struct PresenceActor {
     pub(super) tasks: BTreeMap<Option<AccountId>, Task>,
     /// Bounded where they are noted.
     pub(super) followers: BTreeMap<DeviceId, Follower>,
+    /// Whether there are more followers than those on the first page of the list: then only these are known.
+    pub(super) many: bool,
     /// What each holder of the own presence said of the interest it holds; at most [`PRINTS`].
     prints: BTreeMap<NodeId, u64>,
     ask_at: Instant,
@@ -90,6 +92,7 @@ impl PresenceActor {
             own: None,
             tasks: BTreeMap::new(),
             followers: BTreeMap::new(),
+            many: false,
             prints: BTreeMap::new(),
             ask_at: now,
             beat_at: now,
@@ -151,8 +154,8 @@ impl PresenceActor {
             self.ask_at = now + ASK_FOLLOWERS;
             let (node, account) = (self.node.clone(), own.account);
             self.node.spawn(async move {
-                let followers = read_followers(&node, account).await;
-                node.doors().presence.learned(followers, true);
+                let (followers, more) = read_followers(&node, account).await;
+                node.doors().presence.learned(followers, true, more);
             });
         }
         self.beat(&own, now);
@@ -232,8 +235,11 @@ impl Actor for PresenceActor {
 /// Asks who is interested, as a holder says that this has changed.
 async fn ask_again(node: Rc<Context>, account: AccountId, holder: Contact) {
     match ask_followers(&node, account, &holder).await {
-        Some(followers) => node.doors().presence.learned(followers, false),
-        None => node.doors().presence.learned(read_followers(&node, account).await, true),
+        Some(followers) => node.doors().presence.learned(followers, false, false),
+        None => {
+            let (followers, more) = read_followers(&node, account).await;
+            node.doors().presence.learned(followers, true, more);
+        }
     }
 }
 
@@ -258,6 +264,7 @@ impl Handler<Begin> for PresenceActor {
         }
         self.tasks.clear();
         self.followers.clear();
+        self.many = false;
         self.prints.clear();
         self.ask_at = Instant::now();
         self.due_now(None);
@@ -362,7 +369,9 @@ impl Handler<Beaten> for PresenceActor {
         if self.prints.len() >= PRINTS {
             self.prints.clear();
         }
-        if self.prints.insert(holder.node, heard.interest).unwrap_or_default() != heard.interest {
+        // Among many somebody always comes and goes, and only some of them are known anyway.
+        let changed = self.prints.insert(holder.node, heard.interest).unwrap_or_default() != heard.interest;
+        if changed && !self.many {
             self.node.spawn(ask_again(self.node.clone(), own.account, holder.clone()));
         }
         if heard.known {

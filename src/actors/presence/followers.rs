@@ -29,17 +29,18 @@ impl Handler<Known> for PresenceActor {
     type Result = MessageResult<Known>;
 
     fn handle(&mut self, _: Known, _: &mut Ctx<Self>) -> Self::Result {
-        MessageResult(self.followers.values().cloned().collect())
+        MessageResult((self.followers.values().cloned().collect(), self.many))
     }
 }
 
 impl Handler<Learned> for PresenceActor {
     type Result = ();
 
-    fn handle(&mut self, Learned { followers, whole }: Learned, _: &mut Ctx<Self>) {
+    fn handle(&mut self, Learned { followers, whole, more }: Learned, _: &mut Ctx<Self>) {
         if self.own.is_none() || followers.is_empty() {
             return;
         }
+        self.many = more || (self.many && !whole);
         if whole {
             self.followers.clear();
         }

@@ -4,11 +4,12 @@ use bytes::Bytes;
 
 use super::actor::PresenceActor;
 use super::messages::{
-    Beat, Beaten, Begin, Check, End, Follower, FoundHolders, Gone, Held, Hold, Holders, Interested, Known, Learned,
-    NamedNear, Online, PeersChanged, Renew, Renewed, Told,
+    Beat, Beaten, Begin, Check, End, Follower, FoundHolders, Gone, Held, HeldInterest, Hold, Holders, Interested,
+    Known, Learned, NamedNear, Online, PeersChanged, Renew, Renewed, SentOn, Told,
 };
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
+use crate::records::Part;
 use crate::types::{AccountId, Contact, DeviceId, Key, NodeId, SectionSet};
 use crate::wire::{Heard, OnlineStanding};
 
@@ -25,6 +26,17 @@ impl PresenceHandle {
     /// Returns what is held at a key.
     pub async fn held(&self, key: Key, sections: SectionSet) -> Vec<Bytes> {
         self.0.ask(Held { key, sections }).await.unwrap_or_default()
+    }
+
+    /// Returns interest held at a page that belongs to a part of the list, at most so many records, spread evenly; and about how
+    /// many are interested in all, on this page and those below.
+    pub async fn held_interest(&self, key: Key, part: Part, most: usize) -> (Vec<Bytes>, u64) {
+        self.0.ask(HeldInterest { key, part, most }).await.unwrap_or_default()
+    }
+
+    /// Notes that a page of interest was full for these slots.
+    pub fn sent_on(&self, key: Key, slots: Vec<Bytes>) {
+        self.0.hint(SentOn { key, slots });
     }
 
     /// Starts to say that a device is here, and what it is interested in.
@@ -59,14 +71,14 @@ impl PresenceHandle {
         self.0.ask(Holders(account)).await.unwrap_or_default()
     }
 
-    /// Returns the followers known to be online, without asking anybody.
-    pub async fn known(&self) -> Vec<Follower> {
+    /// Returns the followers known to be online, without asking anybody; and whether there are many more.
+    pub async fn known(&self) -> (Vec<Follower>, bool) {
         self.0.ask(Known).await.unwrap_or_default()
     }
 
-    /// Notes what a fresh read of the interest list brought.
-    pub fn learned(&self, followers: Vec<Follower>, whole: bool) {
-        self.0.hint(Learned { followers, whole });
+    /// Notes what a fresh read of the interest list brought; `more` says that its first page is not all.
+    pub fn learned(&self, followers: Vec<Follower>, whole: bool, more: bool) {
+        self.0.hint(Learned { followers, whole, more });
     }
 
     /// Notes that a follower's contact does not answer.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::liveness::Moment;
 use crate::keys::hash;
-use crate::records::{Merged, Record, merge, section_at, slot};
+use crate::records::{Merged, Part, Record, merge, section_at, slot};
+use crate::timeline::fan::Sketch;
 use crate::types::{AccountId, DeviceId, Key, NodeId, Section, SectionSet, WallTime};
 
 /// Most records held: 200 bytes of place and 512 of record each make 14 MiB.
@@ -17,6 +18,10 @@ const MOST: usize = 20_000;
 const MOST_OF_ACCOUNT: usize = 64;
 /// Most records that name one node: the followees an account may have, and its presence, with room for a change of login.
 const MOST_OF_NODE: usize = 6_000;
+/// Most pages of which it is estimated how much lies below: 12 KiB each.
+const SKETCHES: usize = 256;
+/// Those whom a page sends on come again within this, or are gone.
+const SENT_ON: Duration = Duration::from_secs(3600);
 /// Most records that make room at once, so that a full memory is not searched for each newcomer.
 const AT_ONCE: usize = 256;
 
@@ -55,11 +60,14 @@ pub struct HeldRecords {
     records: BTreeMap<Place, Entry>,
     of_account: BTreeMap<AccountId, usize>,
     of_node: BTreeMap<NodeId, usize>,
+    /// Who was sent on to the pages below which page; at most [`SKETCHES`].
+    below: BTreeMap<Key, Sketch>,
 }
 
 impl Default for HeldRecords {
     fn default() -> Self {
-        Self { most: MOST, records: BTreeMap::new(), of_account: BTreeMap::new(), of_node: BTreeMap::new() }
+        let (records, of_account, of_node, below) = Default::default();
+        Self { most: MOST, records, of_account, of_node, below }
     }
 }
 
@@ -149,6 +157,39 @@ impl HeldRecords {
         held.filter(|entry| entry.ends > now).map(|entry| entry.bytes.clone()).collect()
     }
 
+    /// Returns the interest held at a key that belongs to a part of the list, at most so many, spread evenly over it.
+    pub fn interest(&self, key: &Key, part: Part, most: usize, now: WallTime) -> Vec<Bytes> {
+        let from = (*key, Section::Interest, Bytes::new());
+        let held = self.records.range(from..).take_while(|((k, s, _), _)| k == key && *s == Section::Interest);
+        let held = held.map(|(_, entry)| entry).filter(|entry| entry.ends > now && part.contains(&entry.account));
+        let mut entries: Vec<&Entry> = held.collect();
+        if entries.len() > most {
+            entries = spread(&entries, part, most);
+        }
+        entries.into_iter().map(|entry| entry.bytes.clone()).collect()
+    }
+
+    /// Notes that a page was full for a record, which goes to the pages below.
+    pub fn sent_on(&mut self, key: Key, slot: &[u8], now: Moment) {
+        if self.below.len() >= SKETCHES && !self.below.contains_key(&key) {
+            self.below.retain(|_, sketch| !sketch.forget(now));
+            if self.below.len() >= SKETCHES {
+                return;
+            }
+        }
+        let head = hash(slot).0[..8].try_into().map_or(0, u64::from_be_bytes);
+        self.below.entry(key).or_default().note(head, now + SENT_ON);
+    }
+
+    /// Returns about how many are interested: those held at a key, and those that were sent on to the pages below.
+    pub fn interested(&mut self, key: &Key, now: Moment) -> u64 {
+        let below = self.below.get_mut(key).map_or(0, |sketch| {
+            sketch.forget(now);
+            sketch.count()
+        });
+        self.section(key, Section::Interest).count() as u64 + below
+    }
+
     /// Returns a number that changes when the interest held at a key does, but for renewals.
     pub fn interest_print(&self, key: &Key) -> u64 {
         self.section(key, Section::Interest).fold(0, |print, entry| print ^ entry.print)
@@ -171,6 +212,22 @@ impl HeldRecords {
         past.iter().filter_map(|place| self.remove_presence(place)).collect()
     }
 }
+
+/// Chooses some of the entries of a part: one from each small part of it in turn, so that as many of these as can be have one.
+fn spread<'a>(entries: &[&'a Entry], part: Part, most: usize) -> Vec<&'a Entry> {
+    let mut turns: BTreeMap<Part, usize> = BTreeMap::new();
+    let mut chosen: Vec<(usize, &Entry)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let turn = turns.entry(Part::of(&entry.account, part.depth() + SMALL)).or_default();
+        chosen.push((*turn, entry));
+        *turn += 1;
+    }
+    chosen.sort_by_key(|(turn, _)| *turn);
+    chosen.into_iter().take(most).map(|(_, entry)| entry).collect()
+}
+
+/// How many bits more than a part its small parts have: as many as an author's forwarders.
+const SMALL: u8 = 6;
 
 fn release<K: Ord + Copy + Debug>(counts: &mut BTreeMap<K, usize>, of: K) {
     if let Some(count) = counts.get_mut(&of) {

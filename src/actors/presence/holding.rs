@@ -6,7 +6,7 @@ use super::actor::PresenceActor;
 use super::held::Taken;
 use super::liveness::{Standing, Word};
 use super::lookout::Question;
-use super::messages::{Beat, Check, FoundHolders, Held, Hold, Holders, Online, Told};
+use super::messages::{Beat, Check, FoundHolders, Held, HeldInterest, Hold, Holders, Online, SentOn, Told};
 use super::own::named;
 use super::renew::check;
 use crate::records::{Record, home};
@@ -88,6 +88,24 @@ impl Handler<Held> for PresenceActor {
 
     fn handle(&mut self, Held { key, sections }: Held, _: &mut Ctx<Self>) -> Self::Result {
         MessageResult(self.held.at(&key, sections, self.node.now()))
+    }
+}
+
+impl Handler<HeldInterest> for PresenceActor {
+    type Result = MessageResult<HeldInterest>;
+
+    fn handle(&mut self, HeldInterest { key, part, most }: HeldInterest, _: &mut Ctx<Self>) -> Self::Result {
+        let records = self.held.interest(&key, part, most, self.node.now());
+        MessageResult((records, self.held.interested(&key, self.moment())))
+    }
+}
+
+impl Handler<SentOn> for PresenceActor {
+    type Result = ();
+
+    fn handle(&mut self, SentOn { key, slots }: SentOn, _: &mut Ctx<Self>) {
+        let now = self.moment();
+        slots.iter().for_each(|slot| self.held.sent_on(key, slot, now));
     }
 }
 

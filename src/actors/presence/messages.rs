@@ -4,6 +4,7 @@ use actix::Message;
 use bytes::Bytes;
 
 use crate::keys::SecretKey;
+use crate::records::Part;
 use crate::types::{AccountId, Contact, DeviceId, Key, NodeId, SectionSet};
 use crate::wire::{Heard, OnlineStanding};
 
@@ -25,6 +26,28 @@ pub struct Held {
     pub key: Key,
     /// Which sections.
     pub sections: SectionSet,
+}
+
+/// Asks for interest held: records, and about how many there are in all.
+#[derive(Message)]
+#[rtype(result = "(Vec<Bytes>, u64)")]
+pub struct HeldInterest {
+    /// At which page.
+    pub key: Key,
+    /// Of which part of the list.
+    pub part: Part,
+    /// At most so many, spread evenly.
+    pub most: usize,
+}
+
+/// A page was full for these slots of interest.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SentOn {
+    /// The page.
+    pub key: Key,
+    /// The slots.
+    pub slots: Vec<Bytes>,
 }
 
 /// A node says that a device is still there.
@@ -101,9 +124,9 @@ pub struct End;
 #[rtype(result = "Vec<Contact>")]
 pub struct Holders(pub AccountId);
 
-/// Asks for the followers known to be online.
+/// Asks for the followers known to be online, and whether the list of them is long: these are only some of them then.
 #[derive(Message)]
-#[rtype(result = "Vec<Follower>")]
+#[rtype(result = "(Vec<Follower>, bool)")]
 pub struct Known;
 
 /// What a fresh read of the own interest list brought.
@@ -114,6 +137,8 @@ pub struct Learned {
     pub followers: Vec<Follower>,
     /// Whether many holders were asked: whoever none of them knows is gone.
     pub whole: bool,
+    /// Whether there are more on other pages.
+    pub more: bool,
 }
 
 /// A follower's contact does not answer.

@@ -19,3 +19,4 @@ mod verdict;
 pub use actor::PresenceActor;
 pub use handle::PresenceHandle;
 pub use messages::Follower;
+pub use own::follower;

@@ -10,7 +10,7 @@ use super::messages::Follower;
 use crate::actors::call::Patience;
 use crate::actors::context::Context;
 use crate::actors::put::put;
-use crate::actors::storage::{read_at, read_list};
+use crate::actors::storage::{read, read_at};
 use crate::keys::SecretKey;
 use crate::records::{InterestBody, PresenceBody, Record, Signed, countersign, home};
 use crate::types::{AccountId, Contact, DeviceId, Hlc, Key, Section, SectionSet};
@@ -98,10 +98,11 @@ pub async fn send(node: &Rc<Context>, key: Key, record: &Bytes, holders: Vec<Con
     holders.into_iter().zip(outcomes).filter_map(taken).collect()
 }
 
-/// Reads who is interested in an account now; those that said goodbye are no longer known to be online.
-pub async fn read_followers(node: &Rc<Context>, account: AccountId) -> Vec<Follower> {
-    let reading = read_list(node, Section::Interest, account).await;
-    here(node, &reading.records)
+/// Reads who is interested in an account now, as far as the first page of the list tells, and whether there are more; those that
+/// said goodbye are no longer known to be online.
+pub async fn read_followers(node: &Rc<Context>, account: AccountId) -> (Vec<Follower>, bool) {
+    let reading = read(node, home(&account), SectionSet::of(&[Section::Interest])).await;
+    (here(node, &reading.records), reading.split.contains(Section::Interest))
 }
 
 /// Asks one holder who is interested in an account now, where it says that this has changed; `None` when that takes more.

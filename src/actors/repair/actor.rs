@@ -8,7 +8,7 @@ use actix::{Actor, AsyncContext, Context as Ctx, Handler, MessageResult, Respons
 use tokio::time::{Instant, sleep_until};
 
 use super::answer;
-use super::messages::{CompareWith, FetchFor, IsSynced, Woke};
+use super::messages::{CompareWith, FetchFor, IsSynced, Rest, Woke};
 use super::round::round;
 use super::shared::Shared;
 use crate::actors::context::Context;
@@ -130,6 +130,16 @@ impl Handler<Woke> for RepairActor {
             self.shared.due.set(Instant::now());
             self.shared.nudge(START);
         }
+    }
+}
+
+impl Handler<Rest> for RepairActor {
+    type Result = ();
+
+    fn handle(&mut self, Rest(time): Rest, _: &mut Ctx<Self>) {
+        self.shared.soon.set(None);
+        self.shared.due.set(Instant::now() + time);
+        self.shared.nudged.notify_one();
     }
 }
 

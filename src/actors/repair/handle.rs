@@ -1,7 +1,9 @@
 //! The door to repair.
 
+use std::time::Duration;
+
 use super::actor::RepairActor;
-use super::messages::{CompareWith, FetchFor, IsSynced, Woke};
+use super::messages::{CompareWith, FetchFor, IsSynced, Rest, Woke};
 use crate::actors::door::{Door, Gone};
 use crate::types::NodeId;
 use crate::wire::{Compared, Differences, ErrorCode, Fetch, Fetched};
@@ -33,6 +35,13 @@ impl RepairHandle {
     /// When the actor is being rebuilt.
     pub async fn is_synced(&self) -> Result<bool, Gone> {
         self.0.ask(IsSynced).await
+    }
+
+    /// Notes that all was compared just now; ready when that is noted.
+    pub(in crate::actors) async fn rest(&self, time: Duration) {
+        if self.0.ask(Rest(time)).await.is_err() {
+            tracing::debug!("repair was rebuilt");
+        }
     }
 
     /// Notes that the machine slept.

@@ -1,5 +1,7 @@
 //! What the repair actor takes.
 
+use std::time::Duration;
+
 use actix::Message;
 
 use crate::types::NodeId;
@@ -24,6 +26,11 @@ pub struct FetchFor {
     /// Which.
     pub fetch: Fetch,
 }
+
+/// Nothing has to be compared for so long.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Rest(pub Duration);
 
 /// The machine slept: what happened meanwhile was missed.
 #[derive(Message)]

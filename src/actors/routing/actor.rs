@@ -26,7 +26,7 @@ const YOUNG: Duration = Duration::from_secs(120);
 /// Where nobody is logged in and nothing is to be refreshed: contacts may be silent for far longer.
 const TICK_CALM: Duration = Duration::from_secs(10);
 /// How often it is looked for buckets to refresh, once there were none.
-const LOOK_AGAIN: Duration = Duration::from_secs(15);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// A bootpeer that was silent for this long is pinged by the others, which are few.
 const BOOTPEER_SILENT_AMONG_THEM: Duration = Duration::from_secs(15);
 /// By everybody else: whether anchors are up decides what counts as published ...
@@ -42,7 +42,7 @@ const CUT_OFF: Duration = Duration::from_secs(30);
 /// Several bootpeers come back at the same time.
 const ANEW: Duration = Duration::from_secs(60);
 /// How often the table is written to disk.
-const PERSIST: Duration = Duration::from_secs(60);
+pub(super) const PERSIST: Duration = Duration::from_secs(60);
 /// The first time it is: early, so that a node that ends abruptly finds its way back.
 const PERSIST_FIRST: Duration = Duration::from_secs(10);
 
@@ -56,14 +56,14 @@ pub struct RoutingActor {
     pub(super) health: Health,
     pub(super) bootpeers: Vec<Contact>,
     knocks: Knocks,
-    joined: bool,
+    pub(super) joined: bool,
     /// When the own key was looked up last by way of bootpeers.
     joined_anew: Option<Instant>,
     /// The lookup of our own place is under way until then at most.
     joining_until: Instant,
     /// When it is looked for buckets that are due for a refresh.
-    refresh_at: Instant,
-    persist_at: Instant,
+    pub(super) refresh_at: Instant,
+    pub(super) persist_at: Instant,
     /// The number of the table's changes when it was written last.
     persisted: Rc<Cell<Option<u64>>>,
     rng: Rng,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::actor::RoutingActor;
 use super::messages::{
-    AnchorHeard, Anchors, Closest, Contacts, Failed, Greeted, Known, LookUp, LookedUp, MoreBootpeers, Named, Overview,
-    Peer, Peers, Persist, PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
+    AnchorHeard, Anchors, Closest, Contacts, Failed, Filled, Greeted, Known, LookUp, LookedUp, MoreBootpeers, Named,
+    Overview, Peer, Peers, Persist, PingPeer, Probed, Reached, RoutingOverview, Seeds, Woke,
 };
 use super::people::{LookedUpFor, PingError, PingTarget, Pong};
 use crate::actors::door::{Door, Gone};
@@ -45,6 +45,13 @@ impl RoutingHandle {
     /// When the actor is being rebuilt; within, why the ping brought nothing.
     pub async fn ping(&self, target: PingTarget) -> Result<Result<Pong, PingError>, Gone> {
         self.0.ask(PingPeer(target)).await
+    }
+
+    /// Fills the table with peers as if they had been reached just now, each with this round trip; ready when it is filled.
+    pub(in crate::actors) async fn filled(&self, contacts: Vec<Contact>, round_trip: Duration) {
+        if self.0.ask(Filled(contacts, round_trip)).await.is_err() {
+            tracing::debug!("the routing table was rebuilt");
+        }
     }
 
     /// Notes candidates, the nearest to some key first.

@@ -24,6 +24,11 @@ pub struct Closest {
 #[rtype(result = "()")]
 pub struct Named(pub Vec<Contact>);
 
+/// These peers were all reached just now, and every bucket was refreshed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Filled(pub Vec<Contact>, pub Duration);
+
 /// A peer greeted us: it lives, whatever we remember of it.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -4,6 +4,7 @@
 
 mod actor;
 mod contacts;
+mod filled;
 mod handle;
 mod health;
 mod knocks;

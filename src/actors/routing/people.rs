@@ -91,7 +91,7 @@ pub async fn look_up(node: &Rc<Context>, key: Key) -> LookedUpFor {
     let ask = move |contact: Contact| -> Later<Asked<bool>> {
         let node = asker.clone();
         Box::pin(async move {
-            let get = Get { key, sections: SectionSet::of(Section::ALL), limit: 1, after: None, brief: false };
+            let get = Get::all(key, SectionSet::of(Section::ALL), 1, None);
             let got = node.call(&contact, &get, Patience::Read).await?;
             Ok((!got.records.is_empty(), node.open_contacts(got.contacts)))
         })

@@ -44,6 +44,12 @@ impl Named {
         }) && count == n
     }
 
+    /// Returns how many of the `n` nearest named that did not fail have answered.
+    pub fn answered(&self, n: usize) -> usize {
+        let near = self.states.values().filter(|state| **state != State::Failed).take(n);
+        near.filter(|state| **state == State::Answered).count()
+    }
+
     fn hear(&mut self, node: &Context, contacts: &[Contact]) {
         for contact in contacts.iter().filter(|c| c.node != node.me && !node.is_absent(c)) {
             self.states.entry(contact.node.distance(&self.target)).or_insert(State::Heard);

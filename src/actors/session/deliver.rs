@@ -1,5 +1,5 @@
-//! Direct delivery: a new post, or the deletion of one, to the nodes of followers that are online, and to those where the
-//! author is logged in as well.
+//! Delivery: a new post, or the deletion of one, to the nodes of followers that are online, and to those where the author is
+//! logged in as well. To a few directly; where there are more, some of them bring it on.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,31 +9,52 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::sync::oneshot;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::actors::call::Patience;
 use crate::actors::context::Context;
+use crate::actors::fan::{Care, ELSEWHERE, Pushed, Root, Work, push, read_root, root_of};
 use crate::actors::presence::Follower;
-use crate::actors::put::evidence;
-use crate::actors::storage::{read, read_list};
+use crate::actors::storage::read;
 use crate::records::{Record, countersigned, home};
+use crate::timeline::fan::DIRECT;
 use crate::types::{AccountId, DeviceId, NodeId, Section, SectionSet};
-use crate::wire::{Blob, Deliver, Status};
-
-/// The most followers a post is brought to directly.
-const MOST: usize = 64;
 
 /// When whoever did not answer is tried again. A link that fails for less time than a connection may be silent ends none,
 /// so that nothing would tell the follower that it missed something until it looks by itself, up to two minutes later.
 const AGAIN: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(12), Duration::from_secs(20)];
+/// How long followers who bring a post on have, with those behind them.
+const FORWARDED: Duration = Duration::from_secs(12);
+/// Most blocked accounts around whom the author cares for its followers itself: each costs a few messages.
+const PASSED_OVER: usize = 8;
 
 /// How a delivery stands.
 #[derive(Default)]
 pub struct Counts {
     /// Devices known to be online; those that turn out not to be are not counted any more.
-    pub online: Cell<u32>,
+    online: Cell<u32>,
     /// Devices that have the post.
-    pub delivered: Cell<u32>,
+    delivered: Cell<u32>,
+    /// The same of those to whom others bring it on.
+    tree: Rc<Work>,
+    /// Whether others do.
+    grown: Cell<bool>,
+}
+
+impl Counts {
+    /// Returns how many devices are known to be online.
+    pub fn online(&self) -> u32 {
+        self.online.get().saturating_add(self.tree.sum.get().online)
+    }
+
+    /// Returns how many devices have the post.
+    pub fn delivered(&self) -> u32 {
+        self.delivered.get().saturating_add(self.tree.sum.get().acked)
+    }
+
+    /// Tells whether followers bring it on, which takes longer.
+    pub fn is_forwarded(&self) -> bool {
+        self.grown.get()
+    }
 }
 
 /// A delivery under way; it goes on when nobody waits for it.
@@ -52,9 +73,14 @@ pub fn deliver(node: Rc<Context>, post: Record) -> Delivery {
     let work = run(node.clone(), post.clone(), counts.clone());
     let place = node.clone();
     node.spawn(async move {
-        let silent = work.await;
+        let (silent, care) = work.await;
         drop(ended);
-        bring_again(place, post, silent).await;
+        let again = async {
+            if let Some(care) = care {
+                care.bring_again().await;
+            }
+        };
+        tokio::join!(bring_again(place, post, silent), again);
     });
     Delivery { counts, done: end.map(|_| ()).boxed_local() }
 }
@@ -102,37 +128,109 @@ impl Tried {
     }
 }
 
-/// Returns who did not answer.
-async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) -> Vec<Follower> {
+/// Returns who did not answer, and the care of those who bring it on.
+async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) -> (Vec<Follower>, Option<Rc<Care>>) {
     // It waits in the outbox; followers find it at its home when it is published.
     if node.clock.in_doubt() {
-        return Vec::new();
+        return Default::default();
     }
-    let Some(account) = post.account() else { return Vec::new() };
+    let Some(account) = post.account() else { return Default::default() };
+    let (known, many) = node.doors().presence.known().await;
+    // Where there are many, those known are but some of them, and each message counts.
+    match many || known.len() > DIRECT {
+        true => to_many(&node, (&post, account), &counts).await,
+        false => to_few(&node, (&post, account), known, &counts).await,
+    }
+}
+
+/// Brings a post to those known and those found; where these turn out to be many, some of them bring it on.
+async fn to_few(
+    node: &Rc<Context>,
+    (post, account): (&Record, AccountId),
+    known: Vec<Follower>,
+    counts: &Counts,
+) -> (Vec<Follower>, Option<Rc<Care>>) {
     let tried = RefCell::new(Tried::default());
-    let known = node.doors().presence.known().await;
-    let fresh = read_online(&node, account);
     let remembered: Vec<DeviceId> = known.iter().map(|follower| follower.device).collect();
-    let first = bring(&node, &post, known, &tried, &counts);
+    let fresh = read_online(node, account, &[Section::Presence, Section::Interest]);
+    let first = bring(node, post, known, &tried, counts);
     let noted = async {
-        let Online { here, gone, complete } = fresh.await;
+        let Online { root, own, gone } = fresh.await;
         gone.iter().for_each(|device| node.doors().presence.gone(*device));
+        let here = &root.interested.followers;
         // Whoever is nowhere written down any more is tried all the same, but counts only if it answers.
-        let lost = remembered.into_iter().filter(|device| complete && !here.iter().any(|f| f.device == *device));
+        let lost = remembered.into_iter().filter(|d| root.complete && !here.iter().any(|f| f.device == *d));
         let mut tried = tried.borrow_mut();
         gone.iter().copied().chain(lost).for_each(|device| tried.leave(device));
         counts.online.set(tried.online());
-        here
+        (root, own)
     };
-    let (fresh, ()) = tokio::join!(noted, first);
-    let (own, followers): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|online| online.account == account);
-    node.doors().presence.learned(followers.clone(), true);
-    // The author's other devices are no followers, and do not count.
+    let ((root, own), ()) = tokio::join!(noted, first);
+    let to_followers = to_those_found(node, (post, account), root, &tried, counts);
+    let (care, mut silent) = tokio::join!(to_followers, to_own(node, post, own));
+    silent.extend(tried.into_inner().silent.into_values());
+    (silent, care)
+}
+
+/// Has some of many followers bring a post on to the others.
+async fn to_many(
+    node: &Rc<Context>,
+    (post, account): (&Record, AccountId),
+    counts: &Counts,
+) -> (Vec<Follower>, Option<Rc<Care>>) {
+    counts.grown.set(true);
+    let tried = RefCell::new(Tried::default());
+    let to_followers = async {
+        let root = read_root(node, account).await;
+        to_those_found(node, (post, account), root, &tried, counts).await
+    };
+    let to_others = async {
+        let online = read_online(node, account, &[Section::Presence]).await;
+        to_own(node, post, online.own).await
+    };
+    let (care, mut silent) = tokio::join!(to_followers, to_others);
+    silent.extend(tried.into_inner().silent.into_values());
+    (silent, care)
+}
+
+async fn to_those_found(
+    node: &Rc<Context>,
+    (post, account): (&Record, AccountId),
+    root: Root,
+    tried: &RefCell<Tried>,
+    counts: &Counts,
+) -> Option<Rc<Care>> {
+    node.doors().presence.learned(root.interested.followers.clone(), true, root.interested.more);
+    if root.interested.more || root.about > DIRECT as u64 {
+        return Some(forward(node, (post, account), &root, counts).await);
+    }
+    bring(node, post, root.interested.followers, tried, counts).await;
+    None
+}
+
+/// Brings a post to the author's other devices, which are no followers and do not count; returns those who did not answer.
+async fn to_own(node: &Rc<Context>, post: &Record, own: Vec<Follower>) -> Vec<Follower> {
     let (uncounted, rest) = (RefCell::<Tried>::default(), Counts::default());
-    let others = bring(&node, &post, own, &uncounted, &rest);
-    tokio::join!(bring(&node, &post, followers, &tried, &counts), others);
-    let silent = |tried: RefCell<Tried>| tried.into_inner().silent.into_values();
-    silent(tried).chain(silent(uncounted)).collect()
+    bring(node, post, own, &uncounted, &rest).await;
+    uncounted.into_inner().silent.into_values().collect()
+}
+
+/// Has followers bring the post on.
+async fn forward(node: &Rc<Context>, (post, account): (&Record, AccountId), root: &Root, counts: &Counts) -> Rc<Care> {
+    counts.grown.set(true);
+    let until = Instant::now() + FORWARDED;
+    let blocked = blocked_near(node, root);
+    let care = Care::new(node.clone(), (post.clone(), account), (until, counts.tree.clone()), blocked);
+    care.clone().bring_all(root).await;
+    care
+}
+
+/// Returns whom the account has blocked, those first that are known to be interested; at most [`PASSED_OVER`].
+fn blocked_near(node: &Context, root: &Root) -> Vec<AccountId> {
+    let mut blocked: Vec<AccountId> = node.hidden().blocked.iter().copied().collect();
+    blocked.sort_by_key(|account| (!root.interested.found.iter().any(|f| f.account == *account), *account));
+    blocked.truncate(PASSED_OVER);
+    blocked
 }
 
 /// Tries those who did not answer a few times more.
@@ -142,57 +240,57 @@ async fn bring_again(node: Rc<Context>, post: Record, mut silent: Vec<Follower>)
             return;
         }
         sleep(pause).await;
-        let tried = join_all(silent.iter().map(|follower| push(&node, follower, &post))).await;
+        let tried = join_all(silent.iter().map(|follower| push(&node, follower, &post, ELSEWHERE))).await;
         silent = silent.into_iter().zip(tried).filter(|(_, answer)| answer.is_none()).map(|(f, _)| f).collect();
     }
 }
 
 /// What is written down of who is online.
 struct Online {
-    /// Who is interested in the account, and where the account itself is logged in.
-    here: Vec<Follower>,
+    /// Who is interested in the account, as far as the first page of the list tells.
+    root: Root,
+    /// Where the account itself is logged in.
+    own: Vec<Follower>,
     /// Devices that said goodbye.
     gone: Vec<DeviceId>,
-    /// Whether everything was read.
-    complete: bool,
 }
 
-/// Reads who is to have what an account says now.
-async fn read_online(node: &Rc<Context>, account: AccountId) -> Online {
-    let devices = read(node, home(&account), SectionSet::of(&[Section::Presence]));
-    let (followers, devices) = tokio::join!(read_list(node, Section::Interest, account), devices);
-    let (mut here, mut gone) = (Vec::new(), Vec::new());
-    for record in followers.records.iter().chain(&devices.records) {
-        let (is_online, contact) = match record {
-            Record::Interest(r) => (r.body.online, countersigned(r, &node.network.id)),
-            Record::Presence(r) => (r.body.online, countersigned(r, &node.network.id)),
-            _ => continue,
-        };
-        match (record.account(), record.device(), contact) {
-            (Some(account), Some(device), Some(contact)) if is_online => {
-                here.push(Follower { account, device, contact });
+/// Reads from the account's home who is to have what it says now.
+async fn read_online(node: &Rc<Context>, account: AccountId, sections: &[Section]) -> Online {
+    let reading = read(node, home(&account), SectionSet::of(sections)).await;
+    let (mut own, mut gone, mut interest) = (Vec::new(), Vec::new(), Vec::new());
+    for record in reading.records {
+        let Some(device) = record.device() else { continue };
+        match record {
+            Record::Presence(r) if r.body.online => {
+                let contact = countersigned(&r, &node.network.id);
+                own.extend(contact.map(|contact| Follower { account, device, contact }));
             }
-            (_, Some(device), _) if !is_online => gone.push(device),
+            Record::Interest(r) if r.body.online => interest.push(Record::Interest(r)),
+            Record::Presence(_) | Record::Interest(_) => gone.push(device),
             _ => {}
         }
     }
-    Online { here, gone, complete: followers.complete && devices.complete }
+    let split = reading.split.contains(Section::Interest);
+    Online { root: root_of(node, interest, split, reading.complete), own, gone }
 }
 
 async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, tried: &RefCell<Tried>, counts: &Counts) {
     let hidden = node.hidden();
     let others = followers.into_iter().filter(|f| f.contact.node != node.me && !hidden.blocks(&f.account));
-    let new: Vec<Follower> = others.filter(|f| tried.borrow_mut().take(f)).take(MOST).collect();
+    let new: Vec<Follower> = others.filter(|f| tried.borrow_mut().take(f)).take(DIRECT).collect();
     counts.online.set(tried.borrow().online());
     join_all(new.iter().map(|follower| async move {
-        match push(node, follower, post).await {
-            Some(status) if status.is_acknowledged() => {
+        match push(node, follower, post, ELSEWHERE).await {
+            // Whoever brought it on counts it.
+            Some(pushed) if pushed.again => tried.borrow_mut().leave(follower.device),
+            Some(Pushed { status, .. }) if status.is_acknowledged() => {
                 let mut tried = tried.borrow_mut();
                 tried.took(follower.device);
                 counts.delivered.set(tried.has.len() as u32);
                 counts.online.set(tried.online());
             }
-            Some(status) => tracing::debug!(?status, "a follower did not take a post"),
+            Some(Pushed { status, .. }) => tracing::debug!(?status, "a follower did not take a post"),
             None => {
                 node.doors().presence.gone(follower.device);
                 let mut tried = tried.borrow_mut();
@@ -203,17 +301,6 @@ async fn bring(node: &Rc<Context>, post: &Record, followers: Vec<Follower>, trie
         }
     }))
     .await;
-}
-
-/// Pushes to one follower; `None` when it does not answer.
-async fn push(node: &Rc<Context>, follower: &Follower, post: &Record) -> Option<Status> {
-    let mut request = Deliver { post: post.bytes().into(), proofs: vec![] };
-    let mut answer = node.call(&follower.contact, &request, Patience::Disk).await.ok()?;
-    if Status::from_number(answer.status) == Status::NeedProof {
-        request.proofs = evidence(node, &[Blob::from(post.bytes())]);
-        answer = node.call(&follower.contact, &request, Patience::Disk).await.ok()?;
-    }
-    Some(Status::from_number(answer.status))
 }
 
 #[cfg(test)]

@@ -271,6 +271,7 @@ pub async fn logout(shared: Rc<Shared>) -> Result<Username, Problem> {
     node.learn(record.as_slice());
     *shared.session.borrow_mut() = None;
     node.attended.set(false);
+    node.account.set(None);
     shared.followees.borrow_mut().clear();
     shared.start_level(Privates::default());
     let last = items.pop();

@@ -23,6 +23,9 @@ use crate::types::{Code, DEFAULT_TTL, Hash, MAX_TTL, MIN_TTL, Problem, Section, 
 /// How long an answer waits for slow followers once the network has the post, or said that it has not; their delivery goes on.
 const SLOW_FOLLOWERS: Duration = Duration::from_millis(500);
 
+/// The same where followers bring it on to others, and only then say how many have it.
+const MANY_FOLLOWERS: Duration = Duration::from_secs(3);
+
 /// Makes and sends a post; waits for the network no longer than `within`.
 pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Duration>) -> Result<Posted, Problem> {
     let deadline = within.map(|within| Instant::now() + within);
@@ -45,8 +48,9 @@ pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Durat
     let delivery = (!held).then(|| deliver(shared.node.clone(), Record::Post(post.clone())));
     let (counts, done) = delivery.map_or_else(|| (Default::default(), ready(()).boxed_local()), |d| (d.counts, d.done));
     let progress = shared.dispatch_until(item, deadline).await;
-    let left = deadline.map_or(SLOW_FOLLOWERS, |deadline| deadline.saturating_duration_since(Instant::now()));
-    if timeout(left.min(SLOW_FOLLOWERS), done).await.is_err() {
+    let patience = if counts.is_forwarded() { MANY_FOLLOWERS } else { SLOW_FOLLOWERS };
+    let left = deadline.map_or(patience, |deadline| deadline.saturating_duration_since(Instant::now()));
+    if timeout(left.min(patience), done).await.is_err() {
         tracing::debug!("some followers are slow");
     }
     Ok(Posted {
@@ -56,8 +60,8 @@ pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Durat
         expires_at: post.body.expires_at(),
         acked: progress.acked,
         wanted: progress.wanted,
-        online: counts.online.get(),
-        delivered: counts.delivered.get(),
+        online: counts.online(),
+        delivered: counts.delivered(),
     })
 }
 

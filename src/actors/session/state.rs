@@ -267,6 +267,7 @@ impl Shared {
         let authors = followees.iter().map(|f| f.account).collect();
         let doors = self.node.doors();
         self.node.attended.set(true);
+        self.node.account.set(Some(session.account));
         doors.feed.begin(session.account, session.username.clone(), followees).await;
         doors.seen.begin(session.account, session.device()).await;
         doors.presence.begin(session.account, session.device(), authors).await;

@@ -14,7 +14,7 @@ use super::keep::keep;
 use super::local::drop_ended;
 use super::messages::{Absorb, Accept, FindOne, Held, HowMuch, ReadList, WholeList};
 use super::read::{One, find_one};
-use super::room::is_full;
+use super::room::{PAGE_BYTES, is_full};
 use super::splits::mark;
 use super::void::{sweep, void_ops};
 use super::{Reading, read_list};
@@ -130,18 +130,27 @@ async fn hold(node: &Rc<Context>, key: Key, records: Vec<(usize, Record)>, statu
     let interest = SectionSet::of(&[Section::Interest]);
     let held = node.doors().presence.held(key, interest).await;
     let held = held.into_iter().filter_map(|bytes| Record::decode(bytes).ok());
-    let mut slots: BTreeSet<Bytes> = held.map(|record| slot(&record, Section::Interest)).collect();
-    let (mut marks, mut taken) = (Vec::new(), Vec::new());
+    let mut bytes = 0;
+    let mut slots: BTreeSet<Bytes> = BTreeSet::new();
+    held.for_each(|record| {
+        bytes += record.bytes().len();
+        slots.insert(slot(&record, Section::Interest));
+    });
+    let (mut marks, mut taken, mut sent_on) = (Vec::new(), Vec::new(), Vec::new());
     for (i, record) in records {
         let page = record.page_at(&key);
         let slot = slot(&record, Section::Interest);
+        let full = slots.len() >= most || bytes + record.bytes().len() > PAGE_BYTES as usize;
         statuses[i] = match page {
-            Some(page) if slots.len() >= most && !slots.contains(&slot) && page.depth < MAX_PAGE_DEPTH => {
+            Some(page) if full && !slots.contains(&slot) && page.depth < MAX_PAGE_DEPTH => {
                 marks.extend(mark(node, &key, Section::Interest, record.expires_at()));
+                sent_on.push(slot);
                 Status::Split
             }
             page => {
-                page.map(|_| slots.insert(slot));
+                if page.is_some() && slots.insert(slot) {
+                    bytes += record.bytes().len();
+                }
                 if page.is_some() && slots.len() >= most {
                     marks.extend(mark(node, &key, Section::Interest, record.expires_at()));
                 }
@@ -152,6 +161,9 @@ async fn hold(node: &Rc<Context>, key: Key, records: Vec<(usize, Record)>, statu
     }
     if !taken.is_empty() {
         node.doors().presence.hold(key, taken);
+    }
+    if !sent_on.is_empty() {
+        node.doors().presence.sent_on(key, sent_on);
     }
     marks
 }

@@ -9,7 +9,7 @@ use super::splits::split;
 use crate::actors::context::Context;
 use crate::actors::gc::marks_at;
 use crate::actors::routing::nearest_for;
-use crate::records::{Record, home};
+use crate::records::{Part, Record, home};
 use crate::seam::Stored;
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
 use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS};
@@ -18,8 +18,8 @@ use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS};
 const MOST_RECORDS: usize = 500;
 /// Most bytes of records in one answer: with proofs and contacts it stays within a message.
 const MOST_BYTES: usize = 128 * 1024;
-/// Most bytes of proofs in one answer.
-const MOST_PROOF_BYTES: usize = 64 * 1024;
+/// Most bytes of proofs in one answer; where records leave room, that as well.
+pub const MOST_PROOF_BYTES: usize = 64 * 1024;
 
 /// Reads what a peer asks for; `from` is none when this node asks itself.
 pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> Got {
@@ -34,9 +34,17 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     });
     let next = cut(&mut records, limit);
     let mut bytes: Vec<Bytes> = records.into_iter().map(|s| s.bytes).collect();
+    let mut interested = None;
     if next.is_none() && get.sections.0 & fleeting.0 != 0 {
         let mut room = MOST_BYTES.saturating_sub(bytes.iter().map(Bytes::len).sum());
-        let held = node.doors().presence.held(get.key, get.sections).await;
+        let held = match get.sections.contains(Section::Interest) && (get.part.is_some() || get.spread.is_some()) {
+            false => node.doors().presence.held(get.key, get.sections).await,
+            true => {
+                let (held, about) = some_interest(node, &get).await;
+                interested = get.spread.is_some().then(|| u32::try_from(about).unwrap_or(u32::MAX));
+                held
+            }
+        };
         // More than fit are more than anybody is brought posts directly; an answer that does not fit brings nobody any.
         bytes.extend(held.into_iter().take_while(|record| {
             let fits = record.len() <= room;
@@ -44,7 +52,8 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
             fits
         }));
     }
-    let proofs = proofs(node, &get.key, &bytes);
+    let room = MOST_BYTES.saturating_sub(bytes.iter().map(Bytes::len).sum());
+    let proofs = proofs(node, &get.key, &bytes, MOST_PROOF_BYTES + room);
     let posts = get.sections.contains(Section::Post) && get.after.is_none();
     let marks = if posts { marks_at(node, &get.key, MAX_MARKS) } else { Vec::new() };
     let contacts = match get.brief && !bytes.is_empty() {
@@ -53,7 +62,20 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     };
     let records = bytes.iter().map(Blob::from).collect();
     let split = split(node, &get.key, get.sections);
-    Got { records, proofs, next, contacts: signed(contacts), split, marks, unsynced: !node.is_synced() }
+    let unsynced = !node.is_synced();
+    Got { records, proofs, next, contacts: signed(contacts), split, marks, unsynced, interested }
+}
+
+/// Returns what is held of a part of the interest in an account, some of it where only some is wanted, behind what else is
+/// wanted of what is held in memory; and about how many are interested in all.
+async fn some_interest(node: &Rc<Context>, get: &Get) -> (Vec<Bytes>, u64) {
+    let presence = &node.doors().presence;
+    let others = SectionSet(get.sections.0 & SectionSet::of(&[Section::Presence]).0);
+    let mut held = presence.held(get.key, others).await;
+    let most = get.spread.map_or(usize::MAX, |most| most as usize);
+    let (interest, about) = presence.held_interest(get.key, get.part.unwrap_or(Part::WHOLE), most).await;
+    held.extend(interest);
+    (held, about)
 }
 
 /// Returns the signed bytes of contacts; hints are left out.
@@ -80,11 +102,10 @@ fn cut(records: &mut Vec<Stored>, limit: usize) -> Option<Cursor> {
     records.last().map(|s| Cursor { section: s.section.number(), slot: s.slot.to_vec(), hash: s.hash })
 }
 
-/// Returns the proofs of accounts whose home is elsewhere, as far as they are known here.
-pub fn proofs(node: &Rc<Context>, key: &Key, records: &[Bytes]) -> Vec<Blob> {
+/// Returns the proofs of accounts whose home is elsewhere, as far as they are known here and within so many bytes.
+pub fn proofs(node: &Rc<Context>, key: &Key, records: &[Bytes], mut room: usize) -> Vec<Blob> {
     let mut sent: BTreeSet<Hash> = BTreeSet::new();
     let mut out = Vec::new();
-    let mut room = MOST_PROOF_BYTES;
     for bytes in records {
         let Ok(record) = Record::decode(bytes.clone()) else { continue };
         if record.account().is_some_and(|account| home(&account) == *key) {

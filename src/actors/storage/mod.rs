@@ -20,7 +20,7 @@ mod splits;
 pub(in crate::actors) mod void;
 
 pub use actor::StorageActor;
-pub use answer::{answer_get, proofs, signed};
+pub use answer::{MOST_PROOF_BYTES, answer_get, proofs, signed};
 pub use handle::StorageHandle;
 pub use intake::{disbelief, is_held, put_op, refusal};
 pub use kept_proofs::kept_proofs;
@@ -28,6 +28,6 @@ pub use list::{read_list, read_list_of_home};
 pub use messages::{Held, WholeList};
 pub use patient::{owner_patiently, read_account_patiently};
 pub use quota::Quotas;
-pub use read::{One, Reading, account_of, read, read_account, read_at};
+pub use read::{One, PartOf, PartRead, Reading, account_of, read, read_account, read_at, read_part};
 pub use sources::Origins;
-pub use splits::split;
+pub use splits::{keep_held, split};

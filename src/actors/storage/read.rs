@@ -23,9 +23,11 @@ use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS, MAX_PUT_RECORDS, Mark, Put}
 mod anchors;
 mod one;
 mod owner;
+mod part;
 
 pub use self::one::{One, find_one};
 pub use self::owner::owner_of;
+pub use self::part::{PartOf, PartRead, read_part};
 
 /// How many of the closest holders a read asks: 7, and 10 for account records (all where there are fewer).
 const ASKED: usize = 7;
@@ -248,7 +250,7 @@ async fn ask_holder(node: Rc<Context>, contact: Contact, key: Key, sections: Sec
     let (mut after, mut reached) = (None, None);
     let mut contacts = Vec::new();
     for round in 0..PAGES {
-        let get = Get { key, sections, limit: PAGE, after: after.take(), brief: round > 0 };
+        let get = Get { brief: round > 0, ..Get::all(key, sections, PAGE, after.take()) };
         let got = match node.call(&contact, &get, Patience::Read).await {
             Ok(got) => got,
             // What came so far is worth having.
@@ -286,7 +288,8 @@ async fn own(node: &Rc<Context>, key: Key, sections: SectionSet) -> Page {
     let (mut records, mut marks) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
-        let got: Got = answer_get(node, None, Get { key, sections, limit: PAGE, after, brief: true }).await;
+        let get = Get { brief: true, ..Get::all(key, sections, PAGE, after) };
+        let got: Got = answer_get(node, None, get).await;
         records.extend(got.records.into_iter().map(Blob::into_bytes));
         marks.extend(got.marks);
         after = got.next;

@@ -16,7 +16,7 @@ use crate::types::{AccountId, Hash, Hlc, Key, RecordKind, Section, SectionSet, W
 use crate::wire::Status;
 
 /// Most bytes of a page: it travels in one answer.
-const PAGE_BYTES: u64 = 128 * 1024;
+pub(super) const PAGE_BYTES: u64 = 128 * 1024;
 /// Certificates and retirements looked at: an account that made more has other troubles.
 const DEVICES_LOOKED_AT: usize = 1024;
 /// Mentions of one sender looked at: no page has more entries.

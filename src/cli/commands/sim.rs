@@ -20,6 +20,8 @@ use crate::sim::play::{Outside, Phase, Progress, Report, play, plots};
 use crate::sim::scenario::Scenario;
 use crate::types::{Code, Problem};
 
+mod fan;
+
 /// The longest scenario file that is read.
 const MAX_BYTES: u64 = 1024 * 1024;
 /// Steps of the progress bar.
@@ -48,6 +50,9 @@ pub fn run(context: &Context, args: &SimArgs) -> Outcome {
     let sizes = if scenario.sizes.is_empty() { vec![scenario.nodes] } else { scenario.sizes.clone() };
     let screen = Screen::new(!context.output.json && !context.output.quiet);
     screen.end_on_signal();
+    if let Some(keys) = &scenario.fan_out {
+        return fan::run(context, (&scenario, keys), &sizes, args, &screen);
+    }
     let mut reports = Vec::with_capacity(sizes.len());
     for nodes in sizes {
         if screen.wants_end() {

@@ -55,6 +55,18 @@ impl Scenario {
     pub fn check(&self) -> Result<(), ScenarioError> {
         require((1..=64).contains(&self.k), "k", "1 to 64")?;
         require((1..=32).contains(&self.bootpeers), "bootpeers", "1 to 32: names need a registrar")?;
+        if let Some(fan_out) = &self.fan_out {
+            let share = (0.0..=50.0).contains(&fan_out.dead_percent);
+            require(share, "fan_out.dead_percent", "0 to 50")?;
+            let seconds = |time: Duration| (Duration::from_millis(1)..=Duration::from_secs(60)).contains(&time);
+            require(seconds(fan_out.round_trip), "fan_out.round_trip", "1 ms to 60 s")?;
+            require(
+                seconds(fan_out.within) && fan_out.within <= fan_out.patience,
+                "fan_out.within",
+                "1 ms to 60 s, not beyond patience",
+            )?;
+            require(fan_out.patience <= Duration::from_secs(600), "fan_out.patience", "at most 10 minutes")?;
+        }
         let sizes = if self.sizes.is_empty() { &[self.nodes][..] } else { &self.sizes[..] };
         let fits = |n: &usize| (self.bootpeers + 1..=MOST_NODES).contains(n);
         require(sizes.iter().all(fits), "nodes and sizes", "more than the bootpeers, at most 1000000")?;

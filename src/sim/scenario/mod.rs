@@ -11,4 +11,6 @@ mod schema;
 pub use bounds::{Bounds, Hops};
 pub use check::ScenarioError;
 pub use fault::{Fault, Kind, Way};
-pub use schema::{Churn, Clocks, Disks, LinkKeys, Opening, People, Quiet, Retained, Scenario, Sharing, Surveyed};
+pub use schema::{
+    Churn, Clocks, Disks, FanOutKeys, LinkKeys, Opening, People, Quiet, Retained, Scenario, Sharing, Surveyed,
+};

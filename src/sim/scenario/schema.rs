@@ -57,6 +57,8 @@ pub struct Scenario {
     pub share: Sharing,
     /// What happens at certain times.
     pub fault: Vec<Fault>,
+    /// Instead of people who act: one post to all who live on the nodes.
+    pub fan_out: Option<FanOutKeys>,
 }
 
 impl Default for Scenario {
@@ -83,6 +85,32 @@ impl Default for Scenario {
             bounds: Bounds::default(),
             share: Sharing::default(),
             fault: Vec::new(),
+            fan_out: None,
+        }
+    }
+}
+
+/// One post to very many, in a network that is set up ready-made.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "`config/sim/README.md` says what each key means")]
+pub struct FanOutKeys {
+    pub dead_percent: f64,
+    #[serde(deserialize_with = "span")]
+    pub round_trip: Duration,
+    #[serde(deserialize_with = "span")]
+    pub within: Duration,
+    #[serde(deserialize_with = "span")]
+    pub patience: Duration,
+}
+
+impl Default for FanOutKeys {
+    fn default() -> Self {
+        Self {
+            dead_percent: 0.0,
+            round_trip: Duration::from_millis(50),
+            within: Duration::from_secs(3),
+            patience: Duration::from_secs(9),
         }
     }
 }

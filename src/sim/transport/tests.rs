@@ -57,7 +57,12 @@ fn play<T>(
         let ports = [0_u8, 1].map(|n| {
             let address = SocketAddr::from(([192, 0, 2, n], 9));
             let me = wire.begin(NodeId([n; 32]), address);
-            let transport = SimTransport::new(me, address, wire.clone(), (Box::new(|_| false), Box::new(|_| false)));
+            let transport = SimTransport::new(
+                me,
+                address,
+                wire.clone(),
+                Manners(Box::new(|_| false), Box::new(|_| false), Box::new(|_| None)),
+            );
             let host: Weak<Host> = Rc::downgrade(&hosts[usize::from(n)]);
             transport.serve(host);
             wire.plug(me, Rc::downgrade(&local), Rc::downgrade(&transport.0));

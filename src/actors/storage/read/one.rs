@@ -35,7 +35,7 @@ pub async fn find_one(node: &Rc<Context>, key: Key, section: Section, slot: Byte
         return Some(One { bytes: row.bytes, here: true });
     }
     let after = Cursor { section: section.number(), slot: slot.to_vec(), hash: Hash([0; 32]) };
-    let get = Get { key, sections, limit: RIVALS as u32, after: Some(after), brief: true };
+    let get = Get { brief: true, ..Get::all(key, sections, RIVALS as u32, Some(after)) };
     let found = Rc::new(RefCell::new(None));
     let ask = |contact: Contact| -> Later<Asked<bool>> {
         let (node, get, found) = (node.clone(), get.clone(), found.clone());

@@ -1,0 +1,11 @@
+//! Networks set up ready-made: tables filled from the ids of all nodes, accounts certified by the registrars' own keys, and
+//! interest laid at its holders. What joins and registers by the protocol costs hundreds of messages a node.
+
+mod fan_out;
+mod list;
+mod people;
+mod report;
+mod tables;
+
+pub use fan_out::{FanOut, Mishap, fan_out, fan_out_with};
+pub use report::FanReport;
