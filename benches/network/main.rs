@@ -6,12 +6,15 @@
 mod author;
 mod cluster;
 mod feeds;
+mod floor;
 mod measure;
 mod ops;
+mod quic;
 mod workload;
 
 use cluster::Plan;
 use feeds::{Feeds, feeds};
+use floor::floor;
 use workload::{Workload, disk, workload};
 
 #[global_allocator]
@@ -20,6 +23,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     if std::env::var_os("RUST_LOG").is_some() {
         tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    }
+    if word("what").as_deref() == Some("floor") {
+        return floor(number("seed", 1));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(run());
@@ -53,7 +59,7 @@ async fn run() {
             let plan = Plan { anchors: true, ..plan };
             feeds(Feeds { plan, variant, followers, follows: number("follows", 0), posts: number("posts", 200) }).await;
         }
-        Some(other) => panic!("--what takes `table` or `feeds`, not {other}"),
+        Some(other) => panic!("--what takes `table`, `feeds` or `floor`, not {other}"),
     }
     // The process exits without dropping anything.
     drop(folder);
