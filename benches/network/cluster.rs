@@ -37,6 +37,8 @@ pub struct Plan {
     pub anchors: bool,
     /// Whether each node has an account of the benchmark's making, to put and get with.
     pub authors: bool,
+    /// A phase begins no operation after that.
+    pub cap: Duration,
 }
 
 /// One node, on the thread that it lives on.

@@ -10,7 +10,10 @@ mod floor;
 mod measure;
 mod ops;
 mod quic;
+mod report;
 mod workload;
+
+use std::time::Duration;
 
 use cluster::Plan;
 use feeds::{Feeds, feeds};
@@ -26,6 +29,10 @@ fn main() {
     }
     if word("what").as_deref() == Some("floor") {
         return floor(number("seed", 1));
+    }
+    if word("what").as_deref() == Some("report") {
+        let (lines, folder) = (word("lines").expect("--lines FILE"), word("out").expect("--out FOLDER"));
+        return report::report(lines.as_ref(), folder.as_ref());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(run());
@@ -43,6 +50,7 @@ async fn run() {
         disk: folder.as_ref().map(|folder| folder.path().to_owned()),
         anchors: word("anchors").is_some_and(|anchors| anchors == "yes"),
         authors: true,
+        cap: Duration::from_secs(number("cap", 75) as u64),
     };
     let variant =
         format!("{}{}", if on_disk { "sqlite" } else { "memory" }, if plan.anchors { " anchors" } else { "" });
