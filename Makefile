@@ -24,6 +24,15 @@ LARGE_FIGURES ?= sizes town city
 FIGURE_SEEDS := $(or $(SEEDS),1..2)
 FIGURE_PROFILE ?= sim
 DURATION ?=
+# What `make bench` runs, and the profile that ours is built with. One step begins nothing new after BENCH_CAP seconds.
+export BENCH_NODES ?= 16 64 128
+export BENCH_STORES ?= memory sqlite
+export BENCH_PEERS ?= libp2p mainline python nostr
+export BENCH_SEEDS ?= 1
+export BENCH_FOLLOWERS ?= 1 16 128 1000
+export BENCH_CAP ?= 30
+export BENCH_PROFILE ?= release
+export BENCH_OUT ?= docs/benchmarks
 # Twenty random lives, other ones every time.
 SEEDS ?= $(shell awk 'BEGIN { srand(); n = int(rand() * 1000000); print n ".." n + 20 }')
 
@@ -36,7 +45,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/timeline
 
 .DEFAULT_GOAL := help
-.PHONY: help build net menu test test-tools sim figures soak soak-sim soak-merge soak-gc soak-faults check bench bench-idle deny clean-net tools
+.PHONY: help build net menu test test-tools sim figures soak soak-sim soak-merge soak-gc soak-faults check bench bench-slice bench-idle deny clean-net tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,7 +118,10 @@ check: tools ## Format, lints, documentation, architecture, dependencies
 	$(CARGO) test --locked --test architecture
 	@$(MAKE) --no-print-directory deny
 
-bench: tools ## Measure the way from a post to the follower's line
+bench: tools ## Measure us and others, and write docs/benchmarks (BENCH_NODES=64 BENCH_PEERS="libp2p nostr" BENCH_SEEDS="1 2 3")
+	@benches/run
+
+bench-slice: tools ## Measure the way from a post to the follower's line, with real processes
 	$(CARGO) bench --locked --bench slice
 
 bench-idle: tools ## Measure what a node costs that does nothing (IDLE_SECONDS=600 for longer)

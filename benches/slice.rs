@@ -1,4 +1,4 @@
-//! From `post` to the follower's `feed --watch` line, on real processes: `make bench`.
+//! From `post` to the follower's `feed --watch` line, on real processes: `make bench-slice`.
 //!
 //! Prints a table, and one JSON line for machines. Beside the figure stands what the commands themselves cost (starting a
 //! process, asking the node's local API), measured in the same run: ratios hold on other machines, times do not.

@@ -37,6 +37,8 @@ pub struct Plan {
     pub anchors: bool,
     /// Whether each node has an account of the benchmark's making, to put and get with.
     pub authors: bool,
+    /// A phase begins no operation after that.
+    pub cap: Duration,
 }
 
 /// One node, on the thread that it lives on.
@@ -179,9 +181,9 @@ impl Cluster {
         self.arbiter(number).run(move |nodes| async move { lay(&plan, number, &nodes, &ways_in) }).await
     }
 
-    /// Waits until every node knows as many others as there are, or a full bucket of them; false when that takes too long.
+    /// Waits until every node has joined: it knows all others, or half a bucket of them; false when that takes too long.
     pub async fn settle(&self, within: Duration) -> bool {
-        let enough = (self.plan.nodes - 1).min(self.plan.k);
+        let enough = (self.plan.nodes - 1).min(self.plan.k / 2);
         let deadline = Instant::now() + within;
         while Instant::now() < deadline {
             let looks = self.arbiters.iter().map(|arbiter| {

@@ -6,12 +6,18 @@
 mod author;
 mod cluster;
 mod feeds;
+mod floor;
 mod measure;
 mod ops;
+mod quic;
+mod report;
 mod workload;
+
+use std::time::Duration;
 
 use cluster::Plan;
 use feeds::{Feeds, feeds};
+use floor::floor;
 use workload::{Workload, disk, workload};
 
 #[global_allocator]
@@ -20,6 +26,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     if std::env::var_os("RUST_LOG").is_some() {
         tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    }
+    if word("what").as_deref() == Some("floor") {
+        return floor(number("seed", 1));
+    }
+    if word("what").as_deref() == Some("report") {
+        let (lines, folder) = (word("lines").expect("--lines FILE"), word("out").expect("--out FOLDER"));
+        return report::report(lines.as_ref(), folder.as_ref());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(run());
@@ -37,6 +50,7 @@ async fn run() {
         disk: folder.as_ref().map(|folder| folder.path().to_owned()),
         anchors: word("anchors").is_some_and(|anchors| anchors == "yes"),
         authors: true,
+        cap: Duration::from_secs(number("cap", 75) as u64),
     };
     let variant =
         format!("{}{}", if on_disk { "sqlite" } else { "memory" }, if plan.anchors { " anchors" } else { "" });
@@ -53,7 +67,7 @@ async fn run() {
             let plan = Plan { anchors: true, ..plan };
             feeds(Feeds { plan, variant, followers, follows: number("follows", 0), posts: number("posts", 200) }).await;
         }
-        Some(other) => panic!("--what takes `table` or `feeds`, not {other}"),
+        Some(other) => panic!("--what takes `table`, `feeds` or `floor`, not {other}"),
     }
     // The process exits without dropping anything.
     drop(folder);

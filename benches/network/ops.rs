@@ -17,8 +17,6 @@ use crate::measure::{Cost, Meter};
 
 /// An operation that has not ended by then has failed.
 const LONGEST: Duration = Duration::from_secs(30);
-/// A phase begins no operation after that.
-const PHASE: Duration = Duration::from_secs(75);
 
 /// Something that was put: where it lies, and which node put it.
 #[derive(Clone)]
@@ -110,7 +108,7 @@ pub async fn run(cluster: &Cluster, ops: Vec<Op>, at_once: usize) -> Phase {
 async fn in_turn(cluster: &Cluster, ops: Vec<Op>) -> Phase {
     let (mut all, began) = (Phase::default(), Instant::now());
     for op in ops {
-        if began.elapsed() > PHASE {
+        if began.elapsed() > cluster.plan.cap {
             break;
         }
         let (took, end) = cluster.arbiter(op.node()).run(move |nodes| one(nodes, op)).await;
@@ -125,6 +123,7 @@ async fn side_by_side(cluster: &Cluster, ops: Vec<Op>, at_once: usize) -> Phase 
     for op in ops {
         shares[cluster.thread_of(op.node())].push(op);
     }
+    let cap = cluster.plan.cap;
     let working = cluster.arbiters.iter().zip(shares).map(|(arbiter, share)| {
         arbiter.run(move |nodes| async move {
             let (all, next, began) = (Rc::new(RefCell::new(Phase::default())), Rc::new(Cell::new(0)), Instant::now());
@@ -132,7 +131,7 @@ async fn side_by_side(cluster: &Cluster, ops: Vec<Op>, at_once: usize) -> Phase 
             let workers = (0..at_once.div_ceil(threads)).map(|_| {
                 let (all, next, share, nodes) = (all.clone(), next.clone(), share.clone(), nodes.clone());
                 tokio::task::spawn_local(async move {
-                    while let Some(op) = share.get(next.replace(next.get() + 1)).filter(|_| began.elapsed() < PHASE) {
+                    while let Some(op) = share.get(next.replace(next.get() + 1)).filter(|_| began.elapsed() < cap) {
                         let (took, end) = one(nodes.clone(), op.clone()).await;
                         all.borrow_mut().note(took, end);
                     }
