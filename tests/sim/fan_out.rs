@@ -8,9 +8,7 @@ use timeline::sim::ready::{FanOut, FanReport, Mishap, fan_out_with};
 use timeline::wire::{Forward, Forwarded, Request, encode_ok};
 
 fn play(wanted: FanOut, mishap: Mishap, change: impl FnOnce(&mut SimConfig)) -> FanReport {
-    let report = fan_out_with(wanted, &(), mishap, change);
-    println!("{}", report.for_people());
-    report
+    fan_out_with(wanted, &(), mishap, change)
 }
 
 #[test]
