@@ -4,11 +4,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 use timeline::net::NetLimits;
-use timeline::records::{AccountBody, Signed, home, name_key, sign_contact};
+use timeline::records::{AccountBody, Part, Signed, home, name_key, sign_contact};
 use timeline::seam::NetError;
 use timeline::types::{Hash, NetworkId, Rng, Section, SectionSet, Stretch};
 use timeline::wire::{
-    Blob, CheckOnline, Claim, Compare, Deliver, ErrorCode, Fetch, FindNode, Get, GetNetwork, Heartbeat, Hello,
+    Blob, CheckOnline, Claim, Compare, Deliver, ErrorCode, Fetch, FindNode, Forward, Get, GetNetwork, Heartbeat, Hello,
     NameStatus, Ping, Pong, Put, Reconcile, Request, Summary, open_answer, pack_names,
 };
 
@@ -36,6 +36,16 @@ fn requests(net: &TestNet) -> Vec<Bytes> {
         Get::all(at_home, SectionSet::all(), 10, None).to_frame(),
         Put { key: at_home, records: vec![post()], proofs: vec![] }.to_frame(),
         Deliver { post: post(), proofs: vec![], page: None }.to_frame(),
+        Forward {
+            post: post(),
+            proofs: vec![],
+            part: Part::of(&alice.id(), 6),
+            floor: 0,
+            within: 1000,
+            expected: Some(9),
+            page: Some(0),
+        }
+        .to_frame(),
         Claim { record: Blob::from(claim.bytes()) }.to_frame(),
         NameStatus { name: "alice".parse().expect("a name") }.to_frame(),
         GetNetwork {}.to_frame(),
@@ -82,7 +92,7 @@ fn frames_that_are_no_requests_are_refused_and_the_connection_lives() {
         let victim = Victim::start(&net);
         let mallory = Attacker::new(&net.network, &secret("mallory"));
         let before = victim.holdings();
-        let unknown = [0, 16, 31, 127, 255];
+        let unknown = [0, 17, 31, 127, 255];
         let mut cases: Vec<(Bytes, ErrorCode)> =
             unknown.iter().map(|n| (Bytes::from(vec![*n, 0x80]), ErrorCode::Unsupported)).collect();
         cases.extend(unknown.iter().map(|n| (Bytes::from(vec![*n]), ErrorCode::Unsupported)));
