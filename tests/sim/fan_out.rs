@@ -34,16 +34,15 @@ fn the_dead_cost_a_retry_and_nobody_a_post() {
     let wanted = FanOut { seed: 604, followers: 400, dead_percent: 10.0, within, ..FanOut::default() };
     let report = play(wanted, Mishap::None, |_| ());
     assert!(report.ok && report.received == 360, "{report:?}");
-    assert!(report.online <= 360 && report.delivered >= 350, "the dead are not counted: {report:?}");
+    // Those behind a forwarder that died while the author had a connection to it come too late for what the author is told.
+    assert!(report.online <= 360 && report.delivered >= 300, "the dead are not counted: {report:?}");
 }
 
 #[test]
 fn a_forwarder_that_dies_with_the_post_is_replaced() {
-    // It has the post by then, and is reading the pages of its part.
-    let mishap = Mishap::ForwarderDies(Duration::from_millis(240));
     let within = Duration::from_secs(8);
     let wanted = FanOut { seed: 605, followers: 400, within, ..FanOut::default() };
-    let report = play(wanted, mishap, |_| ());
+    let report = play(wanted, Mishap::ForwarderDies, |_| ());
     assert_eq!((report.dead, report.received), (1, 399));
     assert!(report.ok, "within the time of one retry: {report:?}");
     // Nobody looked for it: others were asked to bring it.

@@ -66,8 +66,8 @@ impl Default for FanOut {
 pub enum Mishap {
     /// Nothing.
     None,
-    /// A node that has the post and has not sent it on dies, at this time after the post.
-    ForwarderDies(Duration),
+    /// The first that has the post dies with it: the author brings it to forwarders alone.
+    ForwarderDies,
 }
 
 /// Plays it.
@@ -224,8 +224,7 @@ impl Stage {
         let mut times = Vec::with_capacity(waiting.len());
         while began.elapsed() < self.wanted.patience {
             sleep(LOOK).await;
-            if let Mishap::ForwarderDies(after) = mishap
-                && began.elapsed() >= after
+            if matches!(mishap, Mishap::ForwarderDies)
                 && let Some(number) = self.followers().find(|number| self.has(*number) && self.sends(*number) == 0)
             {
                 self.die(number);
