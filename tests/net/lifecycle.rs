@@ -68,6 +68,20 @@ fn a_dead_address_is_unreachable_within_the_time_for_dialling() {
 }
 
 #[test]
+fn whoever_vanishes_leaves_silence() {
+    run(async {
+        let (a, b) = (Node::new(1), Node::new(2));
+        assert_eq!(a.ask(&b.contact(), "e x").await, Ok("e x".into()));
+        b.quic.vanish();
+        let patience = Duration::from_millis(300);
+        // One that said goodbye, or refused, would not be waited for.
+        let asked = a.quic.request(&b.contact(), "e x".into(), Class::Read, patience).await;
+        assert_eq!(asked, Err(NetError::Timeout(patience)));
+        assert_eq!(b.ask(&a.contact(), "e x").await, Err(NetError::Closed));
+    });
+}
+
+#[test]
 fn a_dead_address_does_not_hide_a_live_one() {
     run(async {
         let (a, b) = (Node::new(1), Node::new(2));

@@ -23,6 +23,7 @@ mod lists;
 mod mentions;
 mod moments;
 mod names;
+mod one;
 mod overlay;
 mod partitions;
 mod people;

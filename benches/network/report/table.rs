@@ -42,18 +42,20 @@ pub fn ceiling(results: &Results) -> Option<f64> {
 pub fn table(results: &Results) -> String {
     let mut out = String::from("| what |");
     let columns: Vec<Who> = PEERS.into_iter().chain([FLOOR, MEMORY, DISK]).collect();
-    columns.iter().for_each(|who| drop(write!(out, " {} |", who.label)));
+    columns.iter().for_each(|who| out += &format!(" {} |", who.label));
     out.push_str(" memory to best peer | wanted |\n|---|");
     out.push_str(&"---|".repeat(columns.len() + 2));
     out.push('\n');
-    for row in rows(results) {
+    let measured =
+        |row: &Row| PEERS.into_iter().chain([MEMORY, DISK]).any(|who| results.figure(who, row.what).is_some());
+    for row in rows(results).into_iter().filter(measured) {
         let figure = |who: Who| match (who.peer == FLOOR.peer, row.floor) {
             (true, Some(floor)) => results.figure(who, floor),
             (true, None) => None,
             (false, _) => results.figure(who, row.what),
         };
         let _ = write!(out, "| {} |", row.text);
-        columns.iter().for_each(|who| drop(write!(out, " {} |", shown(figure(*who), row.unit))));
+        columns.iter().for_each(|who| out += &format!(" {} |", shown(figure(*who), row.unit)));
         let _ = writeln!(out, " {} | {} |", ratio(results, &row), row.wanted);
     }
     out
