@@ -159,7 +159,7 @@ async fn fan_out(cluster: &Cluster, author: usize, readers: &[usize], posts: usi
             last.extend(arrived.iter().copied().reduce(f64::max));
         }
         each.extend(arrived);
-        published.extend(ok.then(|| called.as_secs_f64() * 1e3));
+        published.extend(ok.then_some(called.as_secs_f64() * 1e3));
     }
     let cost = meter.end();
     line.with("followers", readers.len())

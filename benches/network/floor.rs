@@ -184,8 +184,7 @@ async fn ask_all(address: SocketAddr, requests: usize, at_once: usize) -> Vec<f6
         })
     });
     join_all(asking.collect::<Vec<_>>()).await;
-    let took = std::mem::take(&mut *all.lock().unwrap());
-    took
+    std::mem::take(&mut *all.lock().unwrap())
 }
 
 /// One message to each of many receivers, each an endpoint of its own; until the last one has it.

@@ -112,13 +112,6 @@ impl DisjointLookup {
         }
     }
 
-    /// Ends the path that asked this peer: it brought what is wanted, and the others go on.
-    pub fn finish_path_of(&mut self, node: &NodeId) {
-        if let Some(owner) = self.owners.get(node) {
-            self.paths[owner.path].finish();
-        }
-    }
-
     /// Ends all paths: one of them brought what is wanted.
     pub fn finish(&mut self) {
         self.paths.iter_mut().for_each(Lookup::finish);
@@ -140,9 +133,13 @@ impl DisjointLookup {
         self.paths.iter().all(|path| path.waits_elsewhere().is_some_and(|nodes| nodes.iter().all(is_late)))
     }
 
-    /// Notes that a path found something and that so many more answers are wanted of it, as [`Lookup::expect`].
-    pub fn expect(&mut self, path: usize, more: usize) {
-        self.paths[path].expect(more);
+    /// Notes that a path found something and that so many more answers are wanted of it, as [`Lookup::expect`]; where none are, it
+    /// ends, and the others go on.
+    pub fn want(&mut self, path: usize, more: usize) {
+        match more {
+            0 => self.paths[path].finish(),
+            more => self.paths[path].expect(more),
+        }
     }
 
     /// Has every path ask so many and one more at once, as [`Lookup::expect`].

@@ -109,8 +109,7 @@ where
     let mut brought = vec![0; lookup.paths()];
     let mut asking: FuturesUnordered<Later<Event<T>>> = FuturesUnordered::new();
     let mut in_vain = 0;
-    let mut said: BTreeMap<NodeId, T> = BTreeMap::new();
-    let deadline = Instant::now() + LONGEST;
+    let (mut said, deadline) = (BTreeMap::<NodeId, T>::new(), Instant::now() + LONGEST);
     loop {
         if goal.alone {
             lookup.expect_all(in_vain);
@@ -148,17 +147,13 @@ where
                 contacts.truncate(k);
                 contacts.retain(|contact| !node.is_absent(contact));
                 lookup.on_answer(&contact.node, contacts);
-                if let Some(path) = lookup.path_of(&contact.node).filter(|_| (goal.counts)(&value)) {
-                    brought[path] += 1;
-                    if goal.first {
-                        lookup.finish();
-                    } else if brought[path] >= share {
-                        lookup.finish_path_of(&contact.node);
-                    } else {
-                        lookup.expect(path, share - brought[path]);
+                match lookup.path_of(&contact.node).filter(|_| (goal.counts)(&value)) {
+                    Some(_) if goal.first => lookup.finish(),
+                    Some(path) => {
+                        brought[path] += 1;
+                        lookup.want(path, share.saturating_sub(brought[path]));
                     }
-                } else {
-                    in_vain += 1;
+                    None => in_vain += 1,
                 }
                 said.insert(contact.node, value);
             }
@@ -167,12 +162,17 @@ where
             lookup.finish();
         }
     }
+    node.doors().routing.looked_up(target);
+    let found = conclude(lookup, said);
+    tracing::trace!(key = %target.short(), asked = found.asked, hops = found.hops, "lookup");
+    found
+}
+
+fn conclude<T>(lookup: DisjointLookup, mut said: BTreeMap<NodeId, T>) -> Found<T> {
     let (complete, nearest) = (lookup.has_ended(), lookup.nearest());
     let report = lookup.into_report();
     let take = |contact: Contact| said.remove(&contact.node).map(|value| (contact, value));
     let closest = report.closest.into_iter().filter_map(take).collect();
-    tracing::trace!(key = %target.short(), asked = report.asked, hops = report.hops, "lookup");
-    node.doors().routing.looked_up(target);
     Found { closest, complete, asked: report.asked, hops: report.hops, nearest }
 }
 
