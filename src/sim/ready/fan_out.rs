@@ -18,6 +18,7 @@ use crate::sim::chance::pick;
 use crate::sim::play::Outside;
 use crate::sim::{SimConfig, Simulation, Spread, Ways};
 use crate::types::{AccountId, Rng, Section, Username};
+use crate::wire::{Deliver, Forward, Get, Request};
 
 /// Good enough for a test network.
 const PASSWORD: &str = "velvet otter canyon marble drift";
@@ -66,7 +67,7 @@ impl Default for FanOut {
 pub enum Mishap {
     /// Nothing.
     None,
-    /// The first that has the post dies with it: the author brings it to forwarders alone.
+    /// The first forwarder that has the post and reads whom to bring it to dies with it.
     ForwarderDies,
 }
 
@@ -225,7 +226,7 @@ impl Stage {
         while began.elapsed() < self.wanted.patience {
             sleep(LOOK).await;
             if matches!(mishap, Mishap::ForwarderDies)
-                && let Some(number) = self.followers().find(|number| self.has(*number) && self.sends(*number) == 0)
+                && let Some(number) = self.followers().find(|number| self.has(*number) && self.reads_on(*number))
             {
                 self.die(number);
                 mishap = Mishap::None;
@@ -252,9 +253,10 @@ impl Stage {
         self.sim.store(number).local(Space::Feed, &[], None, 1).is_ok_and(|rows| !rows.is_empty())
     }
 
-    fn sends(&self, number: usize) -> u64 {
+    /// Tells whether a follower reads pages and has brought the post to nobody; others ask for nothing in this time.
+    fn reads_on(&self, number: usize) -> bool {
         let sent = self.sim.requests_of(number);
-        [6, 16].iter().filter_map(|number| sent.get(number)).sum()
+        sent.contains_key(&Get::NUMBER) && !sent.contains_key(&Deliver::NUMBER) && !sent.contains_key(&Forward::NUMBER)
     }
 }
 
