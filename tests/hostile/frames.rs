@@ -6,7 +6,7 @@ use futures_util::stream;
 use timeline::net::NetLimits;
 use timeline::records::{AccountBody, Part, Signed, home, name_key, sign_contact};
 use timeline::seam::NetError;
-use timeline::types::{Hash, NetworkId, Rng, Section, SectionSet, Stretch};
+use timeline::types::{Hash, Key, NetworkId, Rng, Section, SectionSet, Stretch};
 use timeline::wire::{
     Blob, CheckOnline, Claim, Compare, Deliver, ErrorCode, Fetch, FindNode, Forward, Get, GetNetwork, Heartbeat, Hello,
     NameStatus, Ping, Pong, Put, Reconcile, Request, Summary, open_answer, pack_names,
@@ -271,7 +271,7 @@ fn a_hello_of_another_node_or_network_opens_nothing() {
             ("no contact", hello(net.id(), vec![]).to_frame().to_vec()),
             ("nothing but a number", vec![1]),
             ("trailing bytes", [&hello(net.id(), own.clone()).to_frame()[..], &[0]].concat()),
-            ("another request", Ping {}.to_frame().to_vec()),
+            ("another request", Put { key: Key([0; 32]), records: vec![], proofs: vec![] }.to_frame().to_vec()),
             ("no request", vec![]),
         ];
         for (what, frame) in cases {
