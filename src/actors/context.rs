@@ -252,6 +252,11 @@ impl Context {
         self.absent.borrow_mut().note(contact, Instant::now());
     }
 
+    /// Returns the peers that were dialled in vain of late.
+    pub fn absent(&self) -> Vec<NodeId> {
+        self.absent.borrow().all(Instant::now()).collect()
+    }
+
     /// Tells whether a peer was dialled in vain of late, and has not been heard from since.
     pub fn is_absent(&self, contact: &Contact) -> bool {
         self.absent.borrow().passes_over(contact, Instant::now())

@@ -134,6 +134,16 @@ pub struct IdQuery {
     pub timeout_ms: Option<u64>,
 }
 
+/// `ledger`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerQuery {
+    pub id: String,
+    pub n: Option<usize>,
+    pub cursor: Option<String>,
+    pub timeout_ms: Option<u64>,
+}
+
 /// `mentions`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

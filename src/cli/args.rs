@@ -10,8 +10,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 mod people;
 
 pub use people::{
-    FeedArgs, IdArgs, ListArgs, NameArgs, PostArgs, ProfileArgs, RelationsArgs, SearchArgs, TagArgs, UserArgs,
-    UsersArgs,
+    FeedArgs, IdArgs, LedgerArgs, ListArgs, NameArgs, PostArgs, ProfileArgs, RelationsArgs, SearchArgs, TagArgs,
+    UserArgs, UsersArgs,
 };
 
 /// The longest time a command may be told to wait: nobody waits longer for an answer.
@@ -103,6 +103,8 @@ pub enum Command {
     Show(IdArgs),
     /// Shows a post with what it answers and what answers it
     Thread(IdArgs),
+    /// Shows who has received and seen one of your posts, and who has not yet
+    Ledger(LedgerArgs),
     /// Lists whom somebody follows
     Following(RelationsArgs),
     /// Lists who follows somebody

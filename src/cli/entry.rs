@@ -64,6 +64,7 @@ fn run(context: &Context, command: Command, open_doors: OpenDoors) -> Outcome {
         Command::User(args) => commands::user::run(context, &args),
         Command::Show(args) => commands::show::show(context, &args),
         Command::Thread(args) => commands::show::thread(context, &args),
+        Command::Ledger(args) => commands::ledger::run(context, &args),
         Command::Following(args) => commands::people::following(context, &args),
         Command::Followers(args) => commands::people::followers(context, &args),
         Command::Users(args) => commands::people::users(context, &args),

@@ -121,28 +121,37 @@ impl Shelf {
         self.heads.get(device).is_some_and(gone)
     }
 
+    /// Returns every account that follows, and since when.
+    pub(super) fn followers(&self) -> impl Iterator<Item = (&AccountId, WallTime)> {
+        self.edges.iter().filter(|(_, (_, follows, _))| *follows).map(|(account, (_, _, since))| (account, *since))
+    }
+
+    /// Returns how far an account has seen a log, as far as that counts.
+    pub(super) fn reach(&self, account: &AccountId, log: &DeviceId) -> Option<u64> {
+        let reach = self.reaches.get(&(*account, *log)).filter(|reach| self.counts(log, reach));
+        reach.map(|(seen, _)| *seen)
+    }
+
     /// Returns for every account that follows: since when, and how far it has seen one log as far as that counts.
     pub(super) fn readers(&self, log: &DeviceId) -> Vec<(WallTime, u64)> {
-        let follows = self.edges.iter().filter(|(_, (_, follows, _))| *follows);
-        follows
-            .map(|(account, (_, _, since))| {
-                let reach = self.reaches.get(&(*account, *log)).filter(|reach| self.counts(log, reach));
-                (*since, reach.map_or(0, |(seen, _)| *seen))
-            })
-            .collect()
+        self.followers().map(|(account, since)| (since, self.reach(account, log).unwrap_or(0))).collect()
+    }
+
+    /// Returns the number of the last post of a log that is known to exist.
+    pub(super) fn end(&self, log: &DeviceId) -> u64 {
+        let by_posts = self.hashes.range((*log, 0)..=(*log, u64::MAX)).next_back().map_or(0, |((_, seq), _)| *seq);
+        self.heads.get(log).map_or(0, |h| h.last_seq).max(by_posts)
     }
 
     /// Tells whether a watermark counts: not above the log's end, and not with another hash than that post has.
     fn counts(&self, log: &DeviceId, (seen, hash): &Reach) -> bool {
-        let by_posts = self.hashes.range((*log, 0)..=(*log, u64::MAX)).next_back().map_or(0, |((_, seq), _)| *seq);
-        let end = self.heads.get(log).map_or(0, |h| h.last_seq).max(by_posts);
         let known = self.hashes.get(&(*log, *seen));
         let fits = match (known, hash) {
             (Some(known), Some(hash)) => known.contains(hash),
             // Nobody here knows the hash, or the follower does not: the post was gone before.
             _ => true,
         };
-        *seen <= end && fits
+        *seen <= self.end(log) && fits
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod collection;
 mod home;
+mod ledger;
 mod publication;
 
 pub use collection::{Collected, Rules, Why};
 pub use home::{Piece, Shelf};
+pub use ledger::{Ledger, Receipts};
 pub use publication::{Anchor, Publication, majority, wanted};

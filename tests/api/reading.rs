@@ -17,7 +17,7 @@ fn texts(value: &Value) -> Vec<&str> {
 #[test]
 fn people_posts_conversations_and_searches_are_read() {
     let server = serve(Others::None);
-    for path in ["/following", "/followers", "/mentions"] {
+    for path in ["/following", "/followers", "/mentions", "/ledger?id=00000000"] {
         refused(server.get(path), 401, "not_logged_in");
     }
     refused(server.get("/user?name=alice"), 404, "no_such_user");
@@ -62,6 +62,18 @@ fn people_posts_conversations_and_searches_are_read() {
     assert_eq!(fields(&thread), ["ancestors", "ancestors_end", "post", "replies", "complete"].into());
     assert_eq!((&thread["post"], &thread["ancestors"], &thread["replies"]), (&shown["post"], &json!([]), &json!([])));
     refused(server.get(&format!("/thread?id={}", "0".repeat(64))), 404, "no_such_post");
+
+    refused(server.get(&format!("/ledger?id={}", "0".repeat(64))), 404, "no_such_post");
+    for bad in ["/ledger", "/ledger?id=0", "/ledger?id=00000000&n=0", "/ledger?id=00000000&cursor=x"] {
+        refused(server.get(bad), 400, "usage");
+    }
+    refused(server.post("/ledger", &json!({})), 405, "usage");
+    let ledger = done(server.get(&format!("/ledger?id={}", &id[..10])));
+    let shape = ["id", "state", "replicas", "followers", "received", "seen", "owed", "count", "complete", "next"];
+    assert_eq!(fields(&ledger), shape.into());
+    assert_eq!((&ledger["id"], &ledger["state"], &ledger["followers"]), (&json!(id), &json!("published"), &json!(0)));
+    assert_eq!((&ledger["owed"], &ledger["count"], &ledger["complete"]), (&json!([]), &json!(0), &json!(true)));
+    assert_eq!(fields(&ledger["replicas"]), ["acked", "wanted"].into());
 
     assert_eq!(done(server.get("/mentions")), json!({ "posts": [], "next": null }));
     assert_eq!(texts(&done(server.get("/tag?name=SEA"))["posts"]), ["third #sea @bob_9", "first #Sea"]);

@@ -12,6 +12,7 @@ mod fifty;
 mod foreign;
 mod gc;
 mod last_one;
+mod ledger;
 mod mastodon;
 mod menu;
 mod net;

@@ -63,6 +63,10 @@ fn people_live_in_the_menu() {
     logged_in(&mut bob, "", &[], "@bob · 0 unread · ");
     eventually("the post counts as seen", || net.run("peer-2", &["feed", "--peek"]).ok()["posts"][0]["seen"] == true);
 
+    let id = net.run("peer-1", &["feed", "--peek"]).ok()["posts"][0]["id"].as_str().expect("an id")[..8].to_owned();
+    logged_in(&mut alice, "l", &[("Which of your posts", &id)], "1 follower · received by 1 · seen by 1");
+    logged_in(&mut alice, "l", &[("Which of your posts", "00000000")], "error: ");
+    logged_in(&mut bob, "l", &[("Which of your posts", &id)], "error: ");
     logged_in(&mut bob, "n", &[], "registrars  1 of 1 reachable");
     logged_in(&mut bob, "2", &[("Unfollow whom: ", "@alice")], "not following @alice");
     logged_in(&mut bob, "0", &[], "no posts");

@@ -19,6 +19,7 @@ mod hidden;
 mod hiding;
 mod holders;
 mod idle;
+mod ledger;
 mod lists;
 mod mentions;
 mod moments;

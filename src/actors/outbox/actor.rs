@@ -1,6 +1,6 @@
 //! The outbox actor: which item is tried when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use tokio::time::Instant;
 
 use super::item::{Item, WATERMARK};
 use super::live::Live;
-use super::messages::{Attempted, Await, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
+use super::messages::{Attempted, Await, Dispatch, Items, Nudge, Progress, Tally, Waiting, Withdraw};
 use super::send::{Waiter, attempt};
+use super::tally::{note, noted};
 use crate::actors::context::Context;
 use crate::actors::door::{MAILBOX, rest_of};
 use crate::seam::{Batch, Op};
+use crate::types::Hash;
 
 /// How often the outbox looks for items whose time has come.
 const TICK: Duration = Duration::from_millis(500);
@@ -25,6 +27,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// What is published so long after it was made is brought to followers once more: the first time many were not reached.
 const LATE: Duration = Duration::from_secs(30);
+/// Items let go of a moment ago, whose notes may not be on disk yet; as many as a disk takes in one commit.
+const LET_GO: usize = 64;
 /// Attempts under way at once when much has gathered.
 const ATTEMPTS: usize = 16;
 
@@ -51,6 +55,8 @@ pub struct OutboxActor {
     node: Rc<Context>,
     /// As many as are on disk; their makers are limited to so many posts and follows an hour.
     entries: BTreeMap<Bytes, Entry>,
+    /// How far those had come that were let go of last.
+    let_go: VecDeque<(Hash, Progress)>,
     began: Instant,
     armed: bool,
 }
@@ -60,7 +66,7 @@ impl OutboxActor {
     pub fn new(node: Rc<Context>) -> Self {
         let entry = |item: Item| (item.disk_key(), Entry::new(item, false));
         let entries = Item::all(&*node.store).into_iter().map(entry).collect();
-        Self { node, entries, began: Instant::now(), armed: false }
+        Self { node, entries, let_go: VecDeque::new(), began: Instant::now(), armed: false }
     }
 
     /// Arms the next look, a whole number of ticks after the start; an empty outbox needs none.
@@ -194,9 +200,13 @@ impl Handler<Attempted> for OutboxActor {
             self.node.doors().session.published_late(item.records());
         }
         let over = item.is_over(now) && !self.node.clock.in_doubt();
-        let op = if item.is_complete() || over {
+        let ops = if item.is_complete() || over {
             self.entries.remove(&item.disk_key());
-            item.let_go()
+            self.let_go.truncate(LET_GO - 1);
+            self.let_go.push_front((item.id, Progress::of(&item)));
+            let mut ops = note(&*self.node.store, &item, now);
+            ops.push(item.let_go());
+            ops
         } else {
             let keep = item.keep();
             if let Some(entry) = self.entries.get_mut(&item.disk_key()) {
@@ -205,11 +215,11 @@ impl Handler<Attempted> for OutboxActor {
                 entry.under_way = false;
                 entry.item = item;
             }
-            keep
+            vec![keep]
         };
         let node = self.node.clone();
         Box::pin(async move {
-            if let Err(error) = node.store.commit(Batch(vec![op])).await {
+            if let Err(error) = node.store.commit(Batch(ops)).await {
                 tracing::warn!(%error, "the outbox could not note its progress");
             }
         })
@@ -251,5 +261,15 @@ impl Handler<Items> for OutboxActor {
             last_error: if in_doubt { Some("the clock is in doubt".to_owned()) } else { item.last_error.clone() },
         };
         MessageResult(self.entries.values().map(waiting).collect())
+    }
+}
+
+impl Handler<Tally> for OutboxActor {
+    type Result = MessageResult<Tally>;
+
+    fn handle(&mut self, Tally { post, ends, device, seq }: Tally, _: &mut Ctx<Self>) -> Self::Result {
+        let waiting = self.entries.values().find(|entry| entry.item.id == post).map(|entry| entry.live.progress());
+        let let_go = || self.let_go.iter().find(|(id, _)| *id == post).map(|(_, progress)| *progress);
+        MessageResult(waiting.or_else(let_go).or_else(|| noted(&*self.node.store, ends, &device, seq)))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::actor::OutboxActor;
 use super::item::Item;
-use super::messages::{Attempted, Await, Dispatch, Items, Nudge, Progress, Waiting, Withdraw};
+use super::messages::{Attempted, Await, Dispatch, Items, Nudge, Progress, Tally, Waiting, Withdraw};
 use crate::actors::door::{Door, Gone};
 use crate::types::Hash;
 
@@ -26,6 +26,14 @@ impl OutboxHandle {
     pub async fn progress(&self, id: Hash) -> Option<Progress> {
         let items = self.items().await.unwrap_or_default();
         items.into_iter().find(|item| item.id == id).map(|item| item.progress)
+    }
+
+    /// Returns how many replicas have a post, on its way or long since; `None` of one that this device did not put anywhere.
+    ///
+    /// # Errors
+    /// When the outbox is being rebuilt.
+    pub async fn tally(&self, post: Tally) -> Result<Option<Progress>, Gone> {
+        self.0.ask(post).await
     }
 
     /// Waits until the next attempt at an item has published it, or has ended; `None` when it is not waiting.

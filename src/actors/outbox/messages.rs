@@ -3,7 +3,7 @@
 use actix::Message;
 
 use super::item::Item;
-use crate::types::{Hash, WallTime};
+use crate::types::{DeviceId, Hash, WallTime};
 
 /// Sends an item that is on disk already.
 #[derive(Message)]
@@ -40,6 +40,20 @@ impl Progress {
 #[derive(Message)]
 #[rtype(result = "Option<Progress>")]
 pub struct Await(pub Hash);
+
+/// Asks how many replicas have a post, on its way or long since; `None` of one that this device did not put anywhere.
+#[derive(Message)]
+#[rtype(result = "Option<Progress>")]
+pub struct Tally {
+    /// The post.
+    pub post: Hash,
+    /// Its end.
+    pub ends: WallTime,
+    /// Its device.
+    pub device: DeviceId,
+    /// Its number.
+    pub seq: u64,
+}
 
 /// An attempt at an item has ended.
 #[derive(Message)]

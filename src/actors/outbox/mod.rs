@@ -7,8 +7,9 @@ mod live;
 mod messages;
 mod replicas;
 mod send;
+mod tally;
 
 pub use actor::OutboxActor;
 pub use handle::OutboxHandle;
 pub use item::{Item, WATERMARK};
-pub use messages::{Progress, Waiting};
+pub use messages::{Progress, Tally, Waiting};

@@ -68,6 +68,11 @@ impl Absences {
         self.0.clear();
     }
 
+    /// Returns who is passed over now, by whatever addresses.
+    pub fn all(&self, now: Instant) -> impl Iterator<Item = NodeId> {
+        self.0.iter().filter(move |(_, absence)| absence.counts(now)).map(|((node, _), _)| *node)
+    }
+
     /// Tells whether the peer is passed over now. One that has signed new addresses since is not.
     pub fn passes_over(&self, contact: &Contact, now: Instant) -> bool {
         let dialled = self.0.range((contact.node, contact.seq)..=(contact.node, u64::MAX));
@@ -97,6 +102,9 @@ mod tests {
             assert!(!absences.passes_over(&contact(1, 2), now), "new addresses are worth a try");
             now += length;
         }
+        absences.note(&peer, now);
+        assert_eq!(absences.all(now).collect::<Vec<_>>(), [peer.node]);
+        assert_eq!(absences.all(now + LONGEST).count(), 0);
         absences.forget(&peer.node);
         assert!(!absences.passes_over(&peer, now));
         absences.note(&peer, now);

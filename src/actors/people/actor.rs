@@ -7,10 +7,11 @@ use std::time::Duration;
 use actix::{Actor, Context as Ctx, Handler, MessageResult, ResponseFuture};
 use tokio::time::Instant;
 
+use super::ledger::ledger;
 use super::lists::people;
 use super::messages::{
-    AskName, AskPeople, AskRelations, AskThread, AskUser, List, Listed, PeoplePage, Recall, Standing, Thread, UserView,
-    WholeList,
+    AskLedger, AskName, AskPeople, AskRelations, AskThread, AskUser, LedgerView, List, Listed, PeoplePage, Recall,
+    Standing, Thread, UserView, WholeList,
 };
 use super::standing::{name, relations};
 use super::thread::thread;
@@ -66,6 +67,14 @@ impl Handler<AskThread> for PeopleActor {
 
     fn handle(&mut self, AskThread(post): AskThread, _: &mut Ctx<Self>) -> Self::Result {
         Box::pin(thread(self.node.clone(), post))
+    }
+}
+
+impl Handler<AskLedger> for PeopleActor {
+    type Result = ResponseFuture<Result<LedgerView, Problem>>;
+
+    fn handle(&mut self, message: AskLedger, _: &mut Ctx<Self>) -> Self::Result {
+        Box::pin(ledger(self.node.clone(), message))
     }
 }
 

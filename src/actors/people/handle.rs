@@ -2,8 +2,8 @@
 
 use super::actor::PeopleActor;
 use super::messages::{
-    AskName, AskPeople, AskRelations, AskThread, AskUser, List, Listed, PeoplePage, Recall, Standing, Thread, UserView,
-    WholeList,
+    AskLedger, AskName, AskPeople, AskRelations, AskThread, AskUser, LedgerView, List, Listed, PeoplePage, Recall,
+    Standing, Thread, UserView, WholeList,
 };
 use crate::actors::door::Door;
 use crate::actors::feed::ListRequest;
@@ -48,6 +48,14 @@ impl PeopleHandle {
     /// `no_such_post`.
     pub async fn thread(&self, post: Hash) -> Result<Thread, Problem> {
         self.0.ask(AskThread(post)).await.unwrap_or_else(|gone| Err(gone.into()))
+    }
+
+    /// Returns how far a post of the logged-in account has come; `page` is about those who are owed it.
+    ///
+    /// # Errors
+    /// `no_such_post`; `not_author` for a post of somebody else; `not_logged_in`.
+    pub async fn ledger(&self, id: String, page: ListRequest) -> Result<LedgerView, Problem> {
+        self.0.ask(AskLedger { id, page }).await.unwrap_or_else(|gone| Err(gone.into()))
     }
 
     /// Returns the name of an account.

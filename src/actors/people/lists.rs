@@ -44,22 +44,24 @@ pub async fn people(node: Rc<Context>, ask: AskPeople) -> Result<PeoplePage, Pro
     };
     let own = list == List::Following && me.is_some_and(|me| me.account == account);
     let whole = whole(&node, list, account, own, after.is_some()).await;
-    let mut users: Vec<Person> = whole
-        .people
-        .iter()
-        .filter(|p| after.as_ref().is_none_or(|a| p.username > *a))
-        .take(page.limit + 1)
-        .cloned()
-        .collect();
-    let more = users.len() > page.limit;
-    users.truncate(page.limit);
+    let (mut users, next) = page_of(&whole.people, after.as_ref(), page.limit);
     let states = online(&node, users.iter().map(|p| p.account).collect()).await;
     users.iter_mut().zip(states).for_each(|(person, state)| person.online = state);
-    let next = users.last().filter(|_| more).map(|last| last.username.to_string());
     Ok(PeoplePage { username, count: whole.count, users, next })
 }
 
-fn read_cursor(text: &str) -> Result<Username, Problem> {
+/// Returns a page of people, who come in the order of their names, and where the next one begins.
+pub fn page_of(people: &[Person], after: Option<&Username>, limit: usize) -> (Vec<Person>, Option<String>) {
+    let behind = people.iter().filter(|p| after.is_none_or(|after| p.username > *after));
+    let mut users: Vec<Person> = behind.take(limit + 1).cloned().collect();
+    let more = users.len() > limit;
+    users.truncate(limit);
+    let next = users.last().filter(|_| more).map(|last| last.username.to_string());
+    (users, next)
+}
+
+/// Reads where a page begins.
+pub fn read_cursor(text: &str) -> Result<Username, Problem> {
     text.parse().map_err(|_| Problem::new(Code::Usage, "this cursor was not made by this list"))
 }
 
@@ -96,6 +98,13 @@ async fn read_whole(node: &Rc<Context>, list: List, of: AccountId) -> WholeList 
         List::Followers => Section::Followers,
     };
     let (edges, complete) = edges(node, section, of).await;
+    let count = edges.len() as u64;
+    let (people, lost) = named(node, edges).await;
+    WholeList { people: Arc::new(people), count: Count { count, is_estimate: !complete || lost } }
+}
+
+/// Finds the names of accounts, and returns them in the order of the names; says also whether one was not found in time.
+pub async fn named(node: &Rc<Context>, edges: BTreeMap<AccountId, WallTime>) -> (Vec<Person>, bool) {
     let mut people = Vec::with_capacity(edges.len());
     let mut unknown = Vec::new();
     for (account, since) in edges {
@@ -104,7 +113,6 @@ async fn read_whole(node: &Rc<Context>, list: List, of: AccountId) -> WholeList 
             None => unknown.push((account, since)),
         }
     }
-    let count = (people.len() + unknown.len()) as u64;
     let deadline = Instant::now() + LONGEST;
     let looked_for = unknown.into_iter().map(|(account, since)| async move {
         let chain = timeout_at(deadline, account_of(node, account)).await.ok().flatten();
@@ -114,7 +122,7 @@ async fn read_whole(node: &Rc<Context>, list: List, of: AccountId) -> WholeList 
     let lost = found.iter().any(Option::is_none);
     people.extend(found.into_iter().flatten());
     people.sort_by(|a, b| (&a.username, a.account).cmp(&(&b.username, b.account)));
-    WholeList { people: Arc::new(people), count: Count { count, is_estimate: !complete || lost } }
+    (people, lost)
 }
 
 /// Reads a list of edges: who is at the other end of those that hold, and since when; whether all of it was read.

@@ -152,6 +152,52 @@ pub struct Thread {
     pub complete: bool,
 }
 
+/// Asks for the delivery ledger of a post of the logged-in account.
+#[derive(Message)]
+#[rtype(result = "Result<LedgerView, Problem>")]
+pub struct AskLedger {
+    /// The post's id, or its first digits.
+    pub id: String,
+    /// Which of those who are owed it.
+    pub page: ListRequest,
+}
+
+/// Where a post is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The network does not have it yet.
+    Queued,
+    /// The network has it.
+    Published,
+    /// The network had it, and has let go of it before its end: all had seen it, or it made room.
+    Collected,
+}
+
+/// How far a post has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerView {
+    /// The post.
+    pub id: Hash,
+    /// Where it is.
+    pub stage: Stage,
+    /// How many replicas acknowledged it, and how many are wanted, when this device put it; `None` where another one did.
+    pub replicas: Option<(u32, u32)>,
+    /// Those who followed when it was made, and do.
+    pub followers: u64,
+    /// How many of them have signed to have received it.
+    pub received: u64,
+    /// How many of them have signed to have seen it.
+    pub seen: u64,
+    /// A page of the others, by name.
+    pub owed: Vec<Username>,
+    /// How many of them there are in all.
+    pub count: Count,
+    /// Whether enough holders answered to believe these numbers.
+    pub complete: bool,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
 /// Asks for the name of an account.
 #[derive(Message)]
 #[rtype(result = "Result<Username, Problem>")]

@@ -5,6 +5,7 @@
 mod actor;
 mod handle;
 mod homes;
+mod ledger;
 mod lists;
 mod messages;
 mod replies;
@@ -14,4 +15,4 @@ mod user;
 
 pub use actor::PeopleActor;
 pub use handle::PeopleHandle;
-pub use messages::{Count, PeoplePage, Person, Standing, Thread, UserView};
+pub use messages::{Count, LedgerView, PeoplePage, Person, Stage, Standing, Thread, UserView};

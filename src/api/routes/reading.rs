@@ -5,10 +5,11 @@ use std::time::Duration;
 use actix_web::web::{Data, Query};
 use serde_json::{Value, json};
 
-use crate::actors::{Count, ListRequest, PeoplePage, Person, PostsPage, ShownPost};
+use crate::actors::{Count, LedgerView, ListRequest, PeoplePage, Person, PostsPage, ShownPost, Stage};
 use crate::api::answers::{self, Answer, Refusal};
 use crate::api::questions::{
-    IdQuery, MentionsQuery, PeopleQuery, SearchQuery, TagQuery, UserQuery, in_time, page_size, username, within,
+    IdQuery, LedgerQuery, MentionsQuery, PeopleQuery, SearchQuery, TagQuery, UserQuery, in_time, page_size, username,
+    within,
 };
 use crate::api::server::Shared;
 use crate::types::{Username, format_rfc3339};
@@ -73,6 +74,14 @@ pub async fn thread(shared: Data<Shared>, query: Query<IdQuery>) -> Answer {
     }))
 }
 
+/// Says how far a post of the user's has come.
+pub async fn ledger(shared: Data<Shared>, query: Query<LedgerQuery>) -> Answer {
+    let LedgerQuery { id, n, cursor, timeout_ms } = query.into_inner();
+    let page = page(n, cursor)?;
+    let people = shared.node.doors.people.clone();
+    answers::ok(entered(&in_time(within(timeout_ms), async move { people.ledger(id, page).await }).await?))
+}
+
 /// Lists the posts that the user was named in.
 pub async fn mentions(shared: Data<Shared>, query: Query<MentionsQuery>) -> Answer {
     let MentionsQuery { n, cursor } = query.into_inner();
@@ -113,6 +122,28 @@ fn listed(page: &PeoplePage) -> Value {
     let users: Vec<Value> = page.users.iter().map(person).collect();
     let mut value = json!({ "username": page.username, "count": count, "users": users, "next": page.next });
     estimate(&mut value, is_estimate);
+    value
+}
+
+fn entered(ledger: &LedgerView) -> Value {
+    let state = match ledger.stage {
+        Stage::Queued => "queued",
+        Stage::Published => "published",
+        Stage::Collected => "collected",
+    };
+    let mut value = json!({
+        "id": ledger.id.to_string(),
+        "state": state,
+        "replicas": ledger.replicas.map(|(acked, wanted)| json!({ "acked": acked, "wanted": wanted })),
+        "followers": ledger.followers,
+        "received": ledger.received,
+        "seen": ledger.seen,
+        "owed": ledger.owed,
+        "count": ledger.count.count,
+        "complete": ledger.complete,
+        "next": ledger.next,
+    });
+    estimate(&mut value, ledger.count.is_estimate);
     value
 }
 

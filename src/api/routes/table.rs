@@ -41,6 +41,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(read("/followers").route(web::get().to(reading::followers)))
         .service(read("/show").route(web::get().to(reading::show)))
         .service(read("/thread").route(web::get().to(reading::thread)))
+        .service(read("/ledger").route(web::get().to(reading::ledger)))
         .service(read("/mentions").route(web::get().to(reading::mentions)))
         .service(read("/tag").route(web::get().to(reading::tag)))
         .service(read("/search").route(web::get().to(reading::search)))

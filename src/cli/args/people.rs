@@ -18,6 +18,16 @@ pub struct IdArgs {
     pub id: String,
 }
 
+/// `timeline ledger`
+#[derive(Debug, ClapArgs)]
+pub struct LedgerArgs {
+    /// The post's id; its first 8 digits or more are enough
+    pub id: String,
+    /// Which of those who have not received it.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
 /// Which part of a list is wanted.
 #[derive(Debug, ClapArgs)]
 pub struct ListArgs {

@@ -87,12 +87,23 @@ fn lists_are_asked_for_in_parts() {
         "mentions -n 3",
         "tag rust --cursor c",
         "search word -n 4 --cursor c",
+        "ledger 0123abcd -n 3 --cursor c",
     ] {
         assert!(parse(line).is_ok(), "{line}");
     }
-    for bad in
-        ["users -n 0", "mentions -n 501", "tag", "search", "user", "show", "thread", "delete", "mute", "outbox x"]
-    {
+    for bad in [
+        "users -n 0",
+        "mentions -n 501",
+        "tag",
+        "search",
+        "user",
+        "show",
+        "thread",
+        "ledger",
+        "delete",
+        "mute",
+        "outbox x",
+    ] {
         assert!(parse(bad).is_err(), "{bad}");
     }
     let Command::User(user) = parsed("user bob --local").command else { panic!("a user") };
@@ -133,7 +144,7 @@ fn waiting_times_are_positive_seconds() {
 #[test]
 fn what_this_version_cannot_do_is_not_listed() {
     let help = Args::command().render_long_help().to_string();
-    for absent in ["ledger", "tui", "doctor", "exit-with-stdin"] {
+    for absent in ["tui", "doctor", "exit-with-stdin"] {
         assert!(!help.split_whitespace().any(|word| word == absent), "{absent}");
     }
 }

@@ -10,6 +10,7 @@ pub mod finding;
 pub mod follow;
 pub mod hiding;
 pub mod join;
+pub mod ledger;
 mod lists;
 pub mod network;
 pub mod node;

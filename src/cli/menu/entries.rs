@@ -25,6 +25,7 @@ pub enum Entry {
     Hide,
     Outbox,
     Status,
+    Ledger,
 }
 
 /// What is typed for an entry, and what it is called.
@@ -56,6 +57,7 @@ pub const AFTER_LOGIN: &[&[Choice]] = &[
         ("m", "Mute or block", Entry::Hide),
         ("o", "Outbox", Entry::Outbox),
         ("n", "Node status", Entry::Status),
+        ("l", "Ledger of a post", Entry::Ledger),
         ("q", "Quit", Entry::Quit),
     ],
 ];

@@ -169,6 +169,7 @@ fn choose(desk: &mut Desk, entry: Entry) -> Result<Option<String>, Leave> {
         Entry::Post => writing::post(desk)?,
         Entry::Reply => writing::reply(desk)?,
         Entry::Delete => writing::delete(desk)?,
+        Entry::Ledger => writing::ledger(desk)?,
         Entry::Outbox => writing::outbox(desk)?,
         Entry::Status => people::status(desk)?,
     }

@@ -1,14 +1,19 @@
-//! Entries that write: posts, replies, deleting, and what still waits to go out.
+//! Entries that write: posts, replies, deleting, what still waits to go out, and how far it came.
 
 use serde_json::{Value, json};
 
 use super::account::{agrees, report};
 use super::desk::{Desk, Leave, Manner, POST_CHARACTERS};
 use super::reading::ask_id;
-use crate::cli::commands::{delete as delete_command, outbox as outbox_command, post as post_command, posts};
+use crate::cli::commands::{
+    delete as delete_command, ledger as ledger_command, outbox as outbox_command, post as post_command, posts,
+};
 use crate::cli::words::list_at;
 
 const COUNTED: Manner = Manner { secret: false, counted: Some(POST_CHARACTERS) };
+
+/// How many people one screen names who have not received a post.
+const OWED: &str = "100";
 
 /// Publishes a post.
 pub fn post(desk: &mut Desk) -> Result<(), Leave> {
@@ -35,6 +40,14 @@ pub fn delete(desk: &mut Desk) -> Result<(), Leave> {
 pub fn outbox(desk: &mut Desk) -> Result<(), Leave> {
     let answer = desk.request(|client| client.get("/outbox", &[]))?;
     report(desk, answer, |answer| outbox_command::listing(list_at(answer, "/items")))
+}
+
+/// Shows who has received and seen one of the account's posts.
+pub fn ledger(desk: &mut Desk) -> Result<(), Leave> {
+    let Some(id) = ask_id(desk, "Which of your posts (the first 8 digits of its id): ")? else { return Ok(()) };
+    let style = desk.style;
+    let answer = desk.request(move |client| client.get("/ledger", &[("id", &id), ("n", OWED)]))?;
+    report(desk, answer, |answer| ledger_command::sheet(answer, style))
 }
 
 /// Asks for a post and shows it, so that nobody answers or deletes another one by mistyping.
