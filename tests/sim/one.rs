@@ -5,12 +5,15 @@ use timeline::records::{Record, home};
 use timeline::sim::{SimConfig, Simulation};
 use timeline::types::{Hash, Section};
 
-use super::people::{publish, settle};
+use super::people::{joined, publish, settle};
 
 #[test]
 fn a_post_is_found_by_its_hash_from_everywhere() {
     let sim = Simulation::new(460, SimConfig { nodes: 16, k: 4, ..SimConfig::default() });
     sim.run(async {
+        for node in 0..16 {
+            joined(&sim, node).await;
+        }
         settle(&sim, 5, "alice").await;
         let id = publish(&sim, 5, "here I am").await.id;
         let post = sim.doors(5).feed.find(id.to_string()).await.expect("its own");
