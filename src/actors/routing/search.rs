@@ -13,7 +13,7 @@ use crate::actors::call::{CallError, Patience};
 use crate::actors::context::Context;
 use crate::overlay::places;
 use crate::overlay::replicas::preferred;
-use crate::overlay::{DisjointLookup, Step, paths};
+use crate::overlay::{ALPHA, DisjointLookup, Step, paths};
 use crate::seam::Later;
 use crate::types::{Contact, Key, NodeId};
 use crate::wire::FindNode;
@@ -57,7 +57,8 @@ pub struct Goal<C> {
     pub guarded: bool,
     /// Whether one answer that counts says it all, on whatever path it came.
     pub first: bool,
-    /// Whether the nearest is asked alone, as it will have what is wanted; each that has not, or is late, brings in one more.
+    /// Whether the nearest is asked alone, as it will have what is wanted; each that has not brings in one more, each that is late
+    /// two.
     pub alone: bool,
     /// Whom to tell as soon as only late peers are waited for.
     pub early: Option<oneshot::Sender<Near>>,
@@ -123,10 +124,7 @@ where
             Step::Done => break,
             Step::Wait => {}
         }
-        if let Some(near) = goal.early.as_ref().and_then(|_| lookup.nearly()) {
-            // Whoever asked to be told may have gone.
-            let _ = goal.early.take().map(|early| early.send(near));
-        }
+        tell(&mut goal.early, &lookup);
         let next = tokio::select! {
             biased;
             next = asking.next() => next,
@@ -135,6 +133,8 @@ where
         match next {
             None => break,
             Some(Event::Slow(contact, rest)) => {
+                // One that is late may be gone, and the next ones with it: they are not tried one after the other.
+                in_vain += ALPHA - 1;
                 lookup.on_slow(&contact.node);
                 asking.push(Box::pin(async move { Event::Ended(contact, rest.await) }));
             }
@@ -166,6 +166,14 @@ where
     let found = conclude(lookup, said);
     tracing::trace!(key = %target.short(), asked = found.asked, hops = found.hops, "lookup");
     found
+}
+
+/// Tells whoever asked for it as soon as only late peers are waited for.
+fn tell(early: &mut Option<oneshot::Sender<Near>>, lookup: &DisjointLookup) {
+    if let Some(near) = early.as_ref().and_then(|_| lookup.nearly()) {
+        // Whoever asked to be told may have gone.
+        let _ = early.take().map(|early| early.send(near));
+    }
 }
 
 fn conclude<T>(lookup: DisjointLookup, mut said: BTreeMap<NodeId, T>) -> Found<T> {
