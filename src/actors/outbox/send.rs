@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use super::item::{Item, Parcel, has_ended};
 use super::live::Live;
@@ -24,6 +25,9 @@ use crate::retention::{Anchor, Publication, wanted};
 use crate::seam::Later;
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
 use crate::wire::{Blob, Put, Status};
+
+/// Replicas found a moment ago have so long; after that they may not be there any more, and it is looked who is.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// An anchor that answered within this is busy rather than gone.
 const HEARD: Duration = Duration::from_secs(60);
@@ -135,9 +139,9 @@ async fn send_parcel(run: &Run, parcel: &mut Parcel) -> Option<String> {
         return None;
     }
     if let Some(of_late) = just_found(node, parcel.key).await {
-        let trouble = send_to(run, parcel, Some(of_late)).await;
+        let sent = timeout(AT_ONCE, send_to(run, parcel, Some(of_late))).await;
         if parcel.complete {
-            return trouble;
+            return sent.ok().flatten();
         }
         node.vicinities.forget(&parcel.key);
     }
