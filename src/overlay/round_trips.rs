@@ -130,12 +130,16 @@ impl RoundTrips {
         }
     }
 
-    /// Returns when another peer is asked beside this one: at the 90th percentile of its round trips, at that of all
-    /// peers while too little is known of it, and later where it has to be dialled first.
+    /// Returns when another peer is asked beside this one: at the 90th percentile of its round trips or of those of all peers of
+    /// late, whichever is sooner, and later where it has to be dialled first. One that was late when it was asked last, and may
+    /// be gone, is backed as soon as can be.
     pub fn hedge_after(&self, peer: &NodeId, connected: bool) -> Duration {
-        let own = self.peers.get(&peer.head()).filter(|s| s.samples >= ENOUGH);
-        let p90 =
-            own.map(|s| s.mean() + s.deviation() * TO_P90_TENTHS / 10).or_else(|| self.p90_of_all()).unwrap_or(UNKNOWN);
+        let known = self.peers.get(&peer.head());
+        if known.is_some_and(|s| s.late > 0) {
+            return SOONEST;
+        }
+        let own = known.filter(|s| s.samples >= ENOUGH).map(|s| s.mean() + s.deviation() * TO_P90_TENTHS / 10);
+        let p90 = own.into_iter().chain(self.p90_of_all()).min().unwrap_or(UNKNOWN);
         let round_trips = if connected { 1 } else { ROUND_TRIPS_OF_A_DIAL };
         p90.saturating_mul(round_trips).clamp(SOONEST, LATEST)
     }
@@ -198,6 +202,21 @@ mod tests {
         }
         assert_eq!(trips.hedge_after(&NodeId([99; 32]), true), ms(190));
         assert_eq!(trips.hedge_after(&NodeId([99; 32]), false), ms(380), "a dial takes one round trip more");
+    }
+
+    #[test]
+    fn whoever_was_slow_or_late_is_backed_as_soon_as_others_would_be() {
+        let mut trips = RoundTrips::default();
+        (0..9).for_each(|_| trips.note(PEER, ms(500)));
+        assert!(trips.hedge_after(&PEER, true) >= ms(500));
+        for n in 0..MAX_RECENT as u8 {
+            trips.note(NodeId([n; 32]), ms(20));
+        }
+        assert_eq!(trips.hedge_after(&PEER, true), ms(20), "as slow as it was when everybody was");
+        trips.note_late(PEER, ms(300));
+        assert_eq!(trips.hedge_after(&PEER, true), SOONEST);
+        trips.note(PEER, ms(20));
+        assert_eq!(trips.hedge_after(&PEER, true), ms(20));
     }
 
     #[test]
