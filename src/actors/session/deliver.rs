@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join, join_all};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
@@ -61,6 +61,8 @@ impl Counts {
 pub struct Delivery {
     /// How it stands.
     pub counts: Rc<Counts>,
+    /// Ready when it is on its way to those known to be online: what else is sent then does not hold them up.
+    pub begun: LocalBoxFuture<'static, ()>,
     /// Ready when everybody was tried.
     pub done: LocalBoxFuture<'static, ()>,
 }
@@ -69,8 +71,8 @@ pub struct Delivery {
 /// has blocked.
 pub fn deliver(node: Rc<Context>, post: Record) -> Delivery {
     let counts = Rc::new(Counts::default());
-    let (ended, end) = oneshot::channel::<()>();
-    let work = run(node.clone(), post.clone(), counts.clone());
+    let ((begun, begin), (ended, end)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
+    let work = run(node.clone(), post.clone(), counts.clone(), begun);
     let place = node.clone();
     node.spawn(async move {
         let (silent, care) = work.await;
@@ -82,7 +84,7 @@ pub fn deliver(node: Rc<Context>, post: Record) -> Delivery {
         };
         tokio::join!(bring_again(place, post, silent), again);
     });
-    Delivery { counts, done: end.map(|_| ()).boxed_local() }
+    Delivery { counts, begun: begin.map(|_| ()).boxed_local(), done: end.map(|_| ()).boxed_local() }
 }
 
 /// Whom a delivery has come to.
@@ -129,7 +131,12 @@ impl Tried {
 }
 
 /// Returns who did not answer, and the care of those who bring it on.
-async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) -> (Vec<Follower>, Option<Rc<Care>>) {
+async fn run(
+    node: Rc<Context>,
+    post: Record,
+    counts: Rc<Counts>,
+    begun: oneshot::Sender<()>,
+) -> (Vec<Follower>, Option<Rc<Care>>) {
     // It waits in the outbox; followers find it at its home when it is published.
     if node.clock.in_doubt() {
         return Default::default();
@@ -138,8 +145,11 @@ async fn run(node: Rc<Context>, post: Record, counts: Rc<Counts>) -> (Vec<Follow
     let (known, many) = node.doors().presence.known().await;
     // Where there are many, those known are but some of them, and each message counts.
     match many || known.len() > DIRECT {
-        true => to_many(&node, (&post, account), &counts).await,
-        false => to_few(&node, (&post, account), known, &counts).await,
+        true => {
+            drop(begun);
+            to_many(&node, (&post, account), &counts).await
+        }
+        false => to_few(&node, (&post, account), known, &counts, begun).await,
     }
 }
 
@@ -149,13 +159,15 @@ async fn to_few(
     (post, account): (&Record, AccountId),
     known: Vec<Follower>,
     counts: &Counts,
+    begun: oneshot::Sender<()>,
 ) -> (Vec<Follower>, Option<Rc<Care>>) {
     let tried = RefCell::new(Tried::default());
     let remembered: Vec<DeviceId> = known.iter().map(|follower| follower.device).collect();
-    let fresh = read_online(node, account, &[Section::Presence, Section::Interest]);
     let first = bring(node, post, known, &tried, counts);
     let noted = async {
-        let Online { root, own, gone } = fresh.await;
+        // Polled behind the first: those known have been sent it.
+        drop(begun);
+        let Online { root, own, gone } = read_online(node, account, &[Section::Presence, Section::Interest]).await;
         gone.iter().for_each(|device| node.doors().presence.gone(*device));
         let here = &root.interested.followers;
         // Whoever is nowhere written down any more is tried all the same, but counts only if it answers.
@@ -165,7 +177,7 @@ async fn to_few(
         counts.online.set(tried.online());
         (root, own)
     };
-    let ((root, own), ()) = tokio::join!(noted, first);
+    let ((), (root, own)) = join(first, noted).await;
     let to_followers = to_those_found(node, (post, account), root, &tried, counts);
     let (care, mut silent) = tokio::join!(to_followers, to_own(node, post, own));
     silent.extend(tried.into_inner().silent.into_values());

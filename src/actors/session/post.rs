@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
 use super::compare::{Standing, ensure};
-use super::deliver::deliver;
+use super::deliver::{Delivery, deliver};
 use super::ends::{OWN_POSTS, OwnLog, forget_ends, keep_end};
 use super::mention::{Owed, tell};
 use super::messages::{PostRequest, Posted};
@@ -46,7 +46,13 @@ pub async fn post(shared: Rc<Shared>, request: PostRequest, within: Option<Durat
     shared.node.spawn(async move { tell(told).await });
     // What is held back goes to nobody; whoever compares the log sends it on.
     let delivery = (!held).then(|| deliver(shared.node.clone(), Record::Post(post.clone())));
-    let (counts, done) = delivery.map_or_else(|| (Default::default(), ready(()).boxed_local()), |d| (d.counts, d.done));
+    let (counts, done) = match delivery {
+        Some(Delivery { counts, begun, done }) => {
+            begun.await;
+            (counts, done)
+        }
+        None => (Default::default(), ready(()).boxed_local()),
+    };
     let progress = shared.dispatch_until(item, deadline).await;
     let patience = if counts.is_forwarded() { MANY_FOLLOWERS } else { SLOW_FOLLOWERS };
     let left = deadline.map_or(patience, |deadline| deadline.saturating_duration_since(Instant::now()));
