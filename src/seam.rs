@@ -13,9 +13,11 @@ use thiserror::Error;
 
 use crate::types::{Contact, Hash, Key, NodeId, Rng, Section, SectionSet, WallTime};
 
+mod inbound;
 mod reader;
 mod time;
 
+pub use inbound::{Inbound, Refused};
 pub use reader::{Lent, LentBytes, Place, Reader};
 pub use time::{Clock, SetClockError, TimeError, TimeSample, TimeSource};
 
@@ -103,7 +105,8 @@ pub trait Transport {
     /// Returns how much went over this transport so far.
     fn traffic(&self) -> Traffic;
 
-    /// Returns the address that a peer proved to have when it dialled this node; `None` where it did not, or that means nothing.
+    /// Returns the address that a peer proved to have when it dialled this node, or was dialled; `None` where neither was, or that
+    /// means nothing.
     fn origin(&self, peer: &NodeId) -> Option<IpAddr>;
 
     /// Returns the addresses under which others may reach this node, the preferred one first.
@@ -124,34 +127,6 @@ pub trait Transport {
 
     /// Closes all connections and stops listening; later requests fail with [`NetError::Closed`].
     fn close(&self) -> Later<()>;
-}
-
-/// The peer closes the connection when it gets this for a HELLO.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused;
-
-/// What a node does with requests; implemented by the actors.
-pub trait Inbound {
-    /// Returns the HELLO request that opens every connection this node dials.
-    fn hello(&self) -> Bytes;
-
-    /// Returns the HELLO for a peer that was dialled at this address.
-    fn hello_at(&self, _address: SocketAddr) -> Bytes {
-        self.hello()
-    }
-
-    /// Takes a peer's answer to our HELLO. Refusing closes the connection.
-    fn greeted(&self, from: NodeId, answer: Bytes) -> Result<(), Refused>;
-
-    /// Tells whether a request may be answered before the peer's HELLO: it changes nothing, so that it does no harm where it
-    /// is replayed.
-    fn may_be_early(&self, _body: &[u8]) -> bool {
-        false
-    }
-
-    /// Answers one request. The first one on a connection is the peer's HELLO, but for those of
-    /// [`Inbound::may_be_early`]; a refused HELLO gives `Err` with the answer to send before the connection is closed.
-    fn handle(&self, from: NodeId, body: Bytes) -> Later<Result<Bytes, Bytes>>;
 }
 
 /// A record as it lies in the store.

@@ -215,6 +215,21 @@ impl Cluster {
         futures_util::future::join_all(counts).await.into_iter().sum()
     }
 
+    /// Returns how many connections a node has, on average.
+    pub async fn connections(&self) -> f64 {
+        let counts = self.arbiters.iter().map(|arbiter| {
+            arbiter.run(|nodes| async move {
+                let nodes = nodes.borrow();
+                (nodes.values().map(|peer| peer.quic.open_connections()).sum::<usize>(), nodes.len())
+            })
+        });
+        let (ends, nodes) = futures_util::future::join_all(counts)
+            .await
+            .into_iter()
+            .fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+        ends as f64 / nodes as f64
+    }
+
     /// Makes all authors known to all nodes, as followers know whom they follow.
     pub async fn introduce(&self) {
         let mut proofs = Vec::new();

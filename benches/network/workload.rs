@@ -122,6 +122,7 @@ impl Bench {
             .figure("cpu_s", cost.cpu)
             .with("requests", sent)
             .figure("others_cores", cost.others)
+            .figure("connections_per_node", self.cluster.connections().await)
             .figure("rss_ready_mib", there / (1024.0 * 1024.0))
             .figure("rss_per_node_kib", (there - resident) / 1024.0 / self.live.len() as f64)
             .print();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::Future;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -24,7 +25,7 @@ use crate::overlay::places::{self, is_private};
 use crate::records::{FUTURE_TOLERANCE, Proofs, open_contact, opens_once, sign_contact};
 use crate::seam::{Clock, Offload, Store, TimeSource, Transport, World};
 use crate::types::{AccountId, Contact, Hlc, Network, NodeId, PublicKey, Rng, WallTime};
-use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, MAX_CONTACTS};
+use crate::wire::{Blob, FLAG_ANCHOR, FLAG_BOOTPEER, FLAG_BOTH_WAYS, MAX_CONTACTS};
 
 mod trust;
 
@@ -201,7 +202,7 @@ impl Context {
     /// Returns the flags of this node's HELLO.
     pub fn flags(&self) -> u64 {
         let bootpeer = if self.settings.bootpeer { FLAG_BOOTPEER } else { 0 };
-        bootpeer | if self.is_anchor() { FLAG_ANCHOR } else { 0 }
+        FLAG_BOTH_WAYS | bootpeer | if self.is_anchor() { FLAG_ANCHOR } else { 0 }
     }
 
     /// Returns this node's signed contact; signed anew when its addresses changed.
@@ -301,20 +302,20 @@ impl Context {
 
     /// Reads signed contacts; those that do not hold, and those beyond the most that an answer may have, are passed over.
     pub fn open_contacts(&self, blobs: Vec<Blob>) -> Vec<Contact> {
+        blobs.into_iter().take(MAX_CONTACTS).filter_map(|blob| self.open_contact(blob.into_bytes())).collect()
+    }
+
+    /// Reads a signed contact; `None` when it does not hold. One that was read of late is not checked again.
+    pub fn open_contact(&self, bytes: Bytes) -> Option<Contact> {
         let mut opened = self.opened.borrow_mut();
-        let mut out = Vec::with_capacity(blobs.len().min(MAX_CONTACTS));
-        for blob in blobs.into_iter().take(MAX_CONTACTS) {
-            let bytes = blob.into_bytes();
-            if let Some(contact) = opened.find(&bytes) {
-                out.push(contact.clone());
-            } else if let Ok((_, contact)) = open_contact(bytes, &self.network.id) {
-                if !opens_once() {
-                    opened.note(contact.clone());
-                }
-                out.push(contact);
-            }
+        if let Some(contact) = opened.find(&bytes) {
+            return Some(contact.clone());
         }
-        out
+        let (_, contact) = open_contact(bytes, &self.network.id).ok()?;
+        if !opens_once() {
+            opened.note(contact.clone());
+        }
+        Some(contact)
     }
 
     /// Runs something beside the caller, on this arbiter.

@@ -11,13 +11,14 @@ use super::gc::{answer_reconcile, answer_summary};
 use super::peers::Program;
 use super::routing::nearest_for;
 use super::storage::{answer_get, signed};
-use crate::records::{CodecError, open_contact};
+use crate::records::CodecError;
 use crate::seam::{Inbound, Later, Refused};
 use crate::types::NodeId;
 use crate::wire::{
-    Blob, CheckOnline, Checked, Claim, Closer, Compare, Deliver, Delivered, ErrorCode, Fetch, FindNode, Forward, Get,
-    GetNetwork, HELLO, Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus, NetworkBytes, Ping,
-    Pong, Put, PutDone, Reconcile, Request, Summary, encode_error, encode_ok, may_be_early, open_answer, read_request,
+    Blob, CheckOnline, Checked, Claim, Closer, Compare, Deliver, Delivered, ErrorCode, FLAG_BOTH_WAYS, Fetch, FindNode,
+    Forward, Get, GetNetwork, HELLO, Heartbeat, Hello, MAX_CHECKED, MAX_PUT_RECORDS, MINOR_VERSION, NameStatus,
+    NetworkBytes, Ping, Pong, Put, PutDone, Reconcile, Request, Summary, encode_error, encode_ok, is_bulk,
+    may_be_early, open_answer, read_request,
 };
 
 /// Answers peers.
@@ -47,9 +48,8 @@ impl Desk {
         if hello.network != self.node.network.id {
             return Err(ErrorCode::WrongNetwork);
         }
-        let opened = open_contact(hello.contact.into_bytes(), &self.node.network.id);
-        match opened {
-            Ok((_, contact)) if contact.node == from => {
+        match self.node.open_contact(hello.contact.into_bytes()) {
+            Some(contact) if contact.node == from => {
                 // A program's name is shown to people: no control characters, and not long.
                 let software: String = hello.software.chars().filter(|c| !c.is_control()).take(64).collect();
                 let program = Program { software: software.into(), flags: hello.flags };
@@ -95,6 +95,17 @@ impl Inbound for Desk {
 
     fn may_be_early(&self, body: &[u8]) -> bool {
         body.first().is_some_and(|number| may_be_early(*number))
+    }
+
+    fn is_bulk(&self, body: &[u8]) -> bool {
+        body.first().is_some_and(|number| is_bulk(*number))
+    }
+
+    fn may_call_back(&self, peer: &NodeId, from: SocketAddr) -> bool {
+        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        self.node.greeting(peer).is_some_and(|greeting| {
+            greeting.program.flags & FLAG_BOTH_WAYS != 0 && greeting.contact.addresses.contains(&from)
+        })
     }
 
     fn handle(&self, from: NodeId, body: Bytes) -> Later<Result<Bytes, Bytes>> {

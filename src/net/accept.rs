@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::codes::CloseCode;
 use super::limits::NetLimits;
+use super::pool::{Link, Pool};
 use super::serve::{self, Early};
 use super::tally::Tally;
 use super::tls;
@@ -23,6 +24,7 @@ use crate::types::NodeId;
 pub(super) struct Accepting {
     pub limits: Rc<NetLimits>,
     pub tally: Rc<Tally>,
+    pool: Rc<Pool>,
     me: NodeId,
     alpn: Rc<[u8]>,
     inbound: RefCell<Option<Weak<dyn Inbound>>>,
@@ -31,7 +33,7 @@ pub(super) struct Accepting {
     counter: Cell<u64>,
 }
 
-/// A connection that was let in.
+/// A peer that is answered: its connection was let in, or is one that was dialled.
 pub(super) struct Guest {
     pub peer: NodeId,
     pub connection: Connection,
@@ -41,13 +43,16 @@ pub(super) struct Guest {
     pub running: Cell<usize>,
     id: u64,
     used: Cell<u64>,
+    /// Of a connection that was dialled, what our own requests use.
+    link: Option<Rc<Link>>,
 }
 
 impl Accepting {
-    pub(super) fn new(limits: Rc<NetLimits>, me: NodeId, alpn: Rc<[u8]>) -> Rc<Self> {
+    pub(super) fn new(limits: Rc<NetLimits>, me: NodeId, alpn: Rc<[u8]>, pool: Rc<Pool>) -> Rc<Self> {
         Rc::new(Self {
             limits,
             tally: Rc::default(),
+            pool,
             me,
             alpn,
             inbound: RefCell::new(None),
@@ -120,14 +125,25 @@ impl Accepting {
             running: Cell::new(0),
             id,
             used: Cell::new(id),
+            link: None,
         });
         guests.insert(id, guest.clone());
         Some(Entered { accepting: self.clone(), guest })
     }
 
+    /// Notes that a guest was greeted: where it allows that, our requests go over its connection from now on.
+    pub(super) fn greeted(&self, guest: &Guest) {
+        guest.greeted.set(true);
+        let from = guest.connection.remote_address();
+        if self.inbound().is_some_and(|inbound| inbound.may_call_back(&guest.peer, from)) {
+            self.pool.adopt(guest.peer, guest.connection.clone(), self.limits.bulk_per_peer);
+        }
+    }
+
     /// Notes that a connection is in use.
     pub(super) fn touch(&self, guest: &Guest) {
         guest.used.set(self.tick());
+        guest.link.iter().for_each(|link| link.touch());
     }
 
     pub(super) fn connected(&self) -> Vec<NodeId> {
@@ -166,6 +182,12 @@ impl Accepting {
 }
 
 impl Guest {
+    /// The other end of a connection that this node dialled and that has been greeted.
+    pub(super) fn dialled(peer: NodeId, link: Rc<Link>) -> Self {
+        let (connection, greeted) = (link.connection.clone(), Cell::new(true));
+        Self { peer, connection, greeted, running: Cell::new(0), id: 0, used: Cell::new(0), link: Some(link) }
+    }
+
     fn up(&self) -> bool {
         self.greeted.get() && self.connection.close_reason().is_none()
     }

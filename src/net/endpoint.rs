@@ -18,6 +18,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::limits::NetLimits;
+use super::plain::Plain;
 use super::tls;
 use crate::keys::{CertificateError, NodeCertificate};
 
@@ -85,7 +86,7 @@ pub(super) struct Port {
 impl Port {
     fn wrap(socket: Socket) -> io::Result<(Arc<dyn AsyncUdpSocket>, Self)> {
         let own = socket.try_clone()?;
-        let wrapped = TokioRuntime.wrap_udp_socket(socket.into())?;
+        let wrapped: Arc<dyn AsyncUdpSocket> = Plain::new(TokioRuntime.wrap_udp_socket(socket.into())?, &own);
         let held = Arc::downgrade(&wrapped);
         Ok((wrapped, Self { held, own }))
     }
@@ -167,8 +168,7 @@ fn client_config(tls: rustls::ClientConfig, limits: &NetLimits) -> Result<Client
     let crypto = QuicClientConfig::try_from(tls).map_err(no_suite)?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     let mut transport = transport(limits);
-    // Requests go from the dialling side to the accepting side, never back.
-    transport.max_concurrent_bidi_streams(VarInt::from_u32(0));
+    transport.max_concurrent_bidi_streams(VarInt::from_u32(limits.streams));
     transport.keep_alive_interval(Some(limits.keep_alive));
     config.transport_config(Arc::new(transport));
     Ok(config)

@@ -9,6 +9,9 @@ use super::codes::{self, StreamCode};
 use super::tally::Tally;
 use crate::seam::NetError;
 
+/// The priority of streams that give way to others.
+pub(super) const BULK: i32 = -1;
+
 /// How a request ended without an answer.
 #[derive(Debug)]
 pub(super) struct Failed {

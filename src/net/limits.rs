@@ -23,6 +23,8 @@ pub struct NetLimits {
     pub idle: Duration,
     /// How often a connection this node dialled shows that it is alive; well within `idle`.
     pub keep_alive: Duration,
+    /// When a connection that this node dialled, and over which no request went either way, is closed.
+    pub unused: Duration,
     /// How long dialling may take, HELLO included, over all addresses of a peer.
     pub dial: Duration,
     /// How long one address is tried alone before the next is tried beside it (RFC 8305, section 5).
@@ -50,6 +52,7 @@ impl Default for NetLimits {
             delivery: Duration::from_secs(10),
             idle: Duration::from_secs(30),
             keep_alive: Duration::from_secs(10),
+            unused: Duration::from_secs(300),
             dial: Duration::from_millis(1500),
             stagger: Duration::from_millis(250),
             pool: 512,

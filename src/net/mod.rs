@@ -7,10 +7,13 @@
 mod accept;
 mod addresses;
 mod codes;
+mod config;
 mod dial;
 mod endpoint;
 mod exchange;
 mod limits;
+mod pace;
+mod plain;
 mod pool;
 mod quic;
 mod serve;
@@ -19,8 +22,9 @@ mod tally;
 mod tls;
 
 pub use codes::{CloseCode, StreamCode};
+pub use config::QuicConfig;
 pub use endpoint::BindError;
 pub use limits::NetLimits;
-pub use quic::{Quic, QuicConfig};
+pub use quic::Quic;
 pub use tally::Tally;
 pub use tls::server_name;

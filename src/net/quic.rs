@@ -1,7 +1,7 @@
 //! The transport itself: one QUIC endpoint on the arbiter it was bound on.
 //!
-//! Puts the parts together and says when a request is tried again; creates no thread and no runtime. Requests use only
-//! connections that this node dialled, which proves that the peer's advertised address works.
+//! Puts the parts together and says when a request is tried again; creates no thread and no runtime. Requests use
+//! connections that this node dialled, or that came from an address of the peer's signed contact.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -18,11 +18,14 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::accept::Accepting;
 use super::addresses;
 use super::codes::CloseCode;
+use super::config::QuicConfig;
 use super::dial::{self, Begun, Dialler};
 use super::endpoint::{self, BindError, Port};
-use super::exchange::{Failed, send};
+use super::exchange::{BULK, Failed, send};
 use super::limits::NetLimits;
-use super::pool::{Dial, Found, Lease, Link, Pool};
+use super::pace::Pace;
+use super::pool::{self, Dial, Found, Lease, Link, Pool};
+use super::serve;
 use super::silence;
 use crate::keys::SecretKey;
 use crate::seam::{Class, Inbound, Later, NetError, Path, Traffic, Transport};
@@ -36,20 +39,6 @@ const PORT_POLL: Duration = Duration::from_millis(1);
 
 /// The end of time for a request whose caller waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
-
-/// How a transport is set up.
-pub struct QuicConfig {
-    /// Where to listen; `[::]` takes IPv4 as well, port 0 any port.
-    pub listen: SocketAddr,
-    /// Addresses to tell to others instead of those of the interfaces.
-    pub advertise: Vec<SocketAddr>,
-    /// The node key.
-    pub secret: [u8; 32],
-    /// The protocol's name, see [`crate::types::alpn`]; it must be the same at both ends.
-    pub alpn: Vec<u8>,
-    /// What peers may ask for.
-    pub limits: NetLimits,
-}
 
 /// QUIC with mutual TLS 1.3 as a [`Transport`].
 ///
@@ -67,6 +56,7 @@ struct Inner {
     alpn: Rc<[u8]>,
     limits: Rc<NetLimits>,
     pool: Rc<Pool>,
+    pace: Rc<Pace>,
     accepting: Rc<Accepting>,
     bound: SocketAddr,
     dual: bool,
@@ -85,8 +75,10 @@ impl Quic {
         let alpn: Rc<[u8]> = config.alpn.into();
         let me = SecretKey::from_bytes(&config.secret).public().node_id();
         let bound = endpoint::bind(config.listen, &config.secret, &alpn, &limits)?;
-        let accepting = Accepting::new(limits.clone(), me, alpn.clone());
+        let pool = Pool::new(me, limits.pool);
+        let accepting = Accepting::new(limits.clone(), me, alpn.clone(), pool.clone());
         drop(tokio::task::spawn_local(accepting.clone().run(bound.endpoint.clone())));
+        pool::keep_tidy(Rc::downgrade(&pool), limits.unused);
         Ok(Rc::new(Self(Rc::new(Inner {
             me,
             endpoint: RefCell::new(Some(bound.endpoint)),
@@ -94,7 +86,8 @@ impl Quic {
             client: bound.client,
             anybody: bound.anybody,
             alpn,
-            pool: Pool::new(limits.pool),
+            pool,
+            pace: Rc::default(),
             limits,
             accepting,
             bound: bound.address,
@@ -125,6 +118,11 @@ impl Quic {
             }
         }
         drop(self.0.shut());
+    }
+
+    /// Returns how many connections are open, whoever dialled them.
+    pub fn open_connections(&self) -> usize {
+        self.0.endpoint.borrow().as_ref().map_or(0, Endpoint::open_connections)
     }
 
     /// Returns the node's own identity.
@@ -188,7 +186,7 @@ impl Transport for Quic {
     }
 
     fn origin(&self, peer: &NodeId) -> Option<IpAddr> {
-        self.0.accepting.origin(peer)
+        self.0.accepting.origin(peer).or_else(|| self.0.pool.remote(peer).map(|address| address.ip()))
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
@@ -319,7 +317,7 @@ impl Inner {
         let bulk = class == Class::Bulk;
         // The semaphore is never closed, so acquiring only waits.
         let _permit = if bulk { link.bulk.acquire().await.ok() } else { None };
-        let priority = if bulk { -1 } else { 0 };
+        let priority = if bulk { BULK } else { 0 };
         let exchange = async {
             let asked = send(&link.connection, body, priority, &self.accepting.tally).await?;
             asked.answer(self.limits.message_bytes, &self.accepting.tally).await
@@ -362,11 +360,14 @@ impl Inner {
         };
         let (peer, bulk) = (to.node, self.limits.bulk_per_peer);
         let (to, inner) = (to.clone(), Rc::downgrade(self));
-        let first = dialler.begin(&to);
+        let pace = self.pace.clone();
+        let turn = pace.try_begin();
+        let first = turn.as_ref().and_then(|_| dialler.begin(&to));
         let early = first.as_ref().and_then(Begun::early);
         self.pool.begin(peer, to.addresses.clone(), early, move |ticket| -> Dial {
             let (tell, told) = oneshot::channel();
             tokio::task::spawn_local(async move {
+                let _turn = pace.turn(turn).await;
                 let mut waiting = Some(tell);
                 let mut greeting = None;
                 let reached = |connection| {
@@ -379,6 +380,9 @@ impl Inner {
                 let outcome = dialler.dial(&to, first, reached).await;
                 if let Some(inner) = inner.upgrade() {
                     inner.pool.settle(&peer, ticket, &outcome);
+                    if let Ok(link) = &outcome {
+                        serve::dialled(&inner.accepting, peer, link);
+                    }
                 }
                 // Nobody need wait any more.
                 match (greeting, waiting, outcome) {

@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 use super::accept::{Accepting, Entered, Guest};
 use super::codes::{CloseCode, StreamCode};
+use super::exchange::BULK;
+use super::pool::Link;
 use crate::types::NodeId;
 use crate::wire::HELLO;
 
@@ -115,10 +117,16 @@ pub(super) async fn connection(entered: &Entered, mut early: Early) {
     let Some(welcome) = handle(accepting, (guest.peer, &guest.connection), &mut send, body).await else {
         return guest.connection.close(CloseCode::NoHello.into(), b"");
     };
-    guest.greeted.set(true);
+    accepting.greeted(guest);
     // Requests that came with HELLO do not wait until its answer has arrived.
     let greeted = join(deliver(accepting, &mut send, welcome), requests(accepting, guest));
     join(greeted, async { while early.running.next().await.is_some() {} }).await;
+}
+
+/// Answers what comes back over a connection that this node dialled, until it ends.
+pub(super) fn dialled(accepting: &Rc<Accepting>, peer: NodeId, link: &Rc<Link>) {
+    let (accepting, host) = (accepting.clone(), Guest::dialled(peer, link.clone()));
+    tokio::task::spawn_local(async move { requests(&accepting, &host).await });
 }
 
 async fn requests(accepting: &Accepting, guest: &Guest) {
@@ -157,6 +165,10 @@ async fn handle(
         connection.close(CloseCode::Shutdown.into(), b"");
         return None;
     };
+    if inbound.is_bulk(&body) {
+        // Fails only on a stream that has ended.
+        let _ = send.set_priority(BULK);
+    }
     let handling = inbound.handle(peer, body);
     drop(inbound);
     match timeout(accepting.limits.handling, handling).await {

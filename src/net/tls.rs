@@ -26,7 +26,7 @@ use crate::types::NodeId;
 const SUFFIX: &str = ".node.invalid";
 
 /// Sessions remembered at each end for resumption: one for every connection that may be kept.
-const SESSIONS: usize = 1024;
+const SESSIONS: usize = 512;
 
 /// Returns the TLS server name of a node.
 ///

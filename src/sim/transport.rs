@@ -14,12 +14,13 @@ use futures_util::future::{LocalBoxFuture, Shared};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+mod adopted;
 mod early;
 mod link;
 mod manners;
 
 use self::early::Sessions;
-use self::link::{Link, Tell, micros};
+use self::link::{Link, Tell};
 pub(super) use self::manners::Manners;
 use super::links::Way;
 use super::trace::Leg;
@@ -89,15 +90,6 @@ impl Port {
         match &answer {
             Ok(bytes) | Err(bytes) if bytes.len() > self.limits.message_bytes => Some(Err(NetError::TooLarge)),
             _ => Some(Ok(answer)),
-        }
-    }
-
-    /// Takes in a connection; the bootpeers, which have the lowest numbers, stay longest.
-    fn admit(&self, from: Process, srtt: Duration) {
-        let mut guests = self.guests.borrow_mut();
-        guests.insert(from.host, Guest { run: from.run, srtt_us: micros(srtt) });
-        if guests.len() > self.limits.inbound {
-            guests.pop_last();
         }
     }
 

@@ -17,7 +17,7 @@ pub use collection::{
     Summed,
 };
 pub use delivery::{Deliver, Delivered, Forward, Forwarded};
-pub use early::may_be_early;
+pub use early::{is_bulk, may_be_early};
 pub use frame::{
     Answer, ErrorCode, HELLO, Request, WireError, encode_error, encode_ok, open_answer, read_request, request_name,
 };
@@ -28,7 +28,7 @@ pub use repair::{
     MAX_NAMED, MAX_PARTS, MAX_STRETCHES, pack_names, unpack_fingerprints, unpack_keys, unpack_names,
 };
 pub use requests::{
-    Blob, Closer, Cursor, FLAG_ANCHOR, FLAG_BOOTPEER, FindNode, Get, Got, Hello, MAX_CONTACTS, MAX_PUT_RECORDS,
-    MINOR_VERSION, Ping, Pong, Put, PutDone,
+    Blob, Closer, Cursor, FLAG_ANCHOR, FLAG_BOOTPEER, FLAG_BOTH_WAYS, FindNode, Get, Got, Hello, MAX_CONTACTS,
+    MAX_PUT_RECORDS, MINOR_VERSION, Ping, Pong, Put, PutDone,
 };
 pub use status::Status;

@@ -15,6 +15,8 @@ pub const MINOR_VERSION: u32 = 0;
 pub const FLAG_BOOTPEER: u64 = 1;
 /// HELLO flag: the node keeps a copy of every durable record.
 pub const FLAG_ANCHOR: u64 = 2;
+/// HELLO flag: the node answers requests that come back over a connection which it dialled.
+pub const FLAG_BOTH_WAYS: u64 = 4;
 /// Most records in one put: with 4 KiB each they fit a message.
 pub const MAX_PUT_RECORDS: usize = 48;
 /// Most contacts in one answer, the largest k of a network.

@@ -52,6 +52,8 @@ pub struct Probe {
     pub answers: RefCell<Vec<(NodeId, Bytes)>>,
     pub refuse_hello: Cell<bool>,
     pub refuse_answer: Cell<bool>,
+    /// Whether requests may go back over connections that peers dialled.
+    pub calls_back: Cell<bool>,
     pub big: Cell<usize>,
     pub gate: Rc<Semaphore>,
     pub running: Rc<Cell<usize>>,
@@ -68,6 +70,7 @@ impl Probe {
             answers: RefCell::default(),
             refuse_hello: Cell::new(false),
             refuse_answer: Cell::new(false),
+            calls_back: Cell::new(false),
             big: Cell::new(0),
             gate: Rc::new(Semaphore::new(0)),
             running: Rc::default(),
@@ -90,6 +93,11 @@ impl Inbound for Probe {
 
     fn may_be_early(&self, body: &[u8]) -> bool {
         body.first().is_some_and(|first| b"egb".contains(first))
+    }
+
+    fn may_call_back(&self, peer: &NodeId, from: SocketAddr) -> bool {
+        assert!(self.hellos.borrow().contains(peer) && from.ip().to_canonical().is_loopback());
+        self.calls_back.get()
     }
 
     fn handle(&self, from: NodeId, body: Bytes) -> Later<Result<Bytes, Bytes>> {

@@ -280,7 +280,9 @@ impl Handler<Greeted> for RoutingActor {
     fn handle(&mut self, Greeted(contact): Greeted, _: &mut Ctx<Self>) {
         if self.table.wants(&contact) {
             self.knocks.note(contact.clone());
-            if self.table.is_near(&contact.node) {
+            // Over the connection by which it greeted us, where that may be used, a probe costs next to nothing.
+            let is_cheap = || self.node.net.path(&contact.node).is_some_and(|path| path.connected);
+            if self.table.is_near(&contact.node) || is_cheap() {
                 self.probe(contact);
             }
         }

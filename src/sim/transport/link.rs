@@ -1,4 +1,4 @@
-//! A connection that a simulated node dialled.
+//! A connection that a simulated node dialled, or that it uses as if it had.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -22,7 +22,7 @@ struct Greeting {
 /// What is to be told of a HELLO: that the peer took it in, and how it was answered.
 pub(super) type Tell = (oneshot::Sender<()>, oneshot::Sender<Result<(), NetError>>);
 
-/// A connection that this node dialled. There are many, so a link is small.
+/// A connection that requests go over. There are many, so a link is small.
 pub(super) struct Link {
     pub host: u32,
     pub run: u32,
@@ -46,6 +46,13 @@ impl Link {
         let link =
             Self { host, run, way, srtt_us, used, lost: Cell::new(false), greeting, streams: RefCell::default() };
         (link, (tell_taken, tell_answered))
+    }
+
+    /// Makes one of a connection that a run of a node dialled and greeted us on.
+    pub fn adopted((host, run): (u32, u32), way: Way, round_trip: Duration, used: u32) -> Self {
+        let (srtt_us, used) = (Cell::new(micros(round_trip)), Cell::new(used));
+        let (greeting, streams) = (RefCell::default(), RefCell::default());
+        Self { host, run, way, srtt_us, used, lost: Cell::new(false), greeting, streams }
     }
 
     /// Notes that HELLO was answered well.
