@@ -43,8 +43,8 @@ pub async fn look(node: Rc<Context>, errand: Errand) {
     if let Look::Glance(turn) = look {
         let heads = SectionSet::of(&[Section::Heads]);
         let posts = if turn % WITH_POSTS == 0 { SectionSet::of(&[Section::Post]) } else { SectionSet::default() };
-        let holders = in_turn(node.doors().presence.holders(account).await, turn);
-        if let Some(records) = glance(&node, account, heads.with(posts), holders, something).await {
+        let visit = in_turn(node.doors().presence.visiting(account).await, turn);
+        if let Some(records) = glance(&node, account, heads.with(posts), visit, something).await {
             let records = records.iter().map(|record| record.bytes().clone()).collect();
             if !node.doors().feed.glanced(Glanced { account, records }).await {
                 return;

@@ -19,8 +19,12 @@ const LONGEST: Duration = Duration::from_secs(120);
 const EACH: Duration = Duration::from_millis(1200);
 /// ... but for those who follow so many that each would be looked at less often than this.
 const SELDOM: Duration = Duration::from_secs(600);
-/// A home is read as a whole this often, whatever glances say: a holder may hide things, and others be mended.
+/// A home is read as a whole this often, whatever glances say: a holder may hide things, and others be mended ...
 const WHOLE: Duration = Duration::from_secs(2 * 3600);
+/// ... but no two homes within less than this, as each takes some forty requests, connections among them ...
+const WHOLE_EACH: Duration = Duration::from_secs(180);
+/// ... and each at least once a day.
+const WHOLE_SELDOM: Duration = Duration::from_secs(24 * 3600);
 /// A reading that found too few holders is repeated after this.
 pub(super) const AGAIN: Duration = Duration::from_secs(3);
 
@@ -83,10 +87,16 @@ impl Pace {
         Some(look)
     }
 
-    /// Notes that the home was read as a whole.
-    pub fn read(&mut self, now: Instant, rng: &mut Rng) {
+    /// Notes that the home was read as a whole, one of so many.
+    pub fn read(&mut self, now: Instant, authors: usize, rng: &mut Rng) {
+        let whole = WHOLE_EACH.saturating_mul(authors as u32).clamp(WHOLE, WHOLE_SELDOM);
+        // At a start all are read at once; the next time they are spread out.
+        let next = match self.read_at {
+            None => whole / 8 + Duration::from_millis(rng.below((whole * 7 / 8).as_millis() as u64)),
+            Some(_) => some_less(whole, rng),
+        };
         self.read_at = Some(now);
-        self.whole_at = now + some_less(WHOLE, rng);
+        self.whole_at = now + next;
     }
 
     /// Notes that a look has ended; `missed` says that it brought what should have come by itself, `authors` how many
@@ -128,7 +138,7 @@ mod tests {
             if let Some(look) = pace.begin(now, true) {
                 looks.push((second, look));
                 if look == Look::Whole {
-                    pace.read(now, rng);
+                    pace.read(now, authors, rng);
                 }
                 pace.looked(now, false, authors, rng);
             }
@@ -175,12 +185,31 @@ mod tests {
         let mut pace = Pace::new();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(pace.begin(start, true), Some(Look::Whole));
-        pace.read(start, &mut rng);
+        pace.read(start, 1, &mut rng);
         pace.looked(start, false, 1, &mut rng);
         assert_eq!((pace.begin(at(2), false), pace.begin(at(3), false)), (None, Some(Look::Whole)));
         assert_eq!(pace.begin(at(4), false), None, "it is being read");
-        pace.read(at(4), &mut rng);
+        pace.read(at(4), 1, &mut rng);
         let looks = quiet(&mut pace, at(5), 7200, 1, &mut rng);
         assert_eq!(looks.iter().filter(|(_, look)| *look == Look::Whole).count(), 1);
+    }
+
+    #[test]
+    fn whole_reads_are_spread_out_and_of_very_many_homes_each_is_read_once_a_day() {
+        let (mut rng, start) = (Rng::from_seed([4; 32]), Instant::now());
+        for (authors, hours) in [(1, 2), (40, 2), (100, 5), (5000, 24)] {
+            let mut first = Vec::new();
+            for _ in 0..64 {
+                let mut pace = Pace::new();
+                pace.read(start, authors, &mut rng);
+                first.push((pace.whole_at - start).as_secs_f64() / 3600.0);
+                pace.read(start, authors, &mut rng);
+                let next = (pace.whole_at - start).as_secs_f64() / 3600.0;
+                assert!((0.875 * f64::from(hours)..=f64::from(hours)).contains(&next), "{authors}: {next}");
+            }
+            let (least, most) = first.iter().fold((f64::MAX, 0.0f64), |(a, b), h| (a.min(*h), b.max(*h)));
+            let hours = f64::from(hours);
+            assert!(least >= hours / 8.0 && least < hours / 4.0 && most <= hours && most > 0.8 * hours, "{first:?}");
+        }
     }
 }

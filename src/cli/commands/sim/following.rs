@@ -6,6 +6,7 @@ use super::{Screen, repeat, write};
 use crate::cli::args::SimArgs;
 use crate::cli::context::Context;
 use crate::cli::problem::{Failure, Outcome};
+use crate::sim::play::Outside;
 use crate::sim::ready::{Following, FollowingReport, following};
 use crate::sim::scenario::{FollowingKeys, Scenario};
 
