@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::call::{CallError, Patience};
 use super::context::Context;
-use super::routing::find_closest;
+use super::presence::nearest;
 use crate::records::{ProofNeed, Record, from_bytes};
 use crate::types::{Contact, Key};
 use crate::wire::{Blob, Got, MAX_PUT_RECORDS, Put, Status};
@@ -59,7 +59,7 @@ async fn descend(node: &Rc<Context>, mut key: Key, record: &Record, blob: &Blob,
     while let Some(page) = record.page_below(&key).filter(|page| page.section.in_memory()) {
         key = page.key();
         let holders = match looks_up {
-            true => find_closest(node, key).await.closest.into_iter().map(|(holder, ())| holder).collect(),
+            true => nearest(node, key, HOLDERS).await,
             false => node.doors().routing.closest(key, HOLDERS).await,
         };
         let puts = holders.iter().take(HOLDERS).map(|to| {

@@ -21,4 +21,5 @@ mod visit;
 pub use actor::PresenceActor;
 pub use handle::PresenceHandle;
 pub use messages::{Follower, Visit};
+pub use nearest::nearest;
 pub use own::follower;
