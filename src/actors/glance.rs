@@ -138,10 +138,11 @@ async fn ask(
     node.call(holder, &Get::all(key, sections, MOST, None), Patience::Read).await.ok()
 }
 
-/// Orders the holders of a visit so that each is the first one in its turn.
+/// Orders the holders of a visit so that each is the first one in its turn, twice in a row: the second time there is likely still
+/// a connection to it, however many others are visited in between.
 pub fn in_turn(mut visit: Visit, turn: u32) -> Visit {
     let n = visit.holders.len().max(1);
-    visit.holders.rotate_left(turn as usize % n);
+    visit.holders.rotate_left(turn as usize / 2 % n);
     visit
 }
 
@@ -155,7 +156,7 @@ mod tests {
         let contact = |n: u8| Contact::hint(NodeId([n; 32]), ([192, 0, 2, n], 9).into());
         let all = Visit { holders: (1..4).map(contact).collect(), ..Visit::default() };
         let first = |turn| in_turn(all.clone(), turn).holders.first().map(|c| c.node.0[0]);
-        assert_eq!((0..4).map(first).collect::<Vec<_>>(), [Some(1), Some(2), Some(3), Some(1)]);
+        assert_eq!((0..8).filter_map(first).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 3, 1, 1]);
         assert!(in_turn(Visit::default(), 5).holders.is_empty());
     }
 }

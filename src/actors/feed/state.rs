@@ -265,10 +265,9 @@ impl FeedState {
         if !self.wants(&account) {
             return Vec::new();
         }
-        let authors = self.authors.len();
         let Some(author) = self.authors.get_mut(&account) else { return Vec::new() };
         author.complete = complete;
-        author.pace.read(Instant::now(), authors, &mut self.rng);
+        author.pace.read(Instant::now(), &mut self.rng);
         let met = author.followee.met;
         author.learn(logs);
         let mut elsewhere = Positions::default();

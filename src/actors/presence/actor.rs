@@ -29,7 +29,7 @@ pub(super) const RENEW_YOUNG: Duration = Duration::from_secs(20);
 /// How long a node counts as started just now.
 pub(super) const YOUNG: Duration = Duration::from_secs(50);
 /// Interest lasts 60 minutes, and is renewed at each holder when that is visited anyway; where it was not for so long, by itself.
-pub(super) const RENEW_INTEREST: Duration = Duration::from_secs(2400);
+pub(super) const RENEW_INTEREST: Duration = Duration::from_secs(3120);
 /// Who should hold interest is looked up so often where nothing is known to have changed: holders name who is nearer, and so does
 /// everybody who is asked when the home is read as a whole.
 const LOOK_UP: Duration = Duration::from_secs(12 * 3600);

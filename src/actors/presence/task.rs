@@ -169,7 +169,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn holders_are_stale_that_took_it_long_ago_or_never() {
-        let stale = |task: &Task, age| task.stale(Duration::from_secs(age)).iter().map(|c| c.node.0[0]).collect::<Vec<_>>();
+        let stale =
+            |task: &Task, age| task.stale(Duration::from_secs(age)).iter().map(|c| c.node.0[0]).collect::<Vec<_>>();
         let mut task = Task::due_now();
         task.settle(contacts([1, 2, 3]));
         assert_eq!(stale(&task, 100), [1, 2, 3]);

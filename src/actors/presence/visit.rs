@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::actor::{PresenceActor, RENEW_INTEREST};
 use super::messages::{Visit, Visited, Visiting};
 
-/// A holder that is visited is brought interest that it has had for so long. Each of the three is visited at least every half an
-/// hour, however many are followed, so that interest is seldom renewed but in passing.
-const IN_PASSING: Duration = Duration::from_secs(1200);
+/// A holder that is visited is brought interest that it has had for so long. Each of the three is visited twice within an hour, however
+/// many are followed, and again 50 minutes later at most, so that interest is seldom renewed but in passing.
+const IN_PASSING: Duration = Duration::from_secs(500);
 
 impl Handler<Visiting> for PresenceActor {
     type Result = MessageResult<Visiting>;

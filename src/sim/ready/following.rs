@@ -183,7 +183,8 @@ impl Stage {
     /// The follower looks at what is new.
     async fn look(&self) {
         let feed = self.sim.doors(self.follower).feed;
-        let page = feed.page(PageRequest { limit: PAGE, ..PageRequest::default() }).await.expect("somebody is logged in");
+        let page =
+            feed.page(PageRequest { limit: PAGE, ..PageRequest::default() }).await.expect("somebody is logged in");
         feed.shown(page.posts.iter().map(|post| post.id).collect()).await.expect("somebody is logged in");
     }
 }

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use crate::keys::SecretKey;
-use crate::records::{AccountBody, AccountChain, Body, DeviceBody, Final, InterestBody, Link, Record, Signed, countersign};
+use crate::records::{
+    AccountBody, AccountChain, Body, DeviceBody, Final, InterestBody, Link, Record, Signed, countersign,
+};
 use crate::sim::Simulation;
 use crate::types::{AccountId, Contact, DeviceId, Hash, Hlc, Rng, Username};
 
