@@ -14,8 +14,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn following_costs_the_glances_and_little_more() {
-    let settle = Duration::from_secs(1200);
-    let wanted = Following { seed: 611, nodes: 60, followees: 30, settle, duration: HOUR, ..Following::default() };
+    let settle = Duration::from_secs(600);
+    let wanted = Following { seed: 611, nodes: 24, followees: 12, settle, duration: HOUR, ..Following::default() };
     let report = following(wanted, &());
     println!("{}", report.for_people());
     let more = |kind: &str| {
@@ -55,7 +55,7 @@ fn interest_is_at_its_three_holders_all_the_time() {
         follow(&sim, 5, "alice").await;
         pause(60).await;
         let interest = SectionSet::of(&[Section::Interest]);
-        for minute in (0..180).step_by(5) {
+        for minute in (0..130).step_by(5) {
             for holder in nearest(&sim, &alice, 5).into_iter().take(3) {
                 let held = sim.doors(holder).presence.held(home(&alice), interest).await;
                 assert_eq!(held.len(), 1, "after {minute} minutes at node {holder}");
