@@ -7,13 +7,16 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::call::Patience;
+use super::call::{CallError, Patience};
 use super::context::Context;
+use super::presence::Visit;
+use super::put::put_and_look;
 use crate::records::{Record, home};
 use crate::types::{AccountId, Contact, Hash, SectionSet};
-use crate::wire::{Blob, Get};
+use crate::wire::{Blob, Get, Got, Put};
 
 /// Records asked for: a place that has more is read as a whole.
 const MOST: u32 = 500;
@@ -77,8 +80,8 @@ pub async fn is_news(
         familiar.turn = familiar.turn.wrapping_add(1);
         (familiar.turn, !familiar.records.is_empty())
     };
-    let holders = in_turn(node.doors().presence.holders(account).await, turn);
-    match glance(node, account, sections, holders, something).await {
+    let visit = node.doors().presence.visiting(account).await;
+    match glance(node, account, sections, in_turn(visit, turn), something).await {
         Some(records) => familiar.borrow_mut().note(&records),
         None => true,
     }
@@ -87,18 +90,19 @@ pub async fn is_news(
 /// Asks holders of an account's home, one after the other, until one answers; `None` when none does, or it has more than one answer takes.
 ///
 /// Where there was something before (`something`), a holder that has nothing at all came only now, and the next is asked; so it
-/// is where one was away. Whom the holder knows nearer to the home is told to presence, which says who the holders are.
+/// is where one was away. Whom the holder knows nearer to the home is told to presence, which says who the holders are, and has
+/// this node's interest brought along where that is due.
 pub async fn glance(
     node: &Rc<Context>,
     account: AccountId,
     sections: SectionSet,
-    holders: Vec<Contact>,
+    visit: Visit,
     something: bool,
 ) -> Option<Vec<Record>> {
-    let get = Get::all(home(&account), sections, MOST, None);
-    for holder in holders.iter().filter(|holder| !node.is_absent(holder)) {
-        let Ok(mut got) = node.call(holder, &get, Patience::Read).await else { continue };
-        node.doors().presence.named(account, node.open_contacts(std::mem::take(&mut got.contacts)));
+    for holder in visit.holders.iter().filter(|holder| !node.is_absent(holder)) {
+        let record = visit.record.as_ref().filter(|_| visit.stale.contains(&holder.node));
+        let Some(mut got) = ask(node, account, sections, holder, record).await else { continue };
+        node.doors().presence.named(account, node.open_contacts(std::mem::take(&mut got.contacts)), false);
         if got.next.is_some() || got.split != SectionSet::default() {
             return None;
         }
@@ -110,11 +114,36 @@ pub async fn glance(
     None
 }
 
-/// Orders holders so that each is the first one in its turn.
-pub fn in_turn(mut holders: Vec<Contact>, turn: u32) -> Vec<Contact> {
-    let n = holders.len().max(1);
-    holders.rotate_left(turn as usize % n);
-    holders
+/// Asks one holder, and brings it a record where there is one; that takes no request more.
+async fn ask(
+    node: &Rc<Context>,
+    account: AccountId,
+    sections: SectionSet,
+    holder: &Contact,
+    record: Option<&Bytes>,
+) -> Option<Got> {
+    let key = home(&account);
+    if let Some(record) = record {
+        let put = Put { key, records: vec![Blob::from(record)], proofs: vec![], show: Some(sections) };
+        let done = put_and_look(node, holder, put, Patience::Read).await;
+        let took = matches!(done, Ok((None, _)));
+        node.doors().presence.visited(account, holder.node, took);
+        match done {
+            Ok((_, Some(got))) => return Some(got),
+            // It does not know how to show anything with a put, or has no time for it.
+            Ok(_) | Err(CallError::Refused(_)) => {}
+            Err(_) => return None,
+        }
+    }
+    node.call(holder, &Get::all(key, sections, MOST, None), Patience::Read).await.ok()
+}
+
+/// Orders the holders of a visit so that each is the first one in its turn, twice in a row: the second time there is likely still
+/// a connection to it, however many others are visited in between.
+pub fn in_turn(mut visit: Visit, turn: u32) -> Visit {
+    let n = visit.holders.len().max(1);
+    visit.holders.rotate_left(turn as usize / 2 % n);
+    visit
 }
 
 #[cfg(test)]
@@ -125,9 +154,9 @@ mod tests {
     #[test]
     fn every_holder_has_its_turn() {
         let contact = |n: u8| Contact::hint(NodeId([n; 32]), ([192, 0, 2, n], 9).into());
-        let all: Vec<Contact> = (1..4).map(contact).collect();
-        let first = |turn| in_turn(all.clone(), turn).first().map(|c| c.node.0[0]);
-        assert_eq!((0..4).map(first).collect::<Vec<_>>(), [Some(1), Some(2), Some(3), Some(1)]);
-        assert!(in_turn(Vec::new(), 5).is_empty());
+        let all = Visit { holders: (1..4).map(contact).collect(), ..Visit::default() };
+        let first = |turn| in_turn(all.clone(), turn).holders.first().map(|c| c.node.0[0]);
+        assert_eq!((0..8).filter_map(first).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 3, 1, 1]);
+        assert!(in_turn(Visit::default(), 5).holders.is_empty());
     }
 }

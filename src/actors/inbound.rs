@@ -10,7 +10,7 @@ use super::fan::answer_forward;
 use super::gc::{answer_reconcile, answer_summary};
 use super::peers::Program;
 use super::routing::nearest_for;
-use super::storage::{answer_get, signed};
+use super::storage::{answer_get, answer_glance, signed};
 use crate::records::CodecError;
 use crate::seam::{Inbound, Later, Refused};
 use crate::types::NodeId;
@@ -136,7 +136,12 @@ async fn answer(node: &Rc<Context>, from: NodeId, frame: &[u8]) -> Result<Bytes,
             }
             let bytes = |blobs: Vec<Blob>| blobs.into_iter().map(Blob::into_bytes).collect();
             let statuses = node.doors().storage.accept(from, put.key, bytes(put.records), bytes(put.proofs)).await;
-            Ok(encode_ok(&PutDone { statuses: statuses.into_iter().map(|s| s.number()).collect() }))
+            let statuses = statuses.into_iter().map(|s| s.number()).collect();
+            let shown = match put.show {
+                Some(sections) => Some(answer_glance(node, from, put.key, sections).await),
+                None => None,
+            };
+            Ok(encode_ok(&PutDone { statuses, shown }))
         }
         Deliver::NUMBER => {
             let Deliver { post, proofs, page } = read(frame)?;

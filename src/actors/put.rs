@@ -7,10 +7,10 @@ use futures_util::future::join_all;
 
 use super::call::{CallError, Patience};
 use super::context::Context;
-use super::routing::find_closest;
-use crate::records::{ProofNeed, Record};
+use super::presence::nearest;
+use crate::records::{ProofNeed, Record, from_bytes};
 use crate::types::{Contact, Key};
-use crate::wire::{Blob, MAX_PUT_RECORDS, Put, Status};
+use crate::wire::{Blob, Got, MAX_PUT_RECORDS, Put, Status};
 
 /// The nearest that hold what is kept in memory only.
 const HOLDERS: usize = 3;
@@ -23,14 +23,24 @@ pub async fn put(
     request: Put,
     patience: Patience,
 ) -> Result<Option<Status>, CallError> {
+    put_and_look(node, to, request, patience).await.map(|(refused, _)| refused)
+}
+
+/// Puts records likewise, and returns what the peer shows beside, as if a GET had asked for it: nothing where it does not know how.
+pub async fn put_and_look(
+    node: &Rc<Context>,
+    to: &Contact,
+    request: Put,
+    patience: Patience,
+) -> Result<(Option<Status>, Option<Got>), CallError> {
     let (key, records) = (request.key, request.records.clone());
-    let mut statuses = put_each(node, to, request, patience).await?;
+    let (mut statuses, shown) = put_all(node, to, request, patience).await?;
     for (status, blob) in statuses.iter_mut().zip(&records).filter(|(s, _)| **s == Status::Split) {
         if put_below(node, key, blob).await {
             *status = Status::Stored;
         }
     }
-    Ok(statuses.into_iter().find(|s| !s.is_acknowledged()))
+    Ok((statuses.into_iter().find(|s| !s.is_acknowledged()), shown))
 }
 
 /// Puts a record that is held in memory at the first page below that takes it.
@@ -49,11 +59,11 @@ async fn descend(node: &Rc<Context>, mut key: Key, record: &Record, blob: &Blob,
     while let Some(page) = record.page_below(&key).filter(|page| page.section.in_memory()) {
         key = page.key();
         let holders = match looks_up {
-            true => find_closest(node, key).await.closest.into_iter().map(|(holder, ())| holder).collect(),
+            true => nearest(node, key, HOLDERS).await,
             false => node.doors().routing.closest(key, HOLDERS).await,
         };
         let puts = holders.iter().take(HOLDERS).map(|to| {
-            let request = Put { key, records: vec![blob.clone()], proofs: vec![] };
+            let request = Put { key, records: vec![blob.clone()], proofs: vec![], show: None };
             put_each(node, to, request, Patience::Read)
         });
         let said: Vec<Status> = join_all(puts).await.into_iter().flatten().flatten().collect();
@@ -71,13 +81,24 @@ pub async fn put_each(
     request: Put,
     patience: Patience,
 ) -> Result<Vec<Status>, CallError> {
-    let Put { key, records, proofs } = request;
-    let mut statuses = Vec::with_capacity(records.len());
+    put_all(node, to, request, patience).await.map(|(statuses, _)| statuses)
+}
+
+async fn put_all(
+    node: &Rc<Context>,
+    to: &Contact,
+    request: Put,
+    patience: Patience,
+) -> Result<(Vec<Status>, Option<Got>), CallError> {
+    let Put { key, records, proofs, mut show } = request;
+    let (mut statuses, mut shown) = (Vec::with_capacity(records.len()), None);
     for some in records.chunks(MAX_PUT_RECORDS) {
-        let some = Put { key, records: some.to_vec(), proofs: proofs.clone() };
-        statuses.extend(put_some(node, to, some, patience).await?);
+        let some = Put { key, records: some.to_vec(), proofs: proofs.clone(), show: show.take() };
+        let (said, seen) = put_some(node, to, some, patience).await?;
+        statuses.extend(said);
+        shown = shown.or(seen);
     }
-    Ok(statuses)
+    Ok((statuses, shown))
 }
 
 async fn put_some(
@@ -85,16 +106,18 @@ async fn put_some(
     to: &Contact,
     mut request: Put,
     patience: Patience,
-) -> Result<Vec<Status>, CallError> {
+) -> Result<(Vec<Status>, Option<Got>), CallError> {
     let mut done = node.call(to, &request, patience).await?;
+    let shown = done.shown.take().and_then(|shown| from_bytes(&shown.0).ok());
     if done.statuses.contains(&Status::NeedProof.number()) {
         request.proofs = evidence(node, &request.records);
+        request.show = None;
         done = node.call(to, &request, patience).await?;
     }
     if done.statuses.len() != request.records.len() {
         return Err(CallError::Malformed);
     }
-    Ok(done.statuses.into_iter().map(Status::from_number).collect())
+    Ok((done.statuses.into_iter().map(Status::from_number).collect(), shown))
 }
 
 /// Returns what proves these records, each proof once.

@@ -41,28 +41,47 @@ impl Drop for CheckedOnce {
 
 /// Computes a check, unless the very same was found good before and that is remembered.
 pub(super) fn once(key: &PublicKey, message: &[u8], signature: &[u8], check: impl FnOnce() -> bool) -> bool {
-    if GOOD.with(|good| good.borrow().is_none()) {
+    if !remembers() {
         return check();
     }
-    let mut hasher = blake3::Hasher::new();
-    // Key and signature have fixed lengths wherever a check can succeed, so no two checks have one hash.
-    hasher.update(key.as_bytes()).update(&(signature.len() as u64).to_le_bytes()).update(signature).update(message);
-    let hash = Hash(*hasher.finalize().as_bytes());
+    let hash = hash_of(key, message, signature);
     if GOOD.with(|good| good.borrow().as_ref().is_some_and(|g| g.new.contains(&hash) || g.old.contains(&hash))) {
         return true;
     }
     let fine = check();
     if fine {
-        GOOD.with(|good| {
-            if let Some(good) = &mut *good.borrow_mut() {
-                if good.new.len() >= HALF {
-                    good.old = mem::take(&mut good.new);
-                }
-                good.new.insert(hash);
-            }
-        });
+        remember(hash);
     }
     fine
+}
+
+/// Remembers a signature that was made here, by the key itself: it is good.
+pub(super) fn made(key: impl FnOnce() -> PublicKey, message: &[u8], signature: &[u8]) {
+    if remembers() {
+        remember(hash_of(&key(), message, signature));
+    }
+}
+
+fn remembers() -> bool {
+    GOOD.with(|good| good.borrow().is_some())
+}
+
+fn hash_of(key: &PublicKey, message: &[u8], signature: &[u8]) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    // Key and signature have fixed lengths wherever a check can succeed, so no two checks have one hash.
+    hasher.update(key.as_bytes()).update(&(signature.len() as u64).to_le_bytes()).update(signature).update(message);
+    Hash(*hasher.finalize().as_bytes())
+}
+
+fn remember(hash: Hash) {
+    GOOD.with(|good| {
+        if let Some(good) = &mut *good.borrow_mut() {
+            if good.new.len() >= HALF {
+                good.old = mem::take(&mut good.new);
+            }
+            good.new.insert(hash);
+        }
+    });
 }
 
 #[cfg(test)]
@@ -81,6 +100,18 @@ mod tests {
         assert!(!once(&key, b"n", b"s", || false) && !once(&PublicKey([2; 32]), b"m", b"s", || false));
         drop(remembering);
         assert!(!once(&key, b"m", b"s", || false));
+    }
+
+    #[test]
+    fn what_was_signed_here_needs_no_check_and_nothing_else_is_taken_for_it() {
+        let (key, network) = (SecretKey::generate(&mut Rng::from_seed([1; 32])), NetworkId([3; 32]));
+        let remembering = CheckedOnce::begin();
+        let signature = key.sign("timeline 1 post", &network, b"hello");
+        assert_eq!(GOOD.with(|good| good.borrow().as_ref().map(|good| good.new.len())), Some(1));
+        assert!(verify(&key.public(), "timeline 1 post", &network, b"hello", &signature));
+        assert!(!verify(&key.public(), "timeline 1 post", &network, b"hallo", &signature));
+        drop(remembering);
+        assert!(verify(&key.public(), "timeline 1 post", &network, b"hello", &signature));
     }
 
     #[test]

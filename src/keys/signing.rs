@@ -8,7 +8,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::checked::once;
+use super::checked::{made, once};
 use crate::types::{Hash, NetworkId, PublicKey, Rng};
 
 /// Bytes of a signature.
@@ -59,7 +59,10 @@ impl SecretKey {
 
     /// Signs `bytes` for one purpose in one network.
     pub fn sign(&self, context: &str, network: &NetworkId, bytes: &[u8]) -> [u8; SIGNATURE_BYTES] {
-        self.0.sign(&message(context, network, bytes)).to_bytes()
+        let message = message(context, network, bytes);
+        let signature = self.0.sign(&message).to_bytes();
+        made(|| self.public(), &message, &signature);
+        signature
     }
 }
 

@@ -235,6 +235,9 @@ message!(
         /// Account chains and device certificates that prove them.
         #[serde(default)]
         proofs: Vec<Blob> = "p",
+        /// Sections that are to be shown in the answer, as by a GET of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        show: Option<SectionSet> = "g",
     }
 );
 message!(
@@ -242,6 +245,9 @@ message!(
     PutDone {
         /// Numbers of [`super::Status`].
         statuses: Vec<u8> = "S",
+        /// What was to be shown: the map that answers a GET.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<Blob> = "g",
     }
 );
 impl Request for Put {

@@ -120,7 +120,7 @@ impl Attacker {
     }
 
     pub async fn put(&self, to: &Contact, key: Key, records: &[Bytes], proofs: &[Bytes]) -> Vec<Status> {
-        let request = Put { key, records: blobs(records), proofs: blobs(proofs) };
+        let request = Put { key, records: blobs(records), proofs: blobs(proofs), show: None };
         let done = self.ask(to, &request).await.expect("statuses");
         done.statuses.into_iter().map(Status::from_number).collect()
     }

@@ -34,7 +34,8 @@ fn two_thousand_requests_at_once_are_all_answered_and_others_served_meanwhile() 
                 0 => Ping {}.to_frame(),
                 1 => FindNode { key: timeline::types::Key(rng.bytes()) }.to_frame(),
                 2 => Get::all(at_home, SectionSet::all(), 500, None).to_frame(),
-                3 => Put { key: at_home, records: blobs(std::slice::from_ref(&post)), proofs: blobs(&own) }.to_frame(),
+                3 => Put { key: at_home, records: blobs(std::slice::from_ref(&post)), proofs: blobs(&own), show: None }
+                    .to_frame(),
                 _ => Deliver { post: blobs(std::slice::from_ref(&post)).remove(0), proofs: blobs(&own), page: None }
                     .to_frame(),
             })

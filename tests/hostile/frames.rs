@@ -34,7 +34,7 @@ fn requests(net: &TestNet) -> Vec<Bytes> {
         Ping {}.to_frame(),
         FindNode { key: at_home }.to_frame(),
         Get::all(at_home, SectionSet::all(), 10, None).to_frame(),
-        Put { key: at_home, records: vec![post()], proofs: vec![] }.to_frame(),
+        Put { key: at_home, records: vec![post()], proofs: vec![], show: None }.to_frame(),
         Deliver { post: post(), proofs: vec![], page: None }.to_frame(),
         Forward {
             post: post(),
@@ -224,10 +224,11 @@ fn a_put_carries_one_to_48_records() {
         let before = victim.holdings();
         let key = home(&net.account("alice").id());
         for count in [0, 49, 1000, 100_000] {
-            let put = Put { key, records: vec![Blob::from(vec![]); count], proofs: vec![] };
+            let put = Put { key, records: vec![Blob::from(vec![]); count], proofs: vec![], show: None };
             assert_eq!(mallory.ask(&victim.contact, &put).await, Err(ErrorCode::Malformed), "{count} records");
         }
-        let put = Put { key, records: vec![Blob::from(vec![]); 48], proofs: vec![Blob::from(vec![]); 60_000] };
+        let put =
+            Put { key, records: vec![Blob::from(vec![]); 48], proofs: vec![Blob::from(vec![]); 60_000], show: None };
         assert_eq!(mallory.ask(&victim.contact, &put).await.expect("statuses").statuses, vec![5; 48]);
         victim.unharmed(&before).await;
         victim.end().await;
@@ -271,7 +272,10 @@ fn a_hello_of_another_node_or_network_opens_nothing() {
             ("no contact", hello(net.id(), vec![]).to_frame().to_vec()),
             ("nothing but a number", vec![1]),
             ("trailing bytes", [&hello(net.id(), own.clone()).to_frame()[..], &[0]].concat()),
-            ("another request", Put { key: Key([0; 32]), records: vec![], proofs: vec![] }.to_frame().to_vec()),
+            (
+                "another request",
+                Put { key: Key([0; 32]), records: vec![], proofs: vec![], show: None }.to_frame().to_vec(),
+            ),
             ("no request", vec![]),
         ];
         for (what, frame) in cases {

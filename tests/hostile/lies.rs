@@ -276,7 +276,7 @@ async fn pretend(net: &TestNet, statuses: Vec<u8>) {
     person(net, &honest, &by, "reader").await;
     let liar = liar(net, &victim, &secret("liar")).await;
     liar.answers(move |_, frame| match frame.first() {
-        Some(&Put::NUMBER) => Some(encode_ok(&PutDone { statuses: statuses.clone() })),
+        Some(&Put::NUMBER) => Some(encode_ok(&PutDone { statuses: statuses.clone(), shown: None })),
         Some(&Deliver::NUMBER) => Some(encode_ok(&Delivered { status: 255, again: false })),
         _ => None,
     });

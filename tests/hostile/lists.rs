@@ -61,7 +61,7 @@ fn a_holder_that_always_says_split_leads_a_follow_no_deeper_than_pages_go() {
         let liar = liar(&net, &victim, &secret("liar")).await;
         liar.answers(|_, frame| {
             let put: Put = (frame.first() == Some(&Put::NUMBER)).then(|| read_request(frame).ok())??;
-            Some(encode_ok(&PutDone { statuses: vec![10; put.records.len()] }))
+            Some(encode_ok(&PutDone { statuses: vec![10; put.records.len()], shown: None }))
         });
         let session = victim.node.doors().session;
         let password = crate::fixtures::PASSWORD.to_owned();

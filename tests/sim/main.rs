@@ -10,6 +10,7 @@ mod delivery;
 mod devices;
 mod directory;
 mod fan_out;
+mod following;
 mod gc;
 mod gc_absence;
 mod gc_author;

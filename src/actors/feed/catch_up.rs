@@ -16,6 +16,7 @@ pub async fn catch_up(node: Rc<Context>, account: AccountId, reader: Option<Acco
     let sections =
         SectionSet::of(&[Section::Account, Section::Device, Section::Retirement, Section::Heads, Section::Post]);
     let reading = read(&node, home(&account), sections).await;
+    node.doors().presence.named(account, reading.nearest, true);
     node.doors().storage.absorb(&reading.records).await;
     let (mut posts, mut tombstones) = (Vec::new(), Vec::new());
     let mut logs: BTreeMap<DeviceId, LogState> = BTreeMap::new();

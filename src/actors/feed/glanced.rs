@@ -43,8 +43,8 @@ pub async fn look(node: Rc<Context>, errand: Errand) {
     if let Look::Glance(turn) = look {
         let heads = SectionSet::of(&[Section::Heads]);
         let posts = if turn % WITH_POSTS == 0 { SectionSet::of(&[Section::Post]) } else { SectionSet::default() };
-        let holders = in_turn(node.doors().presence.holders(account).await, turn);
-        if let Some(records) = glance(&node, account, heads.with(posts), holders, something).await {
+        let visit = in_turn(node.doors().presence.visiting(account).await, turn);
+        if let Some(records) = glance(&node, account, heads.with(posts), visit, something).await {
             let records = records.iter().map(|record| record.bytes().clone()).collect();
             if !node.doors().feed.glanced(Glanced { account, records }).await {
                 return;
@@ -58,10 +58,10 @@ impl FeedState {
     /// Returns the homes that are to be looked at now.
     pub fn errands(&mut self) -> Vec<Errand> {
         let (now, hidden) = (Instant::now(), self.node.hidden());
-        let me = self.me.as_ref().map(|(me, _)| *me);
+        let (me, authors) = (self.me.as_ref().map(|(me, _)| *me), self.authors.len());
         let due =
             self.authors.iter_mut().filter(|(account, _)| !hidden.blocks(account)).filter_map(|(account, author)| {
-                let due = author.pace.begin(now, author.complete)?;
+                let due = author.pace.begin(now, author.complete, authors)?;
                 // What replicas have collected of the own posts is for this node to sign, and a glance shows too little of it.
                 let owed = Some(*account) == me && author.pace.read_at.is_none_or(|at| now - at >= OWN_WHOLE);
                 let look = if owed { Look::Whole } else { due };

@@ -19,8 +19,12 @@ const LONGEST: Duration = Duration::from_secs(120);
 const EACH: Duration = Duration::from_millis(1200);
 /// ... but for those who follow so many that each would be looked at less often than this.
 const SELDOM: Duration = Duration::from_secs(600);
-/// A home is read as a whole this often, whatever glances say: a holder may hide things, and others be mended.
+/// A home is read as a whole this often, whatever glances say: a holder may hide things, and others be mended ...
 const WHOLE: Duration = Duration::from_secs(2 * 3600);
+/// ... but no two homes within less than this, as each takes some forty requests, connections among them ...
+const WHOLE_EACH: Duration = Duration::from_secs(180);
+/// ... and each at least once in two days.
+const WHOLE_SELDOM: Duration = Duration::from_secs(48 * 3600);
 /// A reading that found too few holders is repeated after this.
 pub(super) const AGAIN: Duration = Duration::from_secs(3);
 
@@ -42,7 +46,8 @@ pub struct Pace {
     looked_at: Option<Instant>,
     wait: Duration,
     glance_at: Instant,
-    whole_at: Instant,
+    /// After which part of the longest time the home is read as a whole again, in thousandths.
+    part: u32,
     turn: u32,
 }
 
@@ -51,7 +56,7 @@ impl Pace {
     pub fn new() -> Self {
         let now = Instant::now();
         let (read_at, asked_at, looked_at) = (None, None, None);
-        Self { read_at, asked_at, looked_at, wait: SHORTEST, glance_at: now, whole_at: now, turn: 0 }
+        Self { read_at, asked_at, looked_at, wait: SHORTEST, glance_at: now, part: 1000, turn: 0 }
     }
 
     /// Forgets that the home was read: it is read as a whole at once.
@@ -64,14 +69,16 @@ impl Pace {
         (self.wait, self.glance_at, self.asked_at) = (SHORTEST, now, None);
     }
 
-    /// Returns the look that is due, and notes that it begins; `complete` says whether the last one found enough holders.
-    pub fn begin(&mut self, now: Instant, complete: bool) -> Option<Look> {
+    /// Returns the look that is due, and notes that it begins; `complete` says whether the last one found enough holders, `authors`
+    /// how many are looked at.
+    pub fn begin(&mut self, now: Instant, complete: bool, authors: usize) -> Option<Look> {
         let since = |at: Option<Instant>| at.map(|at| now.duration_since(at));
         if since(self.asked_at).is_some_and(|asked| asked < AGAIN) {
             return None;
         }
         let failed = !complete && since(self.read_at).is_none_or(|read| read >= AGAIN);
-        let look = if self.read_at.is_none() || failed || self.whole_at <= now {
+        let whole = self.read_at.is_none_or(|at| at + longest_whole(authors) * self.part / 1000 <= now);
+        let look = if failed || whole {
             Look::Whole
         } else if self.glance_at <= now {
             self.turn = self.turn.wrapping_add(1);
@@ -85,8 +92,10 @@ impl Pace {
 
     /// Notes that the home was read as a whole.
     pub fn read(&mut self, now: Instant, rng: &mut Rng) {
+        // At a start all are read at once; the next time they are spread out.
+        let least = if self.read_at.is_none() { 125 } else { 875 };
+        self.part = least + rng.below(u64::from(1000 - least)) as u32;
         self.read_at = Some(now);
-        self.whole_at = now + some_less(WHOLE, rng);
     }
 
     /// Notes that a look has ended; `missed` says that it brought what should have come by itself, `authors` how many
@@ -110,6 +119,11 @@ fn longest(authors: usize) -> Duration {
     EACH.saturating_mul(authors as u32).clamp(LONGEST, SELDOM)
 }
 
+/// Returns the longest time between two whole reads of one of so many homes.
+fn longest_whole(authors: usize) -> Duration {
+    WHOLE_EACH.saturating_mul(authors as u32).clamp(WHOLE, WHOLE_SELDOM)
+}
+
 /// Takes off up to an eighth, so that looks do not come all together.
 fn some_less(time: Duration, rng: &mut Rng) -> Duration {
     let most = (time / 8).as_millis() as u64;
@@ -125,7 +139,7 @@ mod tests {
         let mut looks = Vec::new();
         for second in 0..seconds {
             let now = from + Duration::from_secs(second);
-            if let Some(look) = pace.begin(now, true) {
+            if let Some(look) = pace.begin(now, true, authors) {
                 looks.push((second, look));
                 if look == Look::Whole {
                     pace.read(now, rng);
@@ -174,13 +188,31 @@ mod tests {
         let (mut rng, start) = (Rng::from_seed([3; 32]), Instant::now());
         let mut pace = Pace::new();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(pace.begin(start, true), Some(Look::Whole));
+        assert_eq!(pace.begin(start, true, 1), Some(Look::Whole));
         pace.read(start, &mut rng);
         pace.looked(start, false, 1, &mut rng);
-        assert_eq!((pace.begin(at(2), false), pace.begin(at(3), false)), (None, Some(Look::Whole)));
-        assert_eq!(pace.begin(at(4), false), None, "it is being read");
+        assert_eq!((pace.begin(at(2), false, 1), pace.begin(at(3), false, 1)), (None, Some(Look::Whole)));
+        assert_eq!(pace.begin(at(4), false, 1), None, "it is being read");
         pace.read(at(4), &mut rng);
         let looks = quiet(&mut pace, at(5), 7200, 1, &mut rng);
         assert_eq!(looks.iter().filter(|(_, look)| *look == Look::Whole).count(), 1);
+    }
+
+    #[test]
+    fn whole_reads_are_spread_out_and_of_very_many_homes_each_is_read_within_two_days() {
+        let (mut rng, start) = (Rng::from_seed([4; 32]), Instant::now());
+        for (authors, hours) in [(1, 2.0), (40, 2.0), (100, 5.0), (5000, 48.0)] {
+            let mut first = Vec::new();
+            for _ in 0..64 {
+                let mut pace = Pace::new();
+                let wait = |pace: &Pace| f64::from(pace.part) / 1000.0 * longest_whole(authors).as_secs_f64() / 3600.0;
+                pace.read(start, &mut rng);
+                first.push(wait(&pace));
+                pace.read(start, &mut rng);
+                assert!((0.875 * hours..=hours).contains(&wait(&pace)), "{authors}: {}", wait(&pace));
+            }
+            let (least, most) = first.iter().fold((f64::MAX, 0.0f64), |(a, b), h| (a.min(*h), b.max(*h)));
+            assert!(least >= hours / 8.0 && least < hours / 4.0 && most <= hours && most > 0.8 * hours, "{first:?}");
+        }
     }
 }

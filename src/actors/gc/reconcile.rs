@@ -241,7 +241,7 @@ fn push(node: &Rc<Context>, key: Key, said: Vec<Said>) {
         let node = node.clone();
         node.clone().spawn(async move {
             for some in records.chunks(MAX_PUT_RECORDS) {
-                let request = Put { key, records: some.to_vec(), proofs: vec![] };
+                let request = Put { key, records: some.to_vec(), proofs: vec![], show: None };
                 if let Err(error) = put(&node, &contact, request, Patience::Disk).await {
                     tracing::debug!(peer = %contact.node.short(), %error, "a push was not taken");
                     return;

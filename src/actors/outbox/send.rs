@@ -223,7 +223,7 @@ impl Sending {
     fn begin(&mut self, node: &Rc<Context>, parcel: &Parcel, targets: Vec<Contact>) {
         for to in targets.into_iter().filter(|to| self.sent.insert(to.node)) {
             let (node, key, records) = (node.clone(), parcel.key, parcel.records.clone());
-            let put = Put { key, records, proofs: vec![] };
+            let put = Put { key, records, proofs: vec![], show: None };
             self.under_way.push(Box::pin(async move { (to.node, put_each(&node, &to, put, Patience::Disk).await) }));
         }
     }

@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout};
 use super::held::HeldRecords;
 use super::liveness::{HEARTBEAT, Liveness, Moment};
 use super::lookout::Lookout;
-use super::messages::{Beaten, Begin, End, Follower, Interested, PeersChanged, Renew, Renewed};
-use super::own::{Mark, Own, ask_followers, read_followers, send};
+use super::messages::{Begin, End, Follower, Interested, PeersChanged, Renew, Renewed};
+use super::own::{Mark, Own, read_followers};
 use super::renew::{Errand, beat, goodbye, is_displaced, nearest_known, renew};
 use super::task::Task;
 use crate::actors::context::Context;
@@ -22,16 +22,19 @@ use crate::actors::door::MAILBOX;
 use crate::types::{AccountId, Contact, DeviceId, Hlc, NodeId, WallTime};
 
 /// Presence lasts 10 minutes and is renewed every 5.
-const RENEW_PRESENCE: Duration = Duration::from_secs(300);
+pub(super) const RENEW_PRESENCE: Duration = Duration::from_secs(300);
 /// After a start it is renewed so soon, for [`YOUNG`]: those that began at the same time as this node were not yet known
 /// to anybody whom it asked for the nearest.
-const RENEW_YOUNG: Duration = Duration::from_secs(20);
+pub(super) const RENEW_YOUNG: Duration = Duration::from_secs(20);
 /// How long a node counts as started just now.
-const YOUNG: Duration = Duration::from_secs(50);
-/// Interest lasts 60 minutes and is renewed every 30.
-const RENEW_INTEREST: Duration = Duration::from_secs(1800);
-/// A renewal that not all holders took is repeated after this.
-const RETRY: Duration = Duration::from_secs(10);
+pub(super) const YOUNG: Duration = Duration::from_secs(50);
+/// Interest lasts 60 minutes, and is renewed at each holder when that is visited anyway; where it was not for so long, by itself.
+pub(super) const RENEW_INTEREST: Duration = Duration::from_secs(3120);
+/// Who should hold interest is looked up so often where nothing is known to have changed: holders name who is nearer, and so does
+/// everybody who is asked when the home is read as a whole.
+const LOOK_UP: Duration = Duration::from_secs(12 * 3600);
+/// And who should hold the own presence, as nobody reads the own home so often.
+const LOOK_UP_OWN: Duration = Duration::from_secs(3600);
 /// How often an author asks anew who is interested where no holder says that it changed.
 const ASK_FOLLOWERS: Duration = Duration::from_secs(900);
 /// How often all places are compared with the table, in case a change of it was missed.
@@ -46,10 +49,6 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const TOLD: usize = 64;
 /// Most errands under way at once: an account may follow thousands.
 const ERRANDS: usize = 32;
-/// Most holders whose word about interest is remembered: there are three at a time, and others after a change.
-const PRINTS: usize = 64;
-/// Numbers that holders name are believed this far ahead of the time: no lie makes the next number the last one.
-const AHEAD: Duration = Duration::from_secs(600);
 
 /// The actor.
 pub struct PresenceActor {
@@ -64,18 +63,18 @@ pub struct PresenceActor {
     pub(super) followers: BTreeMap<DeviceId, Follower>,
     /// Whether there are more followers than those on the first page of the list: then only these are known.
     pub(super) many: bool,
-    /// What each holder of the own presence said of the interest it holds; at most [`PRINTS`].
-    prints: BTreeMap<NodeId, u64>,
+    /// What each holder of the own presence said of the interest it holds; at most as many as are noted.
+    pub(super) prints: BTreeMap<NodeId, u64>,
     ask_at: Instant,
     beat_at: Instant,
     compare_at: Instant,
     settle_at: Instant,
     changed: bool,
     comparing: Rc<Cell<bool>>,
-    began: Instant,
+    pub(super) began: Instant,
     ticked: (Instant, WallTime),
     stamp: Hlc,
-    seq: u64,
+    pub(super) seq: u64,
     errands: Rc<Semaphore>,
     /// The next look after all this.
     pub(super) timer: Option<SpawnHandle>,
@@ -122,7 +121,7 @@ impl PresenceActor {
         self.tasks.get(&Some(account).filter(|_| !own)).map(|task| task.holders.clone()).unwrap_or_default()
     }
 
-    fn mark(&mut self) -> Mark {
+    pub(super) fn mark(&mut self) -> Mark {
         self.stamp = self.node.stamp(self.stamp);
         self.seq = self.stamp.0.max(self.seq.saturating_add(1));
         Mark { seq: self.seq, hlc: self.stamp }
@@ -192,23 +191,29 @@ impl PresenceActor {
         for author in wanted {
             let mark = self.mark();
             let Some(task) = self.tasks.get(&author) else { continue };
-            let (holders, known) = (task.holders.clone(), task.known.clone());
-            errands.push(Errand { author, mark, holders, due: task.due <= now, known });
+            let (holders, known, due) = (task.holders.clone(), task.known.clone(), task.due <= now);
+            let (least, look_up) = match author {
+                Some(_) => (RENEW_INTEREST / 2, LOOK_UP),
+                None => (Duration::ZERO, if self.began.elapsed() < YOUNG { Duration::ZERO } else { LOOK_UP_OWN }),
+            };
+            let stale = if due { task.stale(least) } else { Vec::new() };
+            errands.push(Errand { author, mark, holders, stale, due, settled: task.is_settled(look_up), known });
         }
         self.comparing.set(true);
         let (node, own, turns, comparing) =
             (self.node.clone(), own.clone(), self.errands.clone(), self.comparing.clone());
         self.node.spawn(async move {
-            for errand in errands {
+            for mut errand in errands {
                 let place = own.place(errand.author);
                 let nearest = nearest_known(&node, place).await;
-                if nearest.is_empty() || (!errand.due && !is_displaced(&node, &place, &errand, &nearest)) {
+                let displaced = is_displaced(&node, &place, &errand, &nearest);
+                if nearest.is_empty() || (!errand.due && !displaced) {
                     continue;
                 }
+                errand.settled &= !displaced;
                 // Until it has ended, so that no later look begins the same again.
                 let (author, known) = (errand.author, errand.known.clone());
-                let begun = Renewed { author, holders: None, told: Vec::new(), known, taken: None };
-                node.doors().presence.renewed(begun).await;
+                node.doors().presence.renewed(Renewed { author, known, ..Renewed::default() }).await;
                 node.spawn(renew(node.clone(), own.clone(), errand, turns.clone()));
             }
             comparing.set(false);
@@ -229,17 +234,6 @@ impl Actor for PresenceActor {
                 node.doors().presence.peers_changed();
             }
         }));
-    }
-}
-
-/// Asks who is interested, as a holder says that this has changed.
-async fn ask_again(node: Rc<Context>, account: AccountId, holder: Contact) {
-    match ask_followers(&node, account, &holder).await {
-        Some(followers) => node.doors().presence.learned(followers, false, false),
-        None => {
-            let (followers, more) = read_followers(&node, account).await;
-            node.doors().presence.learned(followers, true, more);
-        }
     }
 }
 
@@ -319,75 +313,8 @@ impl Handler<Renew> for PresenceActor {
 
     fn handle(&mut self, _: Renew, _: &mut Ctx<Self>) {
         self.ask_at = Instant::now();
-        self.tasks.values_mut().for_each(|task| task.due = Instant::now());
+        // Who is nearest may be others by now.
+        self.tasks.values_mut().for_each(|task| (task.due, task.looked_up) = (Instant::now(), None));
         self.tick();
-    }
-}
-
-impl Handler<Renewed> for PresenceActor {
-    type Result = bool;
-
-    fn handle(&mut self, renewed: Renewed, _: &mut Ctx<Self>) -> bool {
-        let Renewed { author, holders, told, known, taken } = renewed;
-        let Some(task) = self.tasks.get_mut(&author) else { return false };
-        let wait = match author {
-            _ if taken == Some(false) => RETRY,
-            Some(_) => RENEW_INTEREST,
-            None if self.began.elapsed() < YOUNG => RENEW_YOUNG,
-            None => RENEW_PRESENCE,
-        };
-        task.under_way = taken.is_none();
-        task.known = known;
-        task.due = Instant::now() + wait;
-        if let Some(holders) = holders {
-            let stays = |old: &Contact| holders.iter().any(|new| new.node == old.node);
-            // Of those that were asked so far none is near: what they showed may be old.
-            let others = !task.holders.is_empty() && !task.holders.iter().any(stays);
-            task.settle(holders);
-            if let Some(author) = author.filter(|_| others) {
-                self.node.doors().feed.holders_changed(author);
-            }
-        }
-        task.tell(told);
-        true
-    }
-}
-
-impl Handler<Beaten> for PresenceActor {
-    type Result = ();
-
-    fn handle(&mut self, Beaten { device, holder, heard }: Beaten, _: &mut Ctx<Self>) {
-        let Some(own) = self.own.clone().filter(|own| own.device_id() == device) else { return };
-        let Some(heard) = heard else {
-            // Somebody else has to take its place.
-            if let Some(task) = self.tasks.get_mut(&None).filter(|task| !task.under_way) {
-                task.due = Instant::now();
-                self.look_after(&own, |task| task.due <= Instant::now());
-            }
-            return;
-        };
-        if self.prints.len() >= PRINTS {
-            self.prints.clear();
-        }
-        // Among many somebody always comes and goes, and only some of them are known anyway.
-        let changed = self.prints.insert(holder.node, heard.interest).unwrap_or_default() != heard.interest;
-        if changed && !self.many {
-            self.node.spawn(ask_again(self.node.clone(), own.account, holder.clone()));
-        }
-        if heard.known {
-            return;
-        }
-        let believed = heard.seq.filter(|seq| Hlc(*seq).wall() <= self.node.now().plus(AHEAD));
-        self.seq = self.seq.max(believed.unwrap_or_default());
-        let (node, mark) = (self.node.clone(), self.mark());
-        if let Some(task) = self.tasks.get_mut(&None) {
-            task.tell(vec![holder.clone()]);
-        }
-        self.node.spawn(async move {
-            let record = own.record(&node, None, true, mark);
-            if !own.is_over() {
-                send(&node, own.place(None), &record, vec![holder]).await;
-            }
-        });
     }
 }

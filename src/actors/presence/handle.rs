@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::actor::PresenceActor;
 use super::messages::{
     Beat, Beaten, Begin, Check, End, Follower, FoundHolders, Gone, Held, HeldInterest, Hold, Holders, Interested,
-    Known, Learned, NamedNear, Online, PeersChanged, Renew, Renewed, SentOn, Told,
+    Known, Learned, NamedNear, Online, PeersChanged, Renew, Renewed, SentOn, Told, Visit, Visited, Visiting,
 };
 use crate::actors::door::Door;
 use crate::keys::SecretKey;
@@ -71,6 +71,16 @@ impl PresenceHandle {
         self.0.ask(Holders(account)).await.unwrap_or_default()
     }
 
+    /// Returns where an account's home may be looked at, and the interest in it where that is to be brought along.
+    pub async fn visiting(&self, account: AccountId) -> Visit {
+        self.0.ask(Visiting(account)).await.unwrap_or_default()
+    }
+
+    /// Notes whether a holder took the interest that was brought along.
+    pub fn visited(&self, account: AccountId, holder: NodeId, took: bool) {
+        self.0.hint(Visited { account, holder, took });
+    }
+
     /// Returns the followers known to be online, without asking anybody; and whether there are many more.
     pub async fn known(&self) -> (Vec<Follower>, bool) {
         self.0.ask(Known).await.unwrap_or_default()
@@ -114,9 +124,9 @@ impl PresenceHandle {
     }
 
     /// Notes whom a holder of an account's home knows near it: where the nearest are others than those that hold this node's
-    /// word there, it is brought to them.
-    pub fn named(&self, account: AccountId, contacts: Vec<Contact>) {
-        self.0.hint(NamedNear { account, contacts });
+    /// word there, it is brought to them. `whole`: many were asked, and these are the nearest.
+    pub fn named(&self, account: AccountId, contacts: Vec<Contact>, whole: bool) {
+        self.0.hint(NamedNear { account, contacts, whole });
     }
 
     pub(super) fn told(&self, told: Told) {

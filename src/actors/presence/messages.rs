@@ -152,7 +152,7 @@ pub struct Gone(pub DeviceId);
 pub struct PeersChanged;
 
 /// An own record is on its way to its holders, or has come there. Answered by whether it is still wanted.
-#[derive(Message)]
+#[derive(Clone, Default, Message)]
 #[rtype(result = "bool")]
 pub struct Renewed {
     /// Which: an author, or none for the own presence.
@@ -165,6 +165,38 @@ pub struct Renewed {
     pub known: Vec<NodeId>,
     /// None while the rest is under way; else whether all holders took it.
     pub taken: Option<bool>,
+    /// Holders that took it now.
+    pub took: Vec<NodeId>,
+    /// Whether a lookup found them.
+    pub looked_up: bool,
+}
+
+/// Somebody is about to look at an account's home at one of those who hold this node's interest.
+#[derive(Message)]
+#[rtype(result = "Visit")]
+pub struct Visiting(pub AccountId);
+
+/// Where an account's home may be looked at, and what may be brought there.
+#[derive(Clone, Debug, Default)]
+pub struct Visit {
+    /// The holders of this node's interest.
+    pub holders: Vec<Contact>,
+    /// The interest, signed anew, where some of the holders are to have it again.
+    pub record: Option<Bytes>,
+    /// Those holders.
+    pub stale: Vec<NodeId>,
+}
+
+/// Whether a holder took what it was brought on a visit.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Visited {
+    /// Whose home.
+    pub account: AccountId,
+    /// The holder.
+    pub holder: NodeId,
+    /// Whether it has it.
+    pub took: bool,
 }
 
 /// A holder of an account's home knows these near it.
@@ -175,6 +207,8 @@ pub struct NamedNear {
     pub account: AccountId,
     /// At most k of them.
     pub contacts: Vec<Contact>,
+    /// Whether many were asked, so that these are the nearest.
+    pub whole: bool,
 }
 
 /// What came of a heartbeat to one holder.

@@ -10,13 +10,16 @@ mod lookout;
 mod messages;
 mod named;
 mod nearest;
+mod outcome;
 mod own;
 mod renew;
 mod task;
 mod ticks;
 mod verdict;
+mod visit;
 
 pub use actor::PresenceActor;
 pub use handle::PresenceHandle;
-pub use messages::Follower;
+pub use messages::{Follower, Visit};
+pub use nearest::nearest;
 pub use own::follower;

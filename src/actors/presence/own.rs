@@ -84,7 +84,7 @@ impl Own {
 /// Sends a record to its holders; returns those that took it.
 pub async fn send(node: &Rc<Context>, key: Key, record: &Bytes, holders: Vec<Contact>) -> Vec<Contact> {
     let sends = holders.iter().map(|to| {
-        let request = Put { key, records: vec![Blob::from(record)], proofs: vec![] };
+        let request = Put { key, records: vec![Blob::from(record)], proofs: vec![], show: None };
         put(node, to, request, Patience::Read)
     });
     let outcomes = join_all(sends).await;

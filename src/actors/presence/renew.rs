@@ -23,8 +23,12 @@ pub struct Errand {
     pub mark: Mark,
     /// Who holds it already; nobody at first.
     pub holders: Vec<Contact>,
-    /// Whether they need it anew.
+    /// Those of them that need it anew.
+    pub stale: Vec<Contact>,
+    /// Whether it is time for it.
     pub due: bool,
+    /// Whether the holders are the right ones, as far as is known.
+    pub settled: bool,
     /// The nearest that this node knows of.
     pub known: Vec<NodeId>,
 }
@@ -48,27 +52,41 @@ pub fn ids(contacts: &[Contact]) -> Vec<NodeId> {
     contacts.iter().map(|contact| contact.node).collect()
 }
 
-/// Sends a record to its holders: at first to the nearest known at once, then to those that a lookup finds.
+/// Sends a record to its holders: where they are known, to those that need it anew; else at first to the nearest known at once,
+/// then to those that a lookup finds.
 pub async fn renew(node: Rc<Context>, own: Own, errand: Errand, lookups: Rc<Semaphore>) {
-    let Errand { author, mark, holders, due, known } = errand;
+    let Errand { author, mark, holders, stale, settled, known, .. } = errand;
     let place = own.place(author);
     let record = own.record(&node, author, true, mark);
+    let nothing = Renewed { author, ..Renewed::default() };
     // Told before it is sent, so that a goodbye meanwhile goes to all that may have it.
-    let renewed = async |holders: Option<Vec<Contact>>, told: &[Contact], known: Vec<NodeId>, taken: Option<bool>| {
-        let renewed = Renewed { author, holders, told: told.to_vec(), known, taken };
-        node.doors().presence.renewed(renewed).await && !own.is_over()
-    };
-    let mut have: BTreeSet<NodeId> = if due { BTreeSet::new() } else { ids(&holders).into_iter().collect() };
+    let renewed = async |renewed: Renewed| node.doors().presence.renewed(renewed).await && !own.is_over();
+    let old = ids(&stale);
+    let mut have: BTreeSet<NodeId> = ids(&holders).into_iter().filter(|node| !old.contains(node)).collect();
     // The semaphore is never closed, so acquiring only waits.
     let turn = lookups.acquire().await.ok();
+    if settled && !own.is_over() {
+        let sent = stale.len();
+        let took = ids(&send(&node, place, &record, stale).await);
+        if took.len() == sent {
+            renewed(Renewed { known, taken: Some(true), took, ..nothing }).await;
+            return;
+        }
+        // One of them did not take it: somebody else has to.
+        have.extend(&took);
+        if !renewed(Renewed { known: known.clone(), took, ..nothing.clone() }).await {
+            return;
+        }
+    }
     if holders.is_empty() && !own.is_over() {
         let first = nearest_known(&node, place).await;
-        if !renewed(None, &first, known.clone(), None).await {
+        if !renewed(Renewed { told: first.clone(), known: known.clone(), ..nothing.clone() }).await {
             return;
         }
         let first = send(&node, place, &record, first).await;
-        have = ids(&first).into_iter().collect();
-        if !renewed(Some(first), &[], known, None).await {
+        let took = ids(&first);
+        have = took.iter().copied().collect();
+        if !renewed(Renewed { holders: Some(first), known, took, ..nothing.clone() }).await {
             return;
         }
     }
@@ -77,12 +95,14 @@ pub async fn renew(node: Rc<Context>, own: Own, errand: Errand, lookups: Rc<Sema
     drop(turn);
     let known = ids(&nearest_known(&node, place).await);
     let lacking: Vec<Contact> = found.iter().filter(|holder| !have.contains(&holder.node)).cloned().collect();
-    if !renewed(Some(found.clone()), &lacking, known.clone(), None).await {
+    let told = lacking.clone();
+    if !renewed(Renewed { holders: Some(found.clone()), told, known: known.clone(), ..nothing.clone() }).await {
         return;
     }
     let sent = lacking.len();
-    let taken = send(&node, place, &record, lacking).await.len() == sent && !found.is_empty();
-    renewed(None, &[], known, Some(taken)).await;
+    let took = ids(&send(&node, place, &record, lacking).await);
+    let taken = took.len() == sent && !found.is_empty();
+    renewed(Renewed { known, taken: Some(taken), took, looked_up: taken, ..nothing }).await;
 }
 
 /// Says goodbye to the holders of a record.

@@ -1,10 +1,11 @@
 //! One own record: where it is held, when it is due, and who else may still believe it. Pure but for the running time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::liveness::{HEARTBEAT, SILENCE};
+use super::liveness::{HEARTBEAT, HOLDERS, SILENCE};
 use crate::types::{Contact, Key, NodeId};
 
 /// Whoever was sent the record believes it for so long after its last heartbeat, which may still be on its way.
@@ -23,6 +24,10 @@ pub struct Task {
     passed_over: Vec<NodeId>,
     /// When it is to be renewed.
     pub due: Instant,
+    /// When it was last found out by a lookup, or by whoever reads the home, who the nearest are; never where they are in doubt.
+    pub looked_up: Option<Instant>,
+    /// When each holder took it last.
+    took: BTreeMap<NodeId, Instant>,
     /// Whether a renewal is under way.
     pub under_way: bool,
     /// Who was sent it of late, the latest last.
@@ -37,6 +42,8 @@ impl Task {
             known: Vec::new(),
             passed_over: Vec::new(),
             due: Instant::now(),
+            looked_up: None,
+            took: BTreeMap::new(),
             under_way: false,
             told: Vec::new(),
         }
@@ -53,6 +60,31 @@ impl Task {
         !new.is_empty()
     }
 
+    /// Notes that a holder took it.
+    pub fn took(&mut self, holder: NodeId) {
+        if self.holders.iter().any(|h| h.node == holder) {
+            self.took.insert(holder, Instant::now());
+        }
+    }
+
+    /// Returns the holders that took it so long ago, or not yet.
+    pub fn stale(&self, age: Duration) -> Vec<Contact> {
+        let fresh = |holder: &Contact| self.took.get(&holder.node).is_some_and(|at| at.elapsed() < age);
+        self.holders.iter().filter(|holder| !fresh(holder)).cloned().collect()
+    }
+
+    /// Returns when it is as old as this at one of the holders.
+    pub fn stale_at(&self, age: Duration) -> Instant {
+        let now = Instant::now();
+        let took = self.holders.iter().map(|holder| self.took.get(&holder.node).copied().unwrap_or(now));
+        took.min().unwrap_or(now) + age
+    }
+
+    /// Tells whether it was found out within a time who should hold it, and as many hold it as should.
+    pub fn is_settled(&self, within: Duration) -> bool {
+        self.holders.len() >= HOLDERS && self.looked_up.is_some_and(|at| at.elapsed() < within)
+    }
+
     fn pass_over(&mut self, nodes: &[NodeId]) {
         self.passed_over.extend(nodes);
         self.passed_over.drain(..self.passed_over.len().saturating_sub(MOST_TOLD));
@@ -64,6 +96,7 @@ impl Task {
             self.holders.iter().filter(|h| holders.iter().all(|new| new.node != h.node)).map(|h| h.node).collect();
         self.pass_over(&gone);
         self.passed_over.retain(|node| holders.iter().all(|new| new.node != *node));
+        self.took.retain(|node, _| holders.iter().any(|new| new.node == *node));
         let before = std::mem::replace(&mut self.holders, holders);
         self.tell(before);
     }
@@ -132,6 +165,37 @@ mod tests {
         task.settle(contacts([3, 5, 7]));
         task.settle(contacts([2, 3, 5]));
         assert!(task.is_displaced(&place, [id(1)].into_iter()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn holders_are_stale_that_took_it_long_ago_or_never() {
+        let stale =
+            |task: &Task, age| task.stale(Duration::from_secs(age)).iter().map(|c| c.node.0[0]).collect::<Vec<_>>();
+        let mut task = Task::due_now();
+        task.settle(contacts([1, 2, 3]));
+        assert_eq!(stale(&task, 100), [1, 2, 3]);
+        [1, 2, 3, 9].into_iter().for_each(|n| task.took(NodeId([n; 32])));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        task.took(NodeId([2; 32]));
+        assert_eq!((stale(&task, 100), stale(&task, 60)), (vec![], vec![1, 3]));
+        assert_eq!(task.stale_at(Duration::from_secs(100)), Instant::now() + Duration::from_secs(40));
+        task.settle(contacts([2, 3, 4]));
+        assert_eq!((stale(&task, 100), stale(&task, 60)), (vec![4], vec![3, 4]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_holds_it_is_in_doubt_after_a_while_and_where_too_few_do() {
+        let mut task = Task::due_now();
+        let hour = Duration::from_secs(3600);
+        task.settle(contacts([1, 2, 3]));
+        assert!(!task.is_settled(hour), "nobody looked");
+        task.looked_up = Some(Instant::now());
+        assert!(task.is_settled(hour));
+        tokio::time::advance(hour).await;
+        assert!(!task.is_settled(hour));
+        task.looked_up = Some(Instant::now());
+        task.settle(contacts([1, 2]));
+        assert!(!task.is_settled(hour));
     }
 
     #[tokio::test(start_paused = true)]

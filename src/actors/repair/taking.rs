@@ -209,7 +209,7 @@ impl<'a> Taking<'a> {
             rows.truncate(SENT - self.offered);
             self.offered += rows.len();
             let records: Vec<Blob> = rows.iter().map(|row| Blob::from(&row.bytes)).collect();
-            let put = Put { key, records, proofs: vec![] };
+            let put = Put { key, records, proofs: vec![], show: None };
             let statuses = put_each(&self.shared.node, self.peer, put, Patience::Disk).await?;
             for (row, status) in rows.iter().zip(statuses) {
                 match status {

@@ -9,7 +9,7 @@ use super::splits::split;
 use crate::actors::context::Context;
 use crate::actors::gc::marks_at;
 use crate::actors::routing::nearest_for;
-use crate::records::{Part, Record, home};
+use crate::records::{Part, Record, home, to_bytes};
 use crate::seam::Stored;
 use crate::types::{Contact, Hash, Key, NodeId, Section, SectionSet};
 use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS};
@@ -18,6 +18,8 @@ use crate::wire::{Blob, Cursor, Get, Got, MAX_MARKS};
 const MOST_RECORDS: usize = 500;
 /// Most bytes of records in one answer: with proofs and contacts it stays within a message.
 const MOST_BYTES: usize = 128 * 1024;
+/// Contacts that are shown beside a put: more than hold what is put, so that some may be gone.
+const NAMED: usize = 8;
 /// Most bytes of proofs in one answer; where records leave room, that as well.
 pub const MOST_PROOF_BYTES: usize = 64 * 1024;
 
@@ -64,6 +66,16 @@ pub async fn answer_get(node: &Rc<Context>, from: Option<NodeId>, get: Get) -> G
     let split = split(node, &get.key, get.sections);
     let unsynced = !node.is_synced();
     Got { records, proofs, next, contacts: signed(contacts), split, marks, unsynced, interested }
+}
+
+/// Shows a peer that puts something what else lies there and is kept on disk: the map that answers a GET, with the few nearest.
+pub async fn answer_glance(node: &Rc<Context>, from: NodeId, key: Key, sections: SectionSet) -> Blob {
+    let on_disk = sections.iter().filter(|section| !section.in_memory()).collect::<Vec<_>>();
+    let sections = SectionSet::of(&on_disk);
+    let limit = u32::try_from(MOST_RECORDS).unwrap_or(u32::MAX);
+    let mut got = answer_get(node, Some(from), Get::all(key, sections, limit, None)).await;
+    got.contacts.truncate(NAMED);
+    Blob::from(to_bytes(&got))
 }
 
 /// Returns what is held of a part of the interest in an account, some of it where only some is wanted, behind what else is

@@ -20,7 +20,7 @@ mod splits;
 pub(in crate::actors) mod void;
 
 pub use actor::StorageActor;
-pub use answer::{MOST_PROOF_BYTES, answer_get, proofs, signed};
+pub use answer::{MOST_PROOF_BYTES, answer_get, answer_glance, proofs, signed};
 pub use handle::StorageHandle;
 pub use intake::{disbelief, is_held, put_op, refusal};
 pub use kept_proofs::kept_proofs;

@@ -365,6 +365,7 @@ fn repair(node: &Rc<Context>, key: Key, holders: &[Holder], merged: &[Record], n
             key,
             records: lacks.iter().map(|r| Blob::from(r.bytes())).collect(),
             proofs: proofs.iter().map(Blob::from).collect(),
+            show: None,
         };
         let (node, contact) = (node.clone(), contact.clone());
         node.clone().spawn(async move {

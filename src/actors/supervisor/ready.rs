@@ -10,6 +10,7 @@ use crate::actors::feed::Followee;
 use crate::actors::storage::keep_held;
 use crate::records::Record;
 use crate::types::{AccountId, Contact, Hlc, Key, Username};
+use crate::wire::Status;
 
 /// So long everything that comes with time rests.
 const REST: Duration = Duration::from_secs(600);
@@ -69,6 +70,27 @@ impl Ready {
         keep_held(node, key, &records, !sent_on.is_empty()).await;
         node.doors().presence.hold(key, records);
         node.doors().presence.sent_on(key, sent_on);
+    }
+
+    /// Lets the node keep records, as if somebody had put them there.
+    pub async fn let_keep(&self, key: Key, records: Vec<Bytes>) {
+        let node = &self.0;
+        node.doors().storage.receive(node.me, key, records, Vec::new()).await;
+    }
+
+    /// Lets the account that is logged in on the node follow others too, as far as feed and presence know.
+    pub async fn let_follow(&self, authors: &[(AccountId, Username)]) {
+        let node = &self.0;
+        for (account, name) in authors {
+            let since = node.now();
+            node.doors().feed.followed(Followee::new(*account, name.clone(), since, Hlc::new(since, 0))).await;
+            node.doors().presence.interested(*account, true).await;
+        }
+    }
+
+    /// Brings a post to the node, as its author would.
+    pub async fn let_arrive(&self, post: Bytes, proofs: Vec<Bytes>) -> Status {
+        self.0.doors().feed.push(post, proofs).await
     }
 
     fn learn(&self, proofs: &[Bytes]) {

@@ -21,6 +21,7 @@ use crate::sim::scenario::Scenario;
 use crate::types::{Code, Problem};
 
 mod fan;
+mod following;
 
 /// The longest scenario file that is read.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -52,6 +53,9 @@ pub fn run(context: &Context, args: &SimArgs) -> Outcome {
     screen.end_on_signal();
     if let Some(keys) = &scenario.fan_out {
         return fan::run(context, (&scenario, keys), &sizes, args, &screen);
+    }
+    if let Some(keys) = &scenario.following {
+        return following::run(context, (&scenario, keys), &sizes, args, &screen);
     }
     let mut reports = Vec::with_capacity(sizes.len());
     for nodes in sizes {

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use crate::keys::SecretKey;
-use crate::records::{AccountBody, AccountChain, DeviceBody, Final, InterestBody, Link, Record, Signed, countersign};
+use crate::records::{
+    AccountBody, AccountChain, Body, DeviceBody, Final, InterestBody, Link, Record, Signed, countersign,
+};
 use crate::sim::Simulation;
 use crate::types::{AccountId, Contact, DeviceId, Hash, Hlc, Rng, Username};
 
@@ -44,13 +46,23 @@ impl Certified {
         Self { name, account, device, proofs }
     }
 
+    /// Returns the one device.
+    pub(super) fn device_id(&self) -> DeviceId {
+        DeviceId(self.device.public().0)
+    }
+
+    /// Signs something of its one device.
+    pub(super) fn sign<B: Body>(&self, sim: &Simulation, body: B) -> Signed<B> {
+        Signed::sign(body, &self.device, &sim.network().id)
+    }
+
     /// Signs the interest of this one in an author, at a node.
     pub(super) fn interest(&self, sim: &Simulation, author: AccountId, number: usize, contact: &Contact) -> Record {
         let network = sim.network().id;
         let now = sim.now();
         let body = InterestBody {
             follower: self.account,
-            device: DeviceId(self.device.public().0),
+            device: self.device_id(),
             author,
             seq: now.0,
             hlc: Hlc::new(now, 0),

@@ -67,6 +67,13 @@ impl Scenario {
             )?;
             require(fan_out.patience <= Duration::from_secs(600), "fan_out.patience", "at most 10 minutes")?;
         }
+        if let Some(following) = &self.following {
+            require((1..=5000).contains(&following.followees), "following.followees", "1 to 5000")?;
+            let fine = following.post_every.is_none_or(|every| every >= Duration::from_secs(60));
+            require(fine, "following.post_every", "at least 1m")?;
+            let fine = following.most.is_finite() && following.most > 0.0;
+            require(fine, "following.most", "more than 0")?;
+        }
         let sizes = if self.sizes.is_empty() { &[self.nodes][..] } else { &self.sizes[..] };
         let fits = |n: &usize| (self.bootpeers + 1..=MOST_NODES).contains(n);
         require(sizes.iter().all(fits), "nodes and sizes", "more than the bootpeers, at most 1000000")?;

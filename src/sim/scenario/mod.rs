@@ -12,5 +12,6 @@ pub use bounds::{Bounds, Hops};
 pub use check::ScenarioError;
 pub use fault::{Fault, Kind, Way};
 pub use schema::{
-    Churn, Clocks, Disks, FanOutKeys, LinkKeys, Opening, People, Quiet, Retained, Scenario, Sharing, Surveyed,
+    Churn, Clocks, Disks, FanOutKeys, FollowingKeys, LinkKeys, Opening, People, Quiet, Retained, Scenario, Sharing,
+    Surveyed,
 };

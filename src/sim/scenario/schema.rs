@@ -8,6 +8,7 @@ use super::bounds::Bounds;
 use super::fault::Fault;
 use super::read::{maybe_span, span};
 use crate::sim::links::{Spread, Ways};
+use crate::sim::ready::Following;
 
 /// A scenario.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -59,6 +60,8 @@ pub struct Scenario {
     pub fault: Vec<Fault>,
     /// Instead of people who act: one post to all who live on the nodes.
     pub fan_out: Option<FanOutKeys>,
+    /// Instead of people who act: one person who follows very many.
+    pub following: Option<FollowingKeys>,
 }
 
 impl Default for Scenario {
@@ -86,6 +89,7 @@ impl Default for Scenario {
             share: Sharing::default(),
             fault: Vec::new(),
             fan_out: None,
+            following: None,
         }
     }
 }
@@ -112,6 +116,28 @@ impl Default for FanOutKeys {
             within: Duration::from_secs(3),
             patience: Duration::from_secs(9),
         }
+    }
+}
+
+/// One person who follows very many, in a network that is set up ready-made.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "`config/sim/README.md` says what each key means")]
+pub struct FollowingKeys {
+    pub followees: usize,
+    #[serde(deserialize_with = "span")]
+    pub round_trip: Duration,
+    #[serde(deserialize_with = "span")]
+    pub settle: Duration,
+    #[serde(deserialize_with = "maybe_span")]
+    pub post_every: Option<Duration>,
+    pub most: f64,
+}
+
+impl Default for FollowingKeys {
+    fn default() -> Self {
+        let Following { followees, round_trip, settle, post_every, most, .. } = Following::default();
+        Self { followees, round_trip, settle, post_every, most }
     }
 }
 
