@@ -115,6 +115,9 @@ pub trait Transport {
     /// Begins anew after a suspension: the socket is bound again where that can be done, and what was dialled is given up.
     fn rebind(&self);
 
+    /// Takes in that a peer is elsewhere: a connection to an address that it had, and has no longer, leads nowhere.
+    fn moved(&self, _from: &Contact, _to: &[SocketAddr]) {}
+
     /// Returns the address at which an open connection meets the peer; `None` when there is none, or it is not known.
     fn remote(&self, _peer: &NodeId) -> Option<SocketAddr> {
         None

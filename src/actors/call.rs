@@ -48,13 +48,15 @@ pub enum Patience {
 }
 
 impl Context {
-    /// Sends a request; the routing table learns whether the peer answered.
+    /// Sends a request, to where the peer was last by its own word; the routing table learns whether it answered.
     pub async fn call<R: Request>(
         self: &Rc<Self>,
         to: &Contact,
         request: &R,
         patience: Patience,
     ) -> Result<R::Answer, CallError> {
+        let newest = if to.proof.is_some() { self.signed(to) } else { to.clone() };
+        let to = &newest;
         let started = Instant::now();
         let path = self.net.path(&to.node);
         let dialled = path.is_some_and(|path| path.connected);
@@ -100,13 +102,17 @@ impl Context {
         }
     }
 
-    fn answered(&self, peer: &Contact, started: Instant) {
+    fn answered(self: &Rc<Self>, peer: &Contact, started: Instant) {
         self.found(&peer.node);
+        self.heard_somebody();
         let rtt = self.net.path(&peer.node).map_or_else(|| started.elapsed(), |p| p.srtt);
         self.doors().routing.reached(self.signed(peer), rtt);
     }
 
     fn unanswered(&self, peer: &Contact, error: NetError) -> CallError {
+        if matches!(error, NetError::Unreachable | NetError::Timeout(_) | NetError::Broken) {
+            self.lifeline.borrow_mut().failed(peer.node, Instant::now());
+        }
         // One that is there and slow is worth another try at once; one that is not costs a dial each time.
         if error == NetError::Unreachable {
             self.missed(peer);

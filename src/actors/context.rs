@@ -14,7 +14,7 @@ use super::doors::Doors;
 use super::fan::Fan;
 use super::gc::Homes;
 pub use super::peers::Greeting;
-use super::peers::{Absences, Greetings, Heard, Opened};
+use super::peers::{Absences, Greetings, Heard, Lifeline, Opened};
 use super::routing::Vicinities;
 pub use super::settings::{Hidden, Settings, TimeSettings};
 use super::storage::{Origins, Quotas};
@@ -89,6 +89,7 @@ pub struct Context {
     opened: RefCell<Opened>,
     absent: RefCell<Absences>,
     round_trips: RefCell<RoundTrips>,
+    pub(super) lifeline: RefCell<Lifeline>,
     contact: RefCell<Option<OwnContact>>,
     hidden: RefCell<Rc<Hidden>>,
     doors: OnceCell<Doors>,
@@ -129,6 +130,7 @@ impl Context {
             opened: RefCell::default(),
             absent: RefCell::default(),
             round_trips: RefCell::default(),
+            lifeline: RefCell::default(),
             contact: RefCell::default(),
             hidden: RefCell::default(),
             doors: OnceCell::new(),
@@ -278,6 +280,11 @@ impl Context {
         self.round_trips.borrow_mut().note_late(node, waited);
     }
 
+    /// Forgets how long answers took: the ways are others.
+    pub fn forget_round_trips(&self) {
+        *self.round_trips.borrow_mut() = RoundTrips::default();
+    }
+
     /// Returns how long an answer of a peer may take, given the round trip of a connection to it.
     pub fn answer_time(&self, node: &NodeId, srtt: Option<Duration>) -> Duration {
         self.round_trips.borrow().answer_time(node, srtt)
@@ -291,7 +298,11 @@ impl Context {
 
     /// Remembers what a peer said of itself.
     pub fn greeted(&self, greeting: Greeting) {
-        self.found(&greeting.contact.node);
+        let contact = &greeting.contact;
+        self.found(&contact.node);
+        if let Some(before) = self.greeting(&contact.node).filter(|before| before.contact.seq < contact.seq) {
+            self.net.moved(&before.contact, &contact.addresses);
+        }
         self.greetings.borrow_mut().note(greeting);
     }
 

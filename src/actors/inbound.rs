@@ -114,6 +114,7 @@ impl Inbound for Desk {
         }
         let node = self.node.clone();
         node.heard.note(from);
+        node.heard_somebody();
         Box::pin(async move {
             let answer = answer(&node, from, &body).await;
             Ok(answer.unwrap_or_else(|code| encode_error(code, "")))

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::codes::CloseCode;
 use super::exchange::Failed;
 use crate::seam::{NetError, Path};
-use crate::types::NodeId;
+use crate::types::{Contact, NodeId};
 
 /// A dial that all who want the peer wait for: until there is a connection over which requests may go.
 pub(super) type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
@@ -327,6 +327,21 @@ impl Pool {
             matches!(slot, Slot::Dialling { .. })
         });
         self.freed.notify_waiters();
+    }
+
+    /// Gives up the connection to a peer where it leads to an address that the peer had and has no longer.
+    pub(super) fn leave(&self, from: &Contact, to: &[SocketAddr]) {
+        // An IPv6 socket that takes IPv4 as well tells of it in the form of IPv6.
+        let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        let is_among = |place: SocketAddr, all: &[SocketAddr]| all.iter().any(|address| plain(*address) == place);
+        let mut slots = self.slots.borrow_mut();
+        if let Some(Slot::Linked(link) | Slot::Adopted(link)) = slots.get(&from.node) {
+            let place = plain(link.connection.remote_address());
+            if is_among(place, &from.addresses) && !is_among(place, to) {
+                link.connection.close(CloseCode::Silent.into(), b"");
+                slots.remove(&from.node);
+            }
+        }
     }
 
     pub(super) fn clear(&self) {

@@ -110,12 +110,7 @@ impl Quic {
     /// Ends as a process does that is killed: peers hear nothing of it, not even that their requests fail.
     pub fn vanish(&self) {
         if let Some(endpoint) = &*self.0.endpoint.borrow() {
-            // What comes to the socket before the last one is heard still, so the real one has to be two back.
-            for _ in 0..2 {
-                if let Err(error) = endpoint.rebind_abstract(silence::Nowhere::at(self.0.bound)) {
-                    tracing::warn!(%error, "peers are told that this node ends");
-                }
-            }
+            silence::fall(endpoint, self.0.bound);
         }
         drop(self.0.shut());
     }
@@ -191,6 +186,10 @@ impl Transport for Quic {
 
     fn addresses(&self) -> Vec<SocketAddr> {
         addresses::reachable(&self.0.advertise, self.0.bound, self.0.dual)
+    }
+
+    fn moved(&self, from: &Contact, to: &[SocketAddr]) {
+        self.0.pool.leave(from, to);
     }
 
     fn rebind(&self) {

@@ -7,15 +7,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use quinn::udp::{RecvMeta, Transmit};
-use quinn::{AsyncUdpSocket, UdpPoller};
+use quinn::{AsyncUdpSocket, Endpoint, UdpPoller};
+
+/// Cuts an endpoint off from the network.
+pub(super) fn fall(endpoint: &Endpoint, address: SocketAddr) {
+    // What comes to the socket before the last one is heard still, so the real one has to be two back.
+    for _ in 0..2 {
+        if let Err(error) = endpoint.rebind_abstract(Nowhere::at(address)) {
+            tracing::warn!(%error, "peers are told that this node ends");
+        }
+    }
+}
 
 /// Swallows what is sent; nothing ever comes.
 #[derive(Debug)]
-pub(super) struct Nowhere(SocketAddr);
+struct Nowhere(SocketAddr);
 
 impl Nowhere {
     /// Takes the place of the socket at an address.
-    pub(super) fn at(address: SocketAddr) -> Arc<Self> {
+    fn at(address: SocketAddr) -> Arc<Self> {
         Arc::new(Self(address))
     }
 }

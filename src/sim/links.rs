@@ -1,7 +1,9 @@
 //! The ways between nodes: how long a message takes, whether it comes twice, and which ways are cut.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::chance::{happens, normal, times_of, unit_of};
 use crate::types::{NodeId, Rng};
@@ -66,14 +68,14 @@ pub(super) struct Links {
     /// Jitter and losses, in the order of messages.
     fates: Rng,
     ways: Ways,
-    /// From whom nothing comes to whom; at most all pairs.
-    cuts: BTreeSet<(NodeId, NodeId)>,
+    /// From whom nothing comes to whom, and since when; at most all pairs.
+    cuts: BTreeMap<(NodeId, NodeId), Instant>,
 }
 
 impl Links {
     pub(super) fn new(rng: &Rng, ways: Ways) -> Self {
         let (places, fates) = (rng.fork("latencies").bytes(), rng.fork("fates"));
-        Self { places, fates, ways, cuts: BTreeSet::new() }
+        Self { places, fates, ways, cuts: BTreeMap::new() }
     }
 
     /// Returns how long the next message takes on a way of this length: that, up to a fifth more, and what losses cost.
@@ -122,24 +124,38 @@ impl Links {
 
     /// Lets nothing come any more from `from` to `to`.
     pub(super) fn cut(&mut self, from: NodeId, to: NodeId) {
-        self.cuts.insert((from, to));
+        self.cuts.entry((from, to)).or_insert_with(Instant::now);
     }
 
-    pub(super) fn mend(&mut self, from: NodeId, to: NodeId) {
-        self.cuts.remove(&(from, to));
+    /// Opens a way again; returns for how long it was cut.
+    pub(super) fn mend(&mut self, from: NodeId, to: NodeId) -> Option<Duration> {
+        self.cuts.remove(&(from, to)).map(|since| since.elapsed())
     }
 
-    pub(super) fn heal(&mut self) {
-        self.cuts.clear();
+    /// Opens all ways; returns which were cut, and for how long.
+    pub(super) fn heal(&mut self) -> Vec<(NodeId, NodeId, Duration)> {
+        let cuts = std::mem::take(&mut self.cuts);
+        cuts.into_iter().map(|((from, to), since)| (from, to, since.elapsed())).collect()
     }
 
     pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
-        !self.cuts.is_empty() && self.cuts.contains(&(from, to))
+        !self.cuts.is_empty() && self.cuts.contains_key(&(from, to))
+    }
+
+    /// Tells for how long one of two nodes has heard nothing of the other, whichever it is.
+    pub(super) fn apart_for(&self, one: NodeId, other: NodeId) -> Option<Duration> {
+        if self.cuts.is_empty() {
+            return None;
+        }
+        let since = [(one, other), (other, one)].into_iter().filter_map(|way| self.cuts.get(&way)).min()?;
+        Some(since.elapsed())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn links(ways: Ways) -> Links {
@@ -187,12 +203,20 @@ mod tests {
         assert!((140..260).contains(&count), "{count}");
     }
 
-    #[test]
-    fn a_cut_has_a_direction() {
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_has_a_direction_and_lasts() {
         let mut links = links(Ways::default());
-        links.cut(node(1), node(2));
+        let second = Duration::from_secs(1);
+        for _ in 0..2 {
+            links.cut(node(1), node(2));
+            tokio::time::advance(second).await;
+        }
         assert!(links.is_cut(node(1), node(2)) && !links.is_cut(node(2), node(1)));
-        links.mend(node(1), node(2));
-        assert!(!links.is_cut(node(1), node(2)));
+        let apart = |links: &Links| [(1, 2), (2, 1), (1, 3)].map(|(a, b)| links.apart_for(node(a), node(b)));
+        assert_eq!(apart(&links), [Some(2 * second), Some(2 * second), None]);
+        assert_eq!((links.mend(node(2), node(1)), links.mend(node(1), node(2))), (None, Some(2 * second)));
+        assert!(!links.is_cut(node(1), node(2)) && apart(&links) == [None; 3]);
+        links.cut(node(2), node(1));
+        assert_eq!(links.heal(), [(node(2), node(1), Duration::ZERO)]);
     }
 }

@@ -3,6 +3,7 @@
 //! The same seed gives the same run, message for message. Owns no rule of the product: what a node does is decided in the
 //! modules that production runs.
 
+mod apart;
 mod chance;
 mod config;
 mod crew;

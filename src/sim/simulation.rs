@@ -29,7 +29,7 @@ use crate::types::{Contact, Network, NodeId, Rng, WallTime};
 use crate::wire::{Compare, Request};
 
 /// The port that every simulated node listens on.
-const PORT: u16 = 4747;
+pub(super) const PORT: u16 = 4747;
 /// How often a story looks whether something has happened.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -47,9 +47,9 @@ pub(super) struct Machine {
 }
 
 pub(super) struct Running {
-    process: Process,
+    pub(super) process: Process,
     pub(super) node: Node,
-    seat: Rc<Seat>,
+    pub(super) seat: Rc<Seat>,
 }
 
 /// A network of nodes in this thread, in virtual time.
@@ -68,7 +68,7 @@ pub struct Simulation {
     /// Whether nodes compare what they hold with others.
     pub(super) repairing: Rc<Cell<bool>>,
     servers: Servers,
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
 }
 
 impl Simulation {
@@ -235,45 +235,9 @@ impl Simulation {
         self.start(number);
     }
 
-    /// Suspends a node, or lets it go on.
-    pub fn set_asleep(&self, number: usize, asleep: bool) {
-        if let Some(running) = &self.machines.borrow()[number].running {
-            running.seat.set_asleep(asleep);
-        }
-    }
-
     /// Tells whether a node runs, asleep or not.
     pub fn is_running(&self, number: usize) -> bool {
         self.machines.borrow()[number].running.is_some()
-    }
-
-    /// Cuts all ways between the nodes of one side and those of the other.
-    pub fn cut(&self, one: &[usize], other: &[usize]) {
-        self.cut_way(one, other);
-        self.cut_way(other, one);
-    }
-
-    /// Lets nothing come any more from the nodes of one side to those of the other.
-    pub fn cut_way(&self, from: &[usize], to: &[usize]) {
-        self.each_way(from, to, Links::cut);
-    }
-
-    /// Opens the ways between the nodes of one side and those of the other.
-    pub fn mend(&self, one: &[usize], other: &[usize]) {
-        self.each_way(one, other, Links::mend);
-        self.each_way(other, one, Links::mend);
-    }
-
-    /// Opens all ways.
-    pub fn heal(&self) {
-        self.wire.links(Links::heal);
-    }
-
-    fn each_way(&self, one: &[usize], other: &[usize], change: fn(&mut Links, NodeId, NodeId)) {
-        for (a, b) in one.iter().flat_map(|a| other.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b) {
-            let (a, b) = (self.id(a), self.id(b));
-            self.wire.links(|links| change(links, a, b));
-        }
     }
 
     /// Sets a node's clock wrong, and says whether it knows.

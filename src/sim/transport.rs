@@ -9,18 +9,17 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 mod adopted;
+mod dial;
 mod early;
 mod link;
 mod manners;
 
 use self::early::Sessions;
-use self::link::{Link, Tell};
+use self::link::Link;
 pub(super) use self::manners::Manners;
 use super::links::Way;
 use super::trace::Leg;
@@ -33,10 +32,6 @@ use crate::wire::{ErrorCode, encode_error};
 /// The end of time for a request whose caller waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 
-/// The first packet of a handshake is sent again after this: three times the round trip that QUIC expects at first (RFC
-/// 9002, section 6.2.2).
-const RESENT: Duration = Duration::from_millis(999);
-
 type Dial = Shared<LocalBoxFuture<'static, Result<Rc<Link>, NetError>>>;
 
 #[derive(Clone)]
@@ -46,17 +41,33 @@ enum Slot {
     Linked(Rc<Link>),
 }
 
+impl Slot {
+    /// Ends what is connected; false where somebody still dials, who finds out by itself.
+    fn lose(&self) -> bool {
+        match self {
+            Slot::Linked(link) => {
+                link.lost.set(true);
+                true
+            }
+            Slot::Dialling(_) => false,
+        }
+    }
+}
+
 /// A connection that a peer dialled.
 #[derive(Clone, Copy)]
 struct Guest {
     run: u32,
+    line: u32,
     srtt_us: u32,
 }
 
 /// One process's end of the network.
 pub(super) struct Port {
     me: Process,
-    address: SocketAddr,
+    address: Cell<SocketAddr>,
+    /// Whether what others dialled leads to another address.
+    strayed: Cell<bool>,
     wire: Rc<Wire>,
     limits: NetLimits,
     manners: Manners,
@@ -126,7 +137,7 @@ impl Port {
                 if !link.is_greeted() {
                     return Err(NetError::Unreachable);
                 }
-                let silent = self.wire.at(self.me.node, &to) != Some(self.process(&link));
+                let silent = link.deaf.get() || self.wire.at(self.me.node, &to) != Some(self.process(&link));
                 link.lost.set(link.lost.get() || silent);
                 return Err(NetError::Timeout(within));
             };
@@ -150,6 +161,9 @@ impl Port {
         link.used.set(self.uses.replace(self.uses.get().wrapping_add(1)));
         let streams = link.streams(self.limits.streams);
         let _stream = streams.acquire().await;
+        if link.deaf.get() {
+            return pending().await;
+        }
         let (answer, round_trip) = self.carry(link.place(), (self.process(link), link.way), body).await;
         if answer == Err(NetError::Broken) {
             link.lost.set(true);
@@ -183,99 +197,43 @@ impl Port {
     }
 
     fn is_open(&self, link: &Link) -> bool {
-        !link.lost.get() && self.wire.looks_alive(link.host, link.run)
+        !link.lost.get() && self.wire.looks_alive(self.me.node, self.process(link))
     }
 
     fn process(&self, link: &Link) -> Process {
-        Process { node: self.wire.node(link.host), host: link.host, run: link.run }
+        Process { node: self.wire.node(link.host), host: link.host, run: link.run, line: link.line }
     }
 
-    /// Dials a node; one that has never begun has no number, and nobody else waits for it.
-    fn dial(self: &Rc<Self>, number: Option<u32>, to: Contact) -> Dial {
-        let port = self.clone();
-        let (tell, told) = oneshot::channel();
-        tokio::task::spawn_local(async move {
-            let deadline = Instant::now() + port.limits.dial;
-            let reached = timeout_at(deadline, port.connect(&to)).await.unwrap_or(Err(NetError::Unreachable));
-            let give_up = || number.map(|number| port.slots.borrow_mut().remove(&number));
-            match reached {
-                Ok((link, (taken, answered))) => {
-                    // Whoever wanted it may have gone.
-                    let _ = tell.send(Ok(link.clone()));
-                    let greeted = timeout_at(deadline, port.greet(&to, &link, taken)).await;
-                    let greeted = greeted.unwrap_or(Err(NetError::Unreachable));
-                    match &greeted {
-                        Ok(()) => {
-                            port.sessions.note(link.host, link.run);
-                            port.keep(link);
-                        }
-                        Err(_) => drop(give_up()),
-                    }
-                    let _ = answered.send(greeted);
-                }
-                Err(error) => {
-                    give_up();
-                    let _ = tell.send(Err(error));
-                }
-            }
-        });
-        let dial = async move { told.await.unwrap_or(Err(NetError::Broken)) }.boxed_local().shared();
-        if let Some(number) = number {
-            self.slots.borrow_mut().insert(number, Slot::Dialling(Box::new(dial.clone())));
-        }
-        dial
+    /// Loses all connections: this process slept for longer than they live.
+    pub(super) fn lose_all(&self) {
+        self.slots.borrow_mut().retain(|_, slot| !slot.lose());
+        self.guests.borrow_mut().clear();
     }
 
-    /// Keeps a connection; beyond the bound of the pool the one longest unused is closed.
-    fn keep(&self, link: Rc<Link>) {
+    /// Loses the connections with a node.
+    pub(super) fn lose(&self, host: u32) {
         let mut slots = self.slots.borrow_mut();
-        slots.insert(link.host, Slot::Linked(link));
-        if slots.len() > self.limits.pool {
-            let now = self.uses.get();
-            let idle = slots.iter().filter_map(|(host, slot)| match slot {
-                Slot::Linked(link) if !link.is_busy() => Some((now.wrapping_sub(link.used.get()), *host)),
-                _ => None,
-            });
-            if let Some((_, oldest)) = idle.max() {
-                slots.remove(&oldest);
-            }
+        if slots.get(&host).is_some_and(Slot::lose) {
+            slots.remove(&host);
         }
+        self.guests.borrow_mut().remove(&host);
     }
 
-    /// A handshake, which takes a round trip.
-    async fn connect(&self, to: &Contact) -> Result<(Rc<Link>, Tell), NetError> {
-        let way = self.wire.way(self.me.node, to.node);
-        let round_trip = self.wire.transit(way) + self.wire.transit(way);
-        sleep(round_trip).await;
-        let there = match self.wire.at(self.me.node, to) {
-            None => {
-                sleep(RESENT).await;
-                self.wire.at(self.me.node, to)
+    /// Goes to another address; what was dialled from the old one hears nothing any more.
+    pub(super) fn moved(&self, to: SocketAddr) {
+        self.address.set(to);
+        for slot in self.slots.borrow().values() {
+            if let Slot::Linked(link) = slot {
+                link.deaf.set(true);
             }
-            there => there,
-        };
-        let Some(process) = there else { return pending().await };
-        if process.node != to.node {
-            return Err(NetError::WrongPeer);
         }
-        let (link, tell) = Link::new((process.host, process.run), way, round_trip, self.uses.get());
-        Ok((Rc::new(link), tell))
-    }
-
-    /// HELLO: what is sent meanwhile comes behind it.
-    async fn greet(&self, to: &Contact, link: &Link, taken: oneshot::Sender<()>) -> Result<(), NetError> {
-        let hello = self.inbound()?.hello_at(to.addresses.first().copied().unwrap_or(self.address));
-        let (answer, round_trip) = self.carry(Place::Hello(taken), (self.process(link), link.way), hello).await;
-        // A connection that ended before it was up was none.
-        let answer = answer.map_err(|_| NetError::Unreachable)?.map_err(|_| NetError::Refused)?;
-        self.inbound()?.greeted(to.node, answer).map_err(|_| NetError::Refused)?;
-        link.note(round_trip);
-        link.greeted();
-        Ok(())
+        self.strayed.set(true);
     }
 
     fn guest(&self, peer: u32) -> Option<Guest> {
-        self.guests.borrow().get(&peer).copied().filter(|guest| self.wire.looks_alive(peer, guest.run))
+        let guest = self.guests.borrow().get(&peer).copied()?;
+        let process = Process { node: self.wire.node(peer), host: peer, run: guest.run, line: guest.line };
+        self.wire.looks_alive(self.me.node, process).then_some(guest)
     }
 }
 
@@ -287,7 +245,8 @@ impl SimTransport {
     pub(super) fn new(me: Process, address: SocketAddr, wire: Rc<Wire>, manners: Manners) -> Self {
         Self(Rc::new(Port {
             me,
-            address,
+            address: Cell::new(address),
+            strayed: Cell::new(false),
             wire,
             limits: NetLimits::default(),
             manners,
@@ -372,10 +331,22 @@ impl Transport for SimTransport {
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
-        vec![self.0.address]
+        vec![self.0.address.get()]
+    }
+
+    fn moved(&self, from: &Contact, _: &[SocketAddr]) {
+        let port = &self.0;
+        let Some(peer) = port.wire.number(&from.node) else { return };
+        let leads_nowhere = |slot: &Slot| matches!(slot, Slot::Linked(link) if !port.is_open(link) || !port.wire.is_on(port.process(link)));
+        if port.slots.borrow().get(&peer).is_some_and(leads_nowhere) {
+            port.lose(peer);
+        }
     }
 
     fn rebind(&self) {
+        if self.0.strayed.take() {
+            self.0.guests.borrow_mut().clear();
+        }
         self.0.slots.borrow_mut().retain(|_, slot| !matches!(slot, Slot::Linked(_)));
     }
 

@@ -1,6 +1,8 @@
 //! The simulated network: which processes run where, and the carrying of messages between them.
 //!
-//! A message that is lost is never answered, as over UDP: whoever waits gives up by its own timer.
+//! A message that is lost is never answered, as over UDP: whoever waits gives up by its own timer. A process that sleeps gets
+//! what is sent to it meanwhile when it wakes, as datagrams are sent again; where it sleeps for longer than a connection may be
+//! silent, its connections have ended in both directions, and all of that is lost.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ use super::transport::Port;
 use crate::seam::NetError;
 use crate::types::{Contact, NodeId};
 
+mod lines;
+
 /// A connection to a process that fell silent is given up after this.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -32,6 +36,8 @@ pub(super) struct Process {
     /// The number of the node, by which it is found.
     pub host: u32,
     pub run: u32,
+    /// How often all of the node's connections had ended at once: later ones are others.
+    pub line: u32,
 }
 
 /// Becomes true to those who wait for it when a HELLO was taken in; an error when it never is.
@@ -60,6 +66,10 @@ struct Host {
     run: u32,
     address: SocketAddr,
     running: Option<Running>,
+    line: u32,
+    /// Since when it says nothing on the line before, nor hears anything.
+    turned: Option<Instant>,
+    asleep: Option<Instant>,
     /// When the last run ended, and whether it said goodbye.
     ended: Option<(Instant, bool)>,
 }
@@ -119,13 +129,15 @@ impl Wire {
         let next = state.hosts.len() as u32;
         let number = state.numbers.give(node);
         if number == next {
-            state.hosts.push(Host { node, run: 0, address, running: None, ended: None });
+            let (line, turned, asleep, ended) = (0, None, None, None);
+            state.hosts.push(Host { node, run: 0, address, running: None, line, turned, asleep, ended });
         }
+        let before = std::mem::replace(&mut state.hosts[number as usize].address, address);
+        state.places.remove(&before);
         state.places.insert(address, number);
         let host = &mut state.hosts[number as usize];
         host.run += 1;
-        host.address = address;
-        Process { node, host: number, run: host.run }
+        Process { node, host: number, run: host.run, line: host.line }
     }
 
     /// Lets a process be reached.
@@ -140,13 +152,8 @@ impl Wire {
         let host = &mut self.state.borrow_mut().hosts[process.host as usize];
         if host.run == process.run && host.running.take().is_some() {
             host.ended = Some((Instant::now(), goodbye));
+            host.asleep = None;
         }
-    }
-
-    /// Tells whether a connection to this process would still look open.
-    pub(super) fn looks_alive(&self, host: u32, run: u32) -> bool {
-        let host = &self.state.borrow().hosts[host as usize];
-        host.run == run && host.ended.is_none_or(|(at, goodbye)| !goodbye && at.elapsed() < IDLE)
     }
 
     /// Returns the node with a number.
@@ -163,10 +170,10 @@ impl Wire {
     pub(super) fn at(&self, from: NodeId, to: &Contact) -> Option<Process> {
         let state = self.state.borrow();
         let number = *to.addresses.iter().find_map(|address| state.places.get(address))?;
-        let host = Some(&state.hosts[number as usize]).filter(|h| h.running.is_some())?;
+        let host = Some(&state.hosts[number as usize]).filter(|h| h.running.is_some() && h.asleep.is_none())?;
         let node = host.node;
         let open = !state.links.is_cut(from, node) && !state.links.is_cut(node, from);
-        open.then_some(Process { node, host: number, run: host.run })
+        open.then_some(Process { node, host: number, run: host.run, line: host.line })
     }
 
     /// Returns where a node is.
@@ -202,7 +209,7 @@ impl Wire {
 
     fn running(&self, to: Process) -> Option<(Rc<LocalSet>, Rc<Port>)> {
         let state = self.state.borrow();
-        let host = Some(&state.hosts[to.host as usize]).filter(|h| h.run == to.run)?;
+        let host = Some(&state.hosts[to.host as usize]).filter(|h| h.run == to.run && h.line == to.line)?;
         let running = host.running.as_ref()?;
         Some((running.set.upgrade()?, running.port.upgrade()?))
     }
@@ -234,6 +241,7 @@ impl Wire {
             Place::Behind(behind) => (Leg::Request, None, Some(behind)),
             Place::Free => (Leg::Request, None, None),
         };
+        let from = self.of_now(from);
         let (tell, told) = oneshot::channel();
         let number = body.first().copied().unwrap_or_default();
         self.weigh(number, from, to, body.len());
@@ -247,11 +255,11 @@ impl Wire {
         };
         if leg == Leg::Request && self.links(Links::comes_twice) {
             let (again, port, body) = (self.send(leg, from, to, way, &body), port.clone(), body.clone());
-            let behind = behind.clone();
+            let (behind, wire) = (behind.clone(), self.clone());
             // What comes twice is answered twice, and nobody waits for the second answer.
             set.spawn_local(async move {
                 sleep(again).await;
-                if follows(behind).await {
+                if wire.is_on(to) && follows(behind).await {
                     drop(port.receive(leg, from, again * 2, body).await);
                 }
             });
@@ -260,7 +268,7 @@ impl Wire {
         // A task of the receiver: it waits while the receiver sleeps, and goes down with it.
         set.spawn_local(async move {
             sleep(there).await;
-            if wire.is_cut(from.node, to.node) || !follows(behind).await {
+            if wire.is_cut(from.node, to.node) || !wire.is_on(to) || !follows(behind).await {
                 return;
             }
             let Some(answer) = port.receive(leg, from, there * 2, body).await else { return };
@@ -281,7 +289,7 @@ impl Wire {
         match told.await {
             Ok((answer, at, round_trip)) => {
                 sleep_until(at).await;
-                if self.is_cut(to.node, from.node) {
+                if self.is_cut(to.node, from.node) || !self.is_on(from) {
                     return pending().await;
                 }
                 (answer, round_trip)

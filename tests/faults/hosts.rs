@@ -36,7 +36,7 @@ impl Hosts {
         Some(hosts)
     }
 
-    /// Returns the address of a host.
+    /// Returns the address that a host has at first.
     pub fn address(&self, name: &str) -> String {
         let place = self.names.iter().position(|known| known == name).expect("a host");
         format!("{SUBNET}.{}", place + 1)
@@ -47,6 +47,15 @@ impl Hosts {
         let mut command = ip();
         command.args(["netns", "exec", &self.namespace(name), program]);
         command
+    }
+
+    /// Takes a host to the address with this last number, without any on the way there; returns it.
+    pub fn readdress(&self, name: &str, last: usize, on_the_way: impl FnOnce()) -> String {
+        let (host, to) = (self.namespace(name), format!("{SUBNET}.{last}"));
+        call(ip().args(["-n", &host, "addr", "flush", "dev", "eth0", "scope", "global"]), "").expect("flushed");
+        on_the_way();
+        call(ip().args(["-n", &host, "addr", "add", &format!("{to}/24"), "dev", "eth0"]), "").expect("an address");
+        to
     }
 
     /// Takes the link of a host down, or up again.

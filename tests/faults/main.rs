@@ -8,6 +8,7 @@
     reason = "tests of real processes live in real time and on threads"
 )]
 
+mod away;
 mod crew;
 mod damage;
 mod disk;
@@ -55,6 +56,8 @@ macro_rules! scenarios {
 #[test]
 fn networks_that_fail_lose_nothing() {
     let all = scenarios![
+        away::a_node_that_was_stopped_for_longer_than_connections_live_catches_up,
+        away::a_node_whose_address_changes_catches_up_and_is_reached_at_the_new_one,
         links::everything_arrives_where_every_twentieth_packet_is_lost,
         links::a_feed_is_whole_again_after_the_link_was_down,
         partitions::a_partition_heals_and_all_that_was_pending_finishes_by_itself,

@@ -48,6 +48,25 @@ fn the_port_stays_its_own_and_is_free_when_it_ends() {
 }
 
 #[test]
+fn a_connection_to_an_address_that_a_peer_has_left_is_given_up() {
+    run(async {
+        let (a, b) = (Node::new(1), Node::new(2));
+        let to_b = b.contact();
+        let elsewhere = [([192, 0, 2, 1], 9).into()];
+        let connected = || a.quic.path(&to_b.node).is_some_and(|path| path.connected);
+        assert_eq!(a.ask(&to_b, "e there").await, Ok("e there".into()));
+        a.quic.moved(&to_b, &[elsewhere[0], to_b.addresses[0]]);
+        assert!(connected(), "it has that address still");
+        a.quic.moved(&to_b.clone().but(|reach| reach.addresses = elsewhere.to_vec()), &[]);
+        assert!(connected(), "it never had that address, and is met there all the same");
+        a.quic.moved(&to_b, &elsewhere);
+        assert!(!connected());
+        assert_eq!(a.ask(&to_b, "e again").await, Ok("e again".into()));
+        assert_eq!(b.probe.hellos.borrow().len(), 2, "it is greeted anew");
+    });
+}
+
+#[test]
 fn one_that_is_closed_is_not_bound_anew() {
     run(async {
         let a = Node::new(1);

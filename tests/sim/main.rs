@@ -2,6 +2,7 @@
 
 mod anchors;
 mod broken;
+mod catch_up;
 mod chaos;
 mod clocks;
 mod crashes;

@@ -1,4 +1,4 @@
-//! The clock actor: looks at the clocks every second or two, and asks time servers when it is time to.
+//! The clock actor: looks at the clocks and at where the node is every second or two, and asks time servers when it is time to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::kept::Kept;
 use super::messages::{ClockState, Heard, State, Synced};
 use super::sync::{Round, ask_all};
-use super::wake::wake_up;
+use super::wake::{Whereabouts, Why, look_around};
 use crate::actors::context::Context;
 use crate::clock::{Doubts, Passage, Reading};
 use crate::seam::{Batch, Clock, SetClockError};
@@ -35,6 +35,7 @@ const SET_MS: u64 = 100;
 /// The actor.
 pub struct ClockActor {
     node: Rc<Context>,
+    whereabouts: Whereabouts,
     doubts: Doubts,
     kept: Kept,
     keep_at: Instant,
@@ -79,6 +80,7 @@ impl ClockActor {
         let doubted = step.is_some();
         let now = Instant::now();
         Self {
+            whereabouts: Whereabouts::of(&node),
             node,
             doubts,
             kept,
@@ -99,6 +101,7 @@ impl ClockActor {
         let passage = clock.since_look(&reading);
         clock.looked(reading);
         self.passed(passage, &reading);
+        self.whereabouts.look(&self.node);
         self.judge(&reading);
         let now = Instant::now();
         if self.ask_at.is_some_and(|at| at <= now) {
@@ -126,7 +129,8 @@ impl ClockActor {
         self.spoilt = true;
         self.failures = 0;
         self.ask_at = self.ask_at.map(|_| Instant::now());
-        self.node.spawn(wake_up(self.node.clone()));
+        self.whereabouts.settle(&self.node);
+        self.node.spawn(look_around(self.node.clone(), Why::Awake));
     }
 
     /// Applies the rules of doubt; what waited goes on when it is over.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::actor::FeedActor;
 use super::author::Author;
 use super::catch_up::{catch_up, state_of};
-use super::messages::{Glanced, HoldersChanged, PeersKnown, Woke};
+use super::messages::{Glanced, HoldersChanged, Hurry, PeersKnown, Woke};
 use super::pace::Look;
 use super::state::FeedState;
 use crate::actors::context::Context;
@@ -133,7 +133,15 @@ impl Handler<Woke> for FeedActor {
 
     fn handle(&mut self, _: Woke, _: &mut Ctx<Self>) {
         self.state.authors.values_mut().for_each(|author| author.pace.restart());
-        self.tick();
+        self.look_at_all();
+    }
+}
+
+impl Handler<Hurry> for FeedActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Hurry, _: &mut Ctx<Self>) {
+        self.look_at_all();
     }
 }
 

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::actor::FeedActor;
 use super::followee::Followee;
 use super::messages::{
-    Begin, CatchUp, CaughtUp, End, Expire, FeedPage, Find, Followed, Glanced, HoldersChanged, ListRequest, Mentions,
-    Named, PageRequest, PeersKnown, Posted, PostsPage, Push, Replicated, Search, Settled, Shown, ShownPost, Unfollowed,
-    Watch, Watching, Woke,
+    Begin, CatchUp, CaughtUp, End, Expire, FeedPage, Find, Followed, Glanced, HoldersChanged, Hurry, ListRequest,
+    Mentions, Named, PageRequest, PeersKnown, Posted, PostsPage, Push, Replicated, Search, Settled, Shown, ShownPost,
+    Unfollowed, Watch, Watching, Woke,
 };
 use super::position::{AskRead, ReadElsewhere, ReadUpTo};
 use crate::actors::door::{Door, Gone};
@@ -98,6 +98,11 @@ impl FeedHandle {
     /// Notes that the node did not run for a while.
     pub fn woke(&self) {
         self.0.hint(Woke);
+    }
+
+    /// Notes that the node reached nobody for a moment.
+    pub fn hurry(&self) {
+        self.0.hint(Hurry);
     }
 
     pub(super) async fn named(&self, message: Named) {

@@ -105,6 +105,11 @@ pub struct HoldersChanged(pub AccountId);
 #[rtype(result = "()")]
 pub struct Woke;
 
+/// Something may have been missed: every author's home is looked at.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Hurry;
+
 /// The commits of these rows have ended.
 #[derive(Message)]
 #[rtype(result = "()")]

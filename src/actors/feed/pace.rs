@@ -27,6 +27,10 @@ const WHOLE_EACH: Duration = Duration::from_secs(180);
 const WHOLE_SELDOM: Duration = Duration::from_secs(48 * 3600);
 /// A reading that found too few holders is repeated after this.
 pub(super) const AGAIN: Duration = Duration::from_secs(3);
+/// A look that has not ended by then was lost; until then the same home is not looked at beside it.
+const LOST: Duration = Duration::from_secs(30);
+/// But for one that began before this node came back: it asked in vain. Whoever has just begun knows as much.
+const JUST: Duration = Duration::from_secs(1);
 
 /// How thoroughly a home is to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,14 +70,15 @@ impl Pace {
 
     /// Asks for a look now, and for further ones soon: something may have been missed.
     pub fn hurry(&mut self, now: Instant) {
-        (self.wait, self.glance_at, self.asked_at) = (SHORTEST, now, None);
+        (self.wait, self.glance_at) = (SHORTEST, now);
+        self.asked_at = self.asked_at.filter(|at| now.duration_since(*at) < JUST);
     }
 
     /// Returns the look that is due, and notes that it begins; `complete` says whether the last one found enough holders, `authors`
     /// how many are looked at.
     pub fn begin(&mut self, now: Instant, complete: bool, authors: usize) -> Option<Look> {
         let since = |at: Option<Instant>| at.map(|at| now.duration_since(at));
-        if since(self.asked_at).is_some_and(|asked| asked < AGAIN) {
+        if since(self.asked_at).is_some_and(|asked| asked < LOST) {
             return None;
         }
         let failed = !complete && since(self.read_at).is_none_or(|read| read >= AGAIN);
@@ -109,7 +114,7 @@ impl Pace {
             false => self.wait,
         };
         let next = if self.looked_at.is_none() { FIRST } else { self.wait };
-        self.looked_at = Some(now);
+        (self.looked_at, self.asked_at) = (Some(now), None);
         self.glance_at = now + some_less(next, rng);
     }
 }

@@ -3,9 +3,11 @@
 mod absences;
 mod greetings;
 mod heard;
+mod lifeline;
 mod rates;
 
 pub use absences::Absences;
 pub use greetings::{Greeting, Greetings, Opened, Program};
 pub use heard::Heard;
+pub use lifeline::{Lifeline, Outage};
 pub use rates::Rates;

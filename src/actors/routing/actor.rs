@@ -66,6 +66,8 @@ pub struct RoutingActor {
     pub(super) persist_at: Instant,
     /// The number of the table's changes when it was written last.
     persisted: Rc<Cell<Option<u64>>>,
+    /// Whose turn it is while nobody is reached.
+    pub(super) turn: usize,
     rng: Rng,
 }
 
@@ -90,6 +92,7 @@ impl RoutingActor {
             refresh_at: Instant::now(),
             persist_at: Instant::now() + PERSIST_FIRST,
             persisted: Rc::default(),
+            turn: 0,
             rng,
             node,
         }
@@ -108,7 +111,7 @@ impl RoutingActor {
     }
 
     /// Probes one of those that matter most, whoever else waits.
-    fn probe_first(&mut self, contact: Contact) {
+    pub(super) fn probe_first(&mut self, contact: Contact) {
         if contact.node != self.node.me {
             self.probes.add_first(contact);
             self.send_probes();
@@ -168,6 +171,7 @@ impl RoutingActor {
 
     fn tick(&mut self) {
         let now = self.now();
+        self.call_where_nobody_answers();
         for contact in self.bootpeers.clone() {
             // One that does not answer is asked often: what waits for an anchor goes on when it is back.
             let patient = !self.node.attended.get() && self.health.is_up(&contact.node);
@@ -223,14 +227,14 @@ impl RoutingActor {
     /// Tells how long the table is left alone.
     fn rest(&self) -> Duration {
         match self.refresh_at > Instant::now() {
-            _ if self.table.is_empty() || !self.knocks.is_empty() => TICK / 5,
+            _ if self.table.is_empty() || self.is_lost() || !self.knocks.is_empty() => TICK / 5,
             true if !self.node.attended.get() && !self.node.settings.bootpeer => TICK_CALM,
             _ => TICK,
         }
     }
 
     /// Returns the best contact known of the same node.
-    fn known(&self, contact: &Contact) -> Contact {
+    pub(super) fn known(&self, contact: &Contact) -> Contact {
         self.known_by_id(&contact.node).unwrap_or_else(|| contact.clone())
     }
 

@@ -8,6 +8,7 @@ mod filled;
 mod handle;
 mod health;
 mod knocks;
+mod lost;
 mod messages;
 mod people;
 mod probes;

@@ -11,7 +11,7 @@ impl Port {
     /// Takes in a connection whose HELLO was answered; the bootpeers, which have the lowest numbers, stay longest.
     pub(super) fn admit(&self, from: Process, srtt: Duration) {
         let mut guests = self.guests.borrow_mut();
-        guests.insert(from.host, Guest { run: from.run, srtt_us: micros(srtt) });
+        guests.insert(from.host, Guest { run: from.run, line: from.line, srtt_us: micros(srtt) });
         if guests.len() > self.limits.inbound {
             guests.pop_last();
         }
@@ -32,7 +32,7 @@ impl Port {
         };
         if is_free {
             let way = self.wire.way(self.me.node, from.node);
-            let link = Link::adopted((from.host, from.run), way, srtt, self.uses.get());
+            let link = Link::adopted(from, way, srtt, self.uses.get());
             slots.insert(from.host, Slot::Linked(Rc::new(link)));
         }
     }

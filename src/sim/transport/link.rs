@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use crate::seam::NetError;
 use crate::sim::links::Way;
-use crate::sim::wire::{Place, Taken};
+use crate::sim::wire::{Place, Process, Taken};
 
 /// How the HELLO of a connection goes, while that is not known.
 struct Greeting {
@@ -26,11 +26,14 @@ pub(super) type Tell = (oneshot::Sender<()>, oneshot::Sender<Result<(), NetError
 pub(super) struct Link {
     pub host: u32,
     pub run: u32,
+    pub line: u32,
     pub way: Way,
     srtt_us: Cell<u32>,
     /// When it was used last, by the count of uses.
     pub used: Cell<u32>,
     pub lost: Cell<bool>,
+    /// Whether nothing comes through any more, which nobody has noticed.
+    pub deaf: Cell<bool>,
     greeting: RefCell<Option<Rc<Greeting>>>,
     /// Admits requests, while there are any.
     streams: RefCell<Weak<Semaphore>>,
@@ -38,21 +41,22 @@ pub(super) struct Link {
 
 impl Link {
     /// Makes one to a run of a node, which is being greeted.
-    pub fn new((host, run): (u32, u32), way: Way, round_trip: Duration, used: u32) -> (Self, Tell) {
+    pub fn new(to: Process, way: Way, round_trip: Duration, used: u32) -> (Self, Tell) {
         let ((tell_taken, taken), (tell_answered, answered)) = (oneshot::channel(), oneshot::channel());
         let greeting = Greeting { taken: taken.shared(), answered: answered.shared() };
         let (srtt_us, used) = (Cell::new(micros(round_trip)), Cell::new(used));
         let greeting = RefCell::new(Some(Rc::new(greeting)));
-        let link =
-            Self { host, run, way, srtt_us, used, lost: Cell::new(false), greeting, streams: RefCell::default() };
+        let Process { host, run, line, .. } = to;
+        let (lost, deaf, streams) = Default::default();
+        let link = Self { host, run, line, way, srtt_us, used, lost, deaf, greeting, streams };
         (link, (tell_taken, tell_answered))
     }
 
     /// Makes one of a connection that a run of a node dialled and greeted us on.
-    pub fn adopted((host, run): (u32, u32), way: Way, round_trip: Duration, used: u32) -> Self {
-        let (srtt_us, used) = (Cell::new(micros(round_trip)), Cell::new(used));
-        let (greeting, streams) = (RefCell::default(), RefCell::default());
-        Self { host, run, way, srtt_us, used, lost: Cell::new(false), greeting, streams }
+    pub fn adopted(from: Process, way: Way, round_trip: Duration, used: u32) -> Self {
+        let link = Self::new(from, way, round_trip, used).0;
+        link.greeted();
+        link
     }
 
     /// Notes that HELLO was answered well.

@@ -68,7 +68,7 @@ fn play<T>(
             wire.plug(me, Rc::downgrade(&local), Rc::downgrade(&transport.0));
             transport
         });
-        story(&ports[0], &Contact::hint(NodeId([1; 32]), ports[1].0.address)).await
+        story(&ports[0], &Contact::hint(NodeId([1; 32]), ports[1].0.address.get())).await
     };
     local.block_on(&runtime.expect("a runtime"), story)
 }
