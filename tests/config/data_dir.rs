@@ -5,10 +5,14 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::tempdir;
 use timeline::node::data_dir::{DataDir, DataDirError, open_to_others, read_api_file};
 use timeline::types::{Code, Problem, Rng};
+
+/// A process that is being started has copies of all open files, locks included, until it runs its own program.
+static STARTING: Mutex<()> = Mutex::new(());
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("there").permissions().mode() & 0o777
@@ -24,6 +28,7 @@ fn rng(n: u8) -> Rng {
 
 #[test]
 fn a_folder_is_private_and_held_by_one() {
+    let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     let parent = tempdir().expect("a folder");
     let path = parent.path().join("a/b");
     let dir = DataDir::open(&path).expect("opens");
@@ -54,6 +59,7 @@ fn holder() {
 #[test]
 fn a_killed_process_lets_go_of_its_folder() {
     let parent = tempdir().expect("a folder");
+    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", "data_dir::holder", "--nocapture"])
         .env("TEST_HOLDS", parent.path())
@@ -62,6 +68,7 @@ fn a_killed_process_lets_go_of_its_folder() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("starts");
+    drop(starting);
     let stderr = BufReader::new(child.stderr.take().expect("piped"));
     assert!(stderr.lines().map_while(Result::ok).any(|line| line == "held"));
     match DataDir::open(parent.path()) {
