@@ -349,7 +349,7 @@ fn nothing_is_collected_where_the_clock_is_in_doubt() {
 fn a_local_copy_goes_as_soon_as_the_author_says_so() {
     // Nobody sweeps unless told to.
     let every = Duration::from_secs(6 * 3600);
-    let sim = Simulation::new(912, SimConfig { nodes: 24, k: 4, gc_interval: every, ..config() });
+    let sim = Simulation::new(913, SimConfig { nodes: 24, k: 4, gc_interval: every, ..config() });
     sim.run(async {
         three(&sim).await;
         let home = home(&sim.doors(3).session.who().await.expect("a session").expect("alice").device.account);
