@@ -109,8 +109,8 @@ fn after_waking_everybody_is_known_again_at_once() {
         sim.until("those that are cut off are given up", Duration::from_secs(400), given_up).await;
         pause(60).await;
         sim.heal();
-        pause(10).await;
-        assert_eq!(known(&sim, 5).await, 5, "the dead are left alone for ten minutes");
+        // It leaves the dead alone for ten minutes; some of them would come by themselves within that time.
+        assert_eq!(known(&sim, 5).await, 5);
         sim.doors(5).routing.woke();
         sim.until("all are known again", Duration::from_secs(3), everybody).await;
     });
